@@ -1,0 +1,124 @@
+"""Which arguments to differentiate with respect to, and what a gradient can be taken of."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ArgumentError, DtypeError
+from chainrule.trace import Traced, WholeFloat
+
+#: A position, a name, or several of them.
+Wrt = int | str | Sequence[int | str]
+
+
+def signature_of(f: Callable[..., Any]) -> inspect.Signature | None:
+    """Return the signature of a function, or None for built-in ones that hide it."""
+    try:
+        return inspect.signature(f)
+    except (TypeError, ValueError):
+        return None
+
+
+def name_of(f: Callable[..., Any]) -> str:
+    """Return what to call a function in messages."""
+    return getattr(f, "__name__", None) or type(f).__name__
+
+
+def bound(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> inspect.BoundArguments:
+    """Bind arguments to a function's parameters, defaults included.
+
+    Raises
+    ------
+    ArgumentError
+        When they do not fit.
+    """
+    signature = signature_of(f)
+    if signature is None:
+        names = [f"x{i}" for i in range(len(args))]
+        parameters = [
+            inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names
+        ]
+        signature = inspect.Signature(parameters)
+    try:
+        arguments = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise ArgumentError(
+            f"The arguments do not fit {name_of(f)}: {error}.",
+            expected=f"{name_of(f)}{signature}",
+            got=f"{len(args)} positional"
+            + (f" and {', '.join(kwargs)} by name" if kwargs else ""),
+        ) from None
+    arguments.apply_defaults()
+    return arguments
+
+
+def resolve_wrt(f: Callable[..., Any], names: Sequence[str], wrt: Wrt) -> tuple[str, ...]:
+    """Return the names of the arguments to differentiate with respect to.
+
+    Raises
+    ------
+    ArgumentError
+        When there is no such argument; the nearest name is suggested.
+    """
+    keys = (wrt,) if isinstance(wrt, (int, str)) else tuple(wrt)
+    if not keys:
+        raise ArgumentError(
+            "wrt is empty: there is nothing to differentiate with respect to.",
+            expected=f"some of {', '.join(names)}",
+        )
+    found = []
+    for key in keys:
+        if isinstance(key, str):
+            if key not in names:
+                close = difflib.get_close_matches(key, names, 1) or list(names[:1])
+                raise ArgumentError(
+                    f"{name_of(f)} has no argument {key!r} to differentiate with respect to.",
+                    expected=f"one of {', '.join(names)}" if names else "a function of arguments",
+                    got=repr(key),
+                    instead=f"wrt={close[0]!r}" if close else None,
+                )
+            found.append(key)
+        else:
+            if not -len(names) <= key < len(names):
+                raise ArgumentError(
+                    f"{name_of(f)} has no argument number {key}.",
+                    expected=f"0 to {len(names) - 1}: {', '.join(names)}",
+                    got=f"wrt={key}",
+                )
+            found.append(names[key])
+    return tuple(found)
+
+
+def differentiable(leaf: Any, path: str) -> Any:
+    """Return a leaf as a floating-point value that can carry a gradient.
+
+    Python ints count as the floats that a beginner means; None and strings pass through.
+
+    Raises
+    ------
+    DtypeError
+        For integer, boolean, complex and object arrays.
+    """
+    if isinstance(leaf, float):
+        return leaf
+    if isinstance(leaf, int) and not isinstance(leaf, bool):
+        return WholeFloat(leaf)
+    if isinstance(leaf, (np.ndarray, np.generic, Traced)):
+        if leaf.dtype.kind == "f":
+            return leaf
+        kinds = {"i": "integers", "u": "integers", "b": "booleans", "c": "complex numbers"}
+        kind = kinds.get(leaf.dtype.kind, f"{leaf.dtype} values")
+        raise DtypeError(
+            f"{path} holds {kind}, which have no gradient.",
+            expected="a floating-point array, or Python numbers",
+            got=f"an array of {leaf.dtype}, shape {leaf.shape}",
+            instead=f"{path}.astype(float), or leave {path} out of wrt",
+        )
+    return None

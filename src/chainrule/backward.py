@@ -1,0 +1,243 @@
+"""The backward pass: upstream gradients times local derivatives, summed over the ways out.
+
+:func:`backpropagate` is the engine. It walks records from the output back, asks each
+rule for its product, fits the product to the operand's shape and adds it up, so that
+rules never do. It does not care whether the records hold numbers or traced values: on
+numbers it yields gradients, on traced values the graph that computes them
+(:func:`differentiate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Graph, Node
+from chainrule.op import shape_of
+from chainrule.rules import TABLE
+from chainrule.trace import Recorder
+
+#: Told of each product: ``(index of the operation, position of the operand, product)``.
+Observe = Callable[[int, int, Any], None]
+
+
+def backpropagate(
+    records: Sequence[Any],
+    seeds: Mapping[int, Any],
+    keep: Sequence[int] = (),
+    needed: Sequence[bool] | None = None,
+    observe: Observe | None = None,
+) -> dict[int, Any]:
+    """Run the backward pass over records.
+
+    Parameters
+    ----------
+    records : sequence of (op, parents, operands, params, out)
+        In the order in which they were computed; a parent of -1 is a constant.
+    seeds : mapping
+        Upstream gradient of each output, by its index.
+    keep : sequence of int
+        Records whose gradients are asked for.
+    needed : sequence of bool, optional
+        Records that lie on a way from what is asked for; others are passed over.
+    observe : callable, optional
+
+    Returns
+    -------
+    dict
+        Gradient by index, for those kept that the output depends on.
+    """
+    gradients: list[Any] = [None] * len(records)
+    for index, upstream in seeds.items():
+        gradients[index] = upstream
+    wanted = set(keep)
+    kept: dict[int, Any] = {}
+    for index in range(max(seeds), -1, -1):
+        g = gradients[index]
+        if g is None:
+            continue
+        gradients[index] = None
+        if index in wanted:
+            kept[index] = g
+        op, parents, operands, params, out = records[index]
+        vjp = op.vjp
+        if vjp is None:
+            continue
+        table = vjp.__class__ is tuple
+        for position, parent in enumerate(parents):
+            if parent < 0 or (needed is not None and not needed[parent]):
+                continue
+            if table:
+                rule = vjp[position] if position < len(vjp) else None
+                if rule is None:
+                    continue
+                product = rule(g, out, *operands, **params)
+            else:
+                product = vjp(position, g, out, *operands, **params)
+            if product.__class__ is not float:
+                operand = operands[position]
+                if shape_of(product) != shape_of(operand):
+                    product = fitted(product, operand)
+            elif operands[position].__class__ is not float:
+                product = fitted(product, operands[position])
+            if observe is not None:
+                observe(index, position, product)
+            before = gradients[parent]
+            gradients[parent] = product if before is None else before + product
+    return kept
+
+
+def fitted(gradient: Any, operand: Any) -> Any:
+    """Fit a gradient to the shape of the operand that it belongs to.
+
+    Axes along which the operand was repeated are summed; axes along which the
+    gradient is the same for all elements are filled.
+    """
+    have, want = shape_of(gradient), shape_of(operand)
+    if have == want:
+        return gradient
+    extra = len(have) - len(want)
+    if extra > 0:
+        gradient = np.add.reduce(gradient, axis=tuple(range(extra)))
+        have = have[extra:]
+    repeated = tuple(i for i, (n, m) in enumerate(zip(have, want, strict=False)) if m == 1 != n)
+    if extra >= 0 and repeated:
+        gradient = np.add.reduce(gradient, axis=repeated, keepdims=True)
+    if shape_of(gradient) != want:
+        if hasattr(gradient, "__apply_op__") or hasattr(operand, "__apply_op__"):
+            gradient = TABLE["broadcast_to"](gradient, operand)
+        else:
+            filled = np.empty(want, np.asarray(gradient).dtype)
+            filled[...] = gradient
+            gradient = filled
+    return gradient
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One product of the chain rule: what an operation passes back to one operand.
+
+    Attributes
+    ----------
+    consumer : Node
+        The operation, a node of the forward pass.
+    position : int
+        Which of its operands.
+    node : Node
+        Upstream gradient times local derivative, a node of the joint graph.
+    """
+
+    consumer: Node
+    position: int
+    node: Node
+
+    @property
+    def operand(self) -> Node:
+        """The operand that it belongs to."""
+        return self.consumer.inputs[self.position]
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """A forward pass and its backward pass in one graph.
+
+    Attributes
+    ----------
+    graph : Graph
+        Its outputs are the output of the forward pass, then the gradients asked for.
+    forward : Graph
+    gradients : dict
+        Node of the forward pass -> node of its gradient.
+    contributions : list of Contribution
+        In the order of the backward pass.
+    wrt : tuple of Node
+        What was differentiated with respect to.
+    """
+
+    graph: Graph
+    forward: Graph
+    gradients: dict[Node, Node]
+    contributions: list[Contribution]
+    wrt: tuple[Node, ...]
+
+
+def differentiate(
+    graph: Graph, wrt: Sequence[Node], upstream: Any = None, values: bool = True
+) -> Joint:
+    """Extend a graph by its backward pass.
+
+    Parameters
+    ----------
+    graph : Graph
+        With one output.
+    wrt : sequence of Node
+        Nodes to differentiate with respect to.
+    upstream : number or array, optional
+        Gradient of whatever follows with respect to the output; 1 unless given. As a
+        traced function of the output's abstract it may be None for abstract graphs.
+    values : bool
+        Whether the graph holds values, and the backward pass is to be computed along.
+
+    Returns
+    -------
+    Joint
+    """
+    recorder = Recorder(values=values)
+    handles = recorder.adopt(graph.nodes)
+    index = {node: handle.index for node, handle in handles.items()}
+    output = graph.output
+    upstream = _ones(output) if upstream is None else upstream
+    name = f"d{output.name or 'out'}"
+    seed = recorder.constant(upstream, name)
+    needed = _on_the_way(graph, wrt)
+    records = [
+        (
+            node.op,
+            [index[i] for i in node.inputs],
+            [handles[i] for i in node.inputs],
+            node.params,
+            handles[node],
+        )
+        for node in graph.nodes
+    ]
+    found: list[tuple[Node, int, Any]] = []
+
+    def observe(consumer: int, position: int, product: Any) -> None:
+        found.append((graph.nodes[consumer], position, product))
+
+    flags = [needed[node] for node in graph.nodes]
+    kept: dict[int, Any] = {}
+    if needed[output]:
+        every = [i for i, flag in enumerate(flags) if flag]
+        kept = backpropagate(records, {index[output]: seed}, every, flags, observe)
+    gradients = {graph.nodes[i]: recorder.node(g) for i, g in kept.items()}
+    for node in wrt:
+        if node not in gradients:
+            zero = np.zeros(node.shape, node.abstract.dtype)
+            gradients[node] = recorder.node(zero if node.shape else zero[()])
+    contributions = [Contribution(c, p, recorder.node(product)) for c, p, product in found]
+    joint = recorder.graph([])
+    joint = Graph(joint.nodes, (output, *(gradients[node] for node in wrt)))
+    return Joint(joint, graph, gradients, contributions, tuple(wrt))
+
+
+def _ones(output: Node) -> Any:
+    if output.abstract.weak:
+        return 1.0
+    return np.ones(output.shape, output.abstract.dtype)[()]
+
+
+def _on_the_way(graph: Graph, wrt: Sequence[Node]) -> dict[Node, bool]:
+    """Tell for each node whether a gradient has to reach it."""
+    ends = set(wrt)
+    needed: dict[Node, bool] = {}
+    for node in graph.nodes:
+        needed[node] = node in ends or (
+            node.is_real and any(needed[operand] for operand in node.inputs)
+        )
+    return needed
+
+

@@ -1,0 +1,151 @@
+"""The exceptions of chainrule, and the place in the user's code that they point at.
+
+::
+
+    ChainruleError
+    |-- TraceError                   the function cannot be recorded
+    |   |-- UnsupportedError         (TypeError)  a NumPy function or keyword without a rule
+    |   |   `-- UnsupportedAttributeError  (AttributeError)
+    |   |-- ConversionError          (TypeError)  np.array(), float() ... of a traced value
+    |   |-- BranchError              (TypeError)  a branch on values where only shapes are known
+    |   |-- MutationError            (TypeError)  an assignment that cannot be followed
+    |   `-- LeakError                (RuntimeError) a traced value used after its trace ended
+    |-- ShapeError                   (ValueError) shapes that do not match
+    |-- ArgumentError                (ValueError) a wrong argument to chainrule itself
+    |-- DtypeError                   (TypeError)  integers or booleans asked for a gradient
+    |-- NonFiniteError               (ArithmeticError) a NaN or an infinity arose
+    |-- FormulaError                 (ValueError) a formula or value that does not parse
+    |-- GraphError                   (ValueError) a graph that breaks its grammar
+    `-- EmitError                    (RuntimeError) emitted code that disagrees with its graph
+
+Every message has the same parts, each on its own line: what happened, what was
+expected, what came, where in the user's code, and what to write instead.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A line of the user's code.
+
+    Parameters
+    ----------
+    file : str
+        Path of the file, or the pseudo-name of a notebook cell or string.
+    line : int
+        Line number, from 1.
+    function : str
+        Name of the function that the line belongs to.
+    """
+
+    file: str
+    line: int
+    function: str
+
+    @property
+    def source(self) -> str:
+        """The line itself without indentation; empty where no source is at hand."""
+        return linecache.getline(self.file, self.line).strip()
+
+    @property
+    def short(self) -> str:
+        """File name and line, as in ``neuron.py:12``."""
+        return f"{os.path.basename(self.file)}:{self.line}"
+
+    def __str__(self) -> str:
+        source = self.source
+        return f"{self.short}, in {self.function}" + (f":  {source}" if source else "")
+
+
+class ChainruleError(Exception):
+    """Base of all errors that chainrule raises on purpose.
+
+    Parameters
+    ----------
+    what : str
+        What happened, in one sentence.
+    expected, got, instead : str, optional
+        What was expected, what came, and what to write instead.
+    where : Location, optional
+        The user's line.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+        where: Location | None = None,
+        instead: str | None = None,
+    ) -> None:
+        self.what = what
+        self.expected = expected
+        self.got = got
+        self.where = where
+        self.instead = instead
+        parts = [("expected", expected), ("got", got), ("at", where), ("instead", instead)]
+        super().__init__(
+            "\n".join([what, *(f"  {label + ':':<9} {text}" for label, text in parts if text)])
+        )
+
+
+class TraceError(ChainruleError):
+    """The function cannot be recorded as a graph."""
+
+
+class UnsupportedError(TraceError, TypeError):
+    """A NumPy function, method or keyword that has no rule."""
+
+
+class UnsupportedAttributeError(UnsupportedError, AttributeError):
+    """A method or attribute of arrays that has no rule."""
+
+
+class ConversionError(TraceError, TypeError):
+    """A traced value was about to become a plain number or array, losing its gradient."""
+
+
+class BranchError(TraceError, TypeError):
+    """Python asked for the value of something whose shape alone is known."""
+
+
+class MutationError(TraceError, TypeError):
+    """An assignment into an array that cannot be followed."""
+
+
+class LeakError(TraceError, RuntimeError):
+    """A traced value was used after the trace that made it had ended."""
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Operands whose shapes do not match."""
+
+
+class ArgumentError(ChainruleError, ValueError):
+    """An argument to chainrule that it cannot use."""
+
+
+class DtypeError(ChainruleError, TypeError):
+    """Something that is not a real floating-point number was asked for a gradient."""
+
+
+class NonFiniteError(ChainruleError, ArithmeticError):
+    """A NaN or an infinity arose."""
+
+
+class FormulaError(ChainruleError, ValueError):
+    """A formula or a value that does not parse."""
+
+
+class GraphError(ChainruleError, ValueError):
+    """A graph that breaks the grammar of graphs."""
+
+
+class EmitError(ChainruleError, RuntimeError):
+    """Emitted code that does not give the numbers of its graph: a defect of chainrule."""

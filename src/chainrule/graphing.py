@@ -1,0 +1,157 @@
+"""From a function and its arguments to a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.arguments import Wrt, bound, differentiable, name_of, resolve_wrt
+from chainrule.errors import ArgumentError
+from chainrule.graph import Graph, Node
+from chainrule.op import Abstract
+from chainrule.structure import map_leaves
+from chainrule.trace import Branch, Recorder, Traced, location, tracing
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A function's graph, and which argument each input came from.
+
+    Attributes
+    ----------
+    name : str
+        The function's name.
+    graph : Graph
+    arguments : dict
+        Argument name -> its value with each numeric leaf replaced by its input node.
+    values : dict
+        Argument name -> the value that was given.
+    wrt : tuple of str
+        Names of the arguments to differentiate with respect to.
+    branches : tuple of Branch
+        Branches that Python took on values.
+    """
+
+    name: str
+    graph: Graph
+    arguments: Mapping[str, Any]
+    values: Mapping[str, Any]
+    wrt: tuple[str, ...]
+    branches: tuple[Branch, ...] = ()
+
+    def inputs_of(self, name: str) -> list[Node]:
+        """Return the input nodes of one argument, in order."""
+        found: list[Node] = []
+
+        def visit(leaf: Any, path: str) -> Any:
+            if isinstance(leaf, Node):
+                found.append(leaf)
+            return leaf
+
+        map_leaves(visit, self.arguments[name], name)
+        return found
+
+    def wrt_inputs(self) -> list[Node]:
+        """Return the input nodes to differentiate with respect to, in order."""
+        return [node for name in self.wrt for node in self.inputs_of(name) if node.is_real]
+
+
+def record(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    wrt: Wrt | None = None,
+    *,
+    values: bool = True,
+    strict: bool = True,
+    name_output: str | None = None,
+) -> Recording:
+    """Run a function once and record its graph.
+
+    Parameters
+    ----------
+    f : callable
+    args, kwargs
+        Its arguments. Numbers and arrays among them become inputs of the graph.
+    wrt : position, name, sequence of them, or None
+        None stands for every argument that can carry a gradient.
+    values : bool
+        Compute along the way; without, only shapes are known, and a branch on a value
+        is refused.
+    strict : bool
+        Refuse the first NaN or infinity that arises.
+    name_output : str, optional
+        Name of an output that the user gave none.
+
+    Raises
+    ------
+    ArgumentError, DtypeError, TraceError, ShapeError, NonFiniteError
+    """
+    arguments = bound(f, args, dict(kwargs))
+    given = dict(arguments.arguments)
+    names = tuple(given) if wrt is None else resolve_wrt(f, list(given), wrt)
+    with tracing(
+        lambda level: Recorder(level, values=values, locate=True, strict=strict)
+    ) as recorder:
+
+        def visit(leaf: Any, path: str) -> Any:
+            asked = wrt is not None and _head(path) in names
+            number = differentiable(leaf, path) if asked or _is_real(leaf) else _fixed(leaf)
+            if number is None:
+                return leaf
+            return recorder.input(path, number, Abstract.of(number))
+
+        traced = {name: map_leaves(visit, value, name) for name, value in given.items()}
+        nodes = {name: map_leaves(_node(recorder), value, name) for name, value in traced.items()}
+        arguments.arguments.update(traced)
+        output = f(*arguments.args, **arguments.kwargs)
+        if not isinstance(output, (Traced, np.ndarray, np.generic, float, int)) or isinstance(
+            output, bool
+        ):
+            raise ArgumentError(
+                f"{name_of(f)} returned {type(output).__name__}, which cannot be differentiated.",
+                expected="one number or one array",
+                got=repr(output)[:80],
+                where=location(code=getattr(f, "__code__", None)),
+                instead="return the value that matters, such as the loss",
+            )
+        free = output if isinstance(output, Traced) else recorder.constant(output)
+        recorder.name(free, name_output or "output")
+        graph = recorder.graph([free])
+    if wrt is None:
+        names = tuple(
+            name
+            for name in names
+            if any(n.is_real for n in _nodes(nodes[name], name))
+        )
+    return Recording(name_of(f), graph, nodes, given, names, tuple(recorder.branches))
+
+
+def _head(path: str) -> str:
+    for end in "[.":
+        path = path.split(end)[0]
+    return path
+
+
+def _is_real(leaf: Any) -> bool:
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf.dtype.kind == "f"
+    return isinstance(leaf, (float, int)) and not isinstance(leaf, bool)
+
+
+def _fixed(leaf: Any) -> Any:
+    """Return an input that carries no gradient, such as labels; None for what is no number."""
+    return leaf if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype.kind in "biu" else None
+
+
+def _node(recorder: Recorder) -> Callable[[Any, str], Any]:
+    return lambda leaf, path: recorder.node(leaf) if isinstance(leaf, Traced) else leaf
+
+
+def _nodes(value: Any, name: str) -> list[Node]:
+    found: list[Node] = []
+    map_leaves(lambda leaf, path: found.append(leaf), value, name)
+    return [leaf for leaf in found if isinstance(leaf, Node)]

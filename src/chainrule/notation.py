@@ -1,0 +1,125 @@
+"""How an operation is written: as NumPy code, as plain text and as LaTeX.
+
+A :class:`Notation` holds one template a style. In a template ``{0}`` stands for
+the first operand and ``{axis}`` for a parameter; after a colon stands how tightly
+the operand must bind to go without parentheses, so ``{0:product} * {1:unary}`` puts
+them where the reader of the code needs them and nowhere else. A trailing ``!`` asks
+for parentheses around a leading minus sign as well: ``2 * (-3)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Style = Literal["code", "text", "latex"]
+Template = str | Callable[..., str]
+
+#: How tightly an expression binds, loosest first.
+LEVELS = {"any": 0, "compare": 1, "sum": 2, "product": 3, "unary": 4, "power": 5, "atom": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An expression that has been written, and how tightly it binds.
+
+    Parameters
+    ----------
+    string : str
+        The expression.
+    level : str
+        A key of :data:`LEVELS`.
+    style : {"code", "text", "latex"}
+        Decides what its parentheses look like.
+    """
+
+    string: str
+    level: str = "atom"
+    style: Style = "code"
+
+    def __format__(self, spec: str) -> str:
+        strict = spec.endswith("!")
+        needed = spec.removesuffix("!") or "any"
+        loose = LEVELS[self.level] < LEVELS[needed]
+        if loose or (strict and self.string.startswith("-")):
+            return parenthesised(self.string, self.style)
+        return self.string
+
+    def __str__(self) -> str:
+        return self.string
+
+
+def parenthesised(string: str, style: Style) -> str:
+    """Put parentheses of the given style around an expression."""
+    return rf"\left({string}\right)" if style == "latex" else f"({string})"
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """The three ways to write an operation.
+
+    Parameters
+    ----------
+    code, text, latex : str or callable
+        Templates. A callable is given the operands and, as keywords, the parameters.
+    level, latex_level : str
+        How tightly the result binds; `latex_level` is `level` unless given.
+    statement : bool
+        The code is one or more statements that assign ``{out}``, not an expression.
+    """
+
+    code: Template
+    text: Template
+    latex: Template
+    level: str = "atom"
+    latex_level: str | None = None
+    statement: bool = False
+
+    def write(
+        self, style: Style, operands: Iterable[Written], params: Mapping[str, Any]
+    ) -> Written:
+        """Write the operation with its operands already written."""
+        template: Template = getattr(self, style)
+        fill = template.format if isinstance(template, str) else template
+        level = self.latex_level or self.level if style == "latex" else self.level
+        return Written(fill(*operands, **params), level, style)
+
+
+def call(code: str, latex: str | None = None, text: str | None = None, arity: int = 1) -> Notation:
+    """Notation of a function call: ``np.exp(x)``, ``exp(x)``, ``\\exp(x)``."""
+    text = text or code.removeprefix("np.")
+    latex = latex or rf"\operatorname{{{text}}}"
+    slots = ", ".join(f"{{{i}}}" for i in range(arity))
+    return Notation(
+        code=f"{code}({slots})",
+        text=f"{text}({slots})",
+        latex=f"{_escape(latex)}\\left({slots}\\right)",
+    )
+
+
+def infix(symbol: str, level: str, tighter: str, text: str = "", latex: str = "") -> Notation:
+    """Notation of a left-associative operator; `tighter` is what its right side needs."""
+
+    def template(sign: str) -> str:
+        return f"{{0:{level}}} {_escape(sign)} {{1:{tighter}!}}"
+
+    return Notation(
+        template(symbol), template(text or symbol), template(latex or text or symbol), level
+    )
+
+
+def _escape(template: str) -> str:
+    return template.replace("{", "{{").replace("}", "}}")
+
+
+def keywords(**params: Any) -> str:
+    """Write the keyword arguments that differ from NumPy's defaults, with a leading comma."""
+    shown = {k: v for k, v in params.items() if v is not None and v is not False}
+    return "".join(f", {k}={_literal(v)}" for k, v in shown.items())
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, tuple) and len(value) == 1:
+        return _literal(value[0])
+    return repr(value)

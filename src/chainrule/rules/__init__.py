@@ -1,0 +1,21 @@
+"""The table of rules: one row an operation, one file a family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.op import Op
+from chainrule.rules import elementwise, index, linalg, reduce, shape, softmax
+from chainrule.rules.composed import COMPOSED
+
+#: All rows, by name.
+TABLE: dict[str, Op] = {
+    row.name: row
+    for family in (elementwise, reduce, shape, index, linalg, softmax)
+    for row in family.TABLE
+}
+
+#: NumPy function -> its row.
+BY_FUNCTION: dict[Any, Op] = {f: row for row in TABLE.values() for f in row.numpy}
+
+__all__ = ["BY_FUNCTION", "COMPOSED", "TABLE"]

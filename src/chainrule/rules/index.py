@@ -1,0 +1,187 @@
+"""Indexing: reading elements, and its two inverses, writing and scattering them.
+
+A key is kept as a parameter in which a :class:`Slot` stands for each array of
+positions; the arrays themselves are operands, so that labels stay inputs of the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.notation import Notation
+from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place in a key of the array of positions that is operand number `position`."""
+
+    position: int
+
+
+def filled(key: Key, positions: Sequence[Any]) -> Key:
+    """Return the key that NumPy understands, with the arrays of positions put in."""
+    return tuple(
+        positions[k.position] if isinstance(k, Slot) else np.arange(k.start, k.stop, k.step)
+        if isinstance(k, range) else k
+        for k in key
+    )  # fmt: skip
+
+
+def is_basic(key: Key) -> bool:
+    """Whether the key picks a view, in which no element occurs twice."""
+    return not any(isinstance(k, (Slot, range)) for k in key)
+
+
+def _written_key(key: Key, positions: Sequence[Any]) -> str:
+    def part(k: Any) -> str:
+        if isinstance(k, Slot):
+            return str(positions[k.position])
+        if isinstance(k, range):
+            return f"range({k.stop})" if (k.start, k.step) == (0, 1) else repr(k)
+        if k is Ellipsis:
+            return "..."
+        if isinstance(k, slice):
+            ends = ["" if v is None else str(v) for v in (k.start, k.stop)]
+            return ":".join(ends if k.step is None else [*ends, str(k.step)])
+        return str(k)
+
+    return ", ".join(map(part, key)) + ("," if len(key) == 1 and key[0] is None else "")
+
+
+def _getitem(a: Any, *positions: Any, key: Key) -> Any:
+    return a[filled(key, positions)]
+
+
+def _scatter(a: Any, g: Any, *positions: Any, key: Key) -> Any:
+    """Zeros like `a`, with g added at the key: an element that occurs twice gets both."""
+    out = np.zeros(np.shape(a), np.asarray(g).dtype)
+    if is_basic(key):
+        out[key] = g
+    else:
+        np.add.at(out, filled(key, positions), g)
+    return out
+
+
+def _setitem(a: Any, value: Any, *positions: Any, key: Key) -> Any:
+    out = np.array(a)
+    out[filled(key, positions)] = value
+    return out
+
+
+def _getitem_vjp(g: Any, out: Any, a: Any, *positions: Any, key: Key) -> Any:
+    return _SCATTER(a, g, *positions, key=key)
+
+
+def _indexed(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    array, *positions = (stand_in(o) for o in operands)
+    key = filled(params["key"], positions)
+    # Stand-ins of positions are ones: in range only if the indexed axes are long enough.
+    long = np.broadcast_to(array.flat[:1].reshape(()), tuple(max(n, 2) for n in array.shape))
+    out = (array if is_basic(params["key"]) else long)[key]
+    shape = array[tuple(np.zeros_like(k) if _is_positions(k) else k for k in key)].shape
+    return Abstract(shape, out.dtype)
+
+
+def _is_positions(k: Any) -> bool:
+    return isinstance(k, np.ndarray) and k.dtype.kind in "iu"
+
+
+def _scatter_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    return Abstract(shape_of(operands[0]), np.asarray(stand_in(operands[1])).dtype)
+
+
+def _setitem_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    return Abstract(shape_of(operands[0]), np.asarray(stand_in(operands[0])).dtype)
+
+
+def _scatter_code(a: Any, g: Any, *positions: Any, key: Key, out: str = "") -> str:
+    written = _written_key(key, positions)
+    # Beside a range no element is named twice, so that plain assignment is enough.
+    if is_basic(key) or any(isinstance(k, range) for k in key):
+        return f"{out} = np.zeros_like({a})\n{out}[{written}] = {g}"
+    index = written if len(key) == 1 else f"({written})"
+    return f"{out} = np.zeros_like({a})\nnp.add.at({out}, {index}, {g})"
+
+
+_ROWS = np.array([0, 2, 2, 1])
+
+_GETITEM = Op(
+    name="getitem",
+    forward=_getitem,
+    vjp=(_getitem_vjp,),
+    notation=Notation(
+        lambda a, *positions, key: f"{a:atom}[{_written_key(key, positions)}]",
+        lambda a, *positions, key: f"{a:atom}[{_written_key(key, positions)}]",
+        lambda a, *positions, key: f"{a:atom}_{{[{_written_key(key, positions)}]}}",
+    ),
+    reason="picking passes each gradient back to the element that was picked, and 0 to the rest",
+    infer=_indexed,
+    view=True,
+    samples=(
+        Sample(((3, 4),), {"key": (1,)}),
+        Sample(((3, 4),), {"key": (slice(None), slice(1, 3))}),
+        Sample(((3, 4), _ROWS), {"key": (Slot(0),)}),
+        Sample(((3, 4), np.array([1, 0, 3])), {"key": (range(3), Slot(0))}),
+    ),
+)
+
+_SCATTER = Op(
+    name="scatter",
+    forward=_scatter,
+    vjp=(None, lambda g, out, a, value, *positions, key: _GETITEM(g, *positions, key=key)),
+    notation=Notation(
+        _scatter_code,
+        lambda a, g, *positions, key, out="": (
+            f"{g} at [{_written_key(key, positions)}], 0 elsewhere"
+        ),
+        lambda a, g, *positions, key, out="": (
+            rf"\operatorname{{scatter}}_{{[{_written_key(key, positions)}]}}\left({g}\right)"
+        ),
+        level="any",
+        latex_level="atom",
+        statement=True,
+    ),
+    reason="scattering passes each gradient back from the place where the value was put",
+    infer=_scatter_infer,
+    samples=(
+        Sample((np.zeros((3, 4)), (4,)), {"key": (1,)}),
+        Sample((np.zeros((3, 4)), (4, 4), _ROWS), {"key": (Slot(0),)}),
+    ),
+)
+
+_SETITEM = Op(
+    name="setitem",
+    forward=_setitem,
+    vjp=(
+        lambda g, out, a, value, *positions, key: _SETITEM(g, 0.0, *positions, key=key),
+        lambda g, out, a, value, *positions, key: _GETITEM(g, *positions, key=key),
+    ),
+    notation=Notation(
+        lambda a, value, *positions, key, out="": (
+            f"{out} = {a:atom}.copy()\n{out}[{_written_key(key, positions)}] = {value}"
+        ),
+        lambda a, value, *positions, key, out="": (
+            f"{a} with [{_written_key(key, positions)}] = {value}"
+        ),
+        lambda a, value, *positions, key, out="": (
+            rf"{a}\ \text{{with}}\ [{_written_key(key, positions)}] = {value}"
+        ),
+        level="any",
+        statement=True,
+    ),
+    reason="what was overwritten gets no gradient; the new value gets that of its place",
+    infer=_setitem_infer,
+    samples=(
+        Sample(((3, 4), (4,)), {"key": (1,)}),
+        Sample(((3, 4), (3,), np.array([1, 0, 3])), {"key": (range(3), Slot(0))}),
+    ),
+)
+
+TABLE = (_GETITEM, _SCATTER, _SETITEM)

@@ -1,0 +1,200 @@
+"""Products of matrices, and general sums of products.
+
+The derivatives of ``matmul`` follow M. B. Giles, "Collected matrix derivative results for
+forward and reverse mode algorithmic differentiation" (2008), section 2.2; those of
+``einsum`` exchange the subscripts of the result with those of the operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.notation import Notation
+from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _swap(a: Any) -> Any:
+    """Transpose the last two axes."""
+    return a.T if np.ndim(a) == 2 else np.swapaxes(a, -1, -2)
+
+
+def _matmul_left(g: Any, out: Any, a: Any, b: Any) -> Any:
+    if np.ndim(b) == 1:
+        return g * b if np.ndim(a) == 1 else np.expand_dims(g, -1) * b
+    if np.ndim(a) == 1:
+        return np.matmul(b, np.expand_dims(g, -1))[..., 0] if np.ndim(b) > 2 else b @ g
+    return g @ _swap(b)
+
+
+def _matmul_right(g: Any, out: Any, a: Any, b: Any) -> Any:
+    if np.ndim(a) == 1:
+        return g * a if np.ndim(b) == 1 else np.expand_dims(a, -1) * np.expand_dims(g, -2)
+    if np.ndim(b) == 1:
+        return a.T @ g if np.ndim(a) == 2 else np.matmul(_swap(a), np.expand_dims(g, -1))[..., 0]
+    return _swap(a) @ g
+
+
+def _matmul_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    a, b = (shape_of(o) for o in operands)
+    left, right = (a if len(a) > 1 else (1, *a)), (b if len(b) > 1 else (*b, 1))
+    if not a or not b or left[-1] != right[-2]:
+        raise ValueError(f"matmul: shapes {a} and {b} do not match")
+    batch = np.broadcast_shapes(left[:-2], right[:-2])
+    shape = batch + (left[-2],) * (len(a) > 1) + (right[-1],) * (len(b) > 1)
+    ones = [stand_in(o, (1,) * max(len(shape_of(o)), 1)) for o in operands]
+    return Abstract(shape, np.asarray(op.forward(*ones)).dtype)
+
+
+def _matmul_subscripts(shapes: Sequence[tuple[int, ...]]) -> str | None:
+    kinds = {(1, 1): "k,k->", (2, 1): "ik,k->i", (1, 2): "k,kj->j", (2, 2): "ik,kj->ij"}
+    return kinds.get((len(shapes[0]), len(shapes[1])))
+
+
+# A subscript that stands in one operand alone is a sum over that operand, whose gradient
+# is the same for all elements along it: a vector of ones carries the axis back.
+
+
+def _einsum_vjp(i: int, g: Any, out: Any, *operands: Any, spec: str) -> Any:
+    terms, result = _parts(spec)
+    others = [(t, o) for j, (t, o) in enumerate(zip(terms, operands, strict=True)) if j != i]
+    seen = set(result).union(*(t for t, _ in others))
+    lonely = [c for c in terms[i] if c not in seen]
+    sizes = dict(zip(terms[i], np.shape(operands[i]), strict=True))
+    ones = [np.ones(sizes[c], np.asarray(0.0, _dtype(operands[i])).dtype) for c in lonely]
+    subscripts = [result, *(t for t, _ in others), *lonely]
+    arrays = [g, *(o for _, o in others), *ones]
+    return np.einsum(f"{','.join(subscripts)}->{terms[i]}", *arrays)
+
+
+def _dtype(a: Any) -> Any:
+    return a.dtype if hasattr(a, "dtype") else np.dtype(float)
+
+
+def _parts(spec: str) -> tuple[list[str], str]:
+    left, result = spec.split("->")
+    return left.split(","), result
+
+
+def _bind_einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
+    if not isinstance(spec, str):
+        raise NotImplementedError("subscripts given as lists")
+    left, arrow, result = spec.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise ValueError(f"einsum: {len(terms)} subscript terms for {len(operands)} operands")
+    terms, result = _without_ellipsis(terms, result if arrow else None, operands)
+    arrays = list(operands)
+    # 'ii->i' becomes 'ij,ij->i' with an identity matrix: no term repeats a subscript.
+    free = (c for c in _LETTERS if c not in left + result)
+    for i, (term, operand) in enumerate(zip(list(terms), operands, strict=True)):
+        for c in sorted({c for c in term if term.count(c) > 1}):
+            while terms[i].count(c) > 1:
+                fresh = next(free)
+                size = np.shape(operand)[term.index(c)]
+                terms[i] = terms[i][: terms[i].rindex(c)] + fresh + terms[i][terms[i].rindex(c) + 1 :]
+                terms.append(c + fresh)
+                arrays.append(np.eye(size))
+    return tuple(arrays), {"spec": f"{','.join(terms)}->{result}"}
+
+
+def _without_ellipsis(
+    terms: list[str], result: str | None, operands: Sequence[Any]
+) -> tuple[list[str], str]:
+    used = "".join(terms)
+    letters = [c for c in _LETTERS if c not in used]
+    longest = 0
+    out = []
+    for term, operand in zip(terms, operands, strict=True):
+        count = np.ndim(operand) - len(term.replace("...", ""))
+        if count and "..." not in term:
+            raise ValueError(f"einsum: {term!r} does not fit an array of {np.ndim(operand)} axes")
+        longest = max(longest, count)
+        out.append(term.replace("...", "".join(letters[:count][::-1])))
+    batch = "".join(letters[:longest][::-1])
+    if result is None:
+        counts = {c: used.count(c) for c in used if c.isalpha()}
+        result = batch + "".join(sorted(c for c, n in counts.items() if n == 1))
+    return out, result.replace("...", batch)
+
+
+def _einsum_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    terms, result = _parts(params["spec"])
+    sizes: dict[str, int] = {}
+    for term, operand in zip(terms, operands, strict=True):
+        for c, n in zip(term, shape_of(operand), strict=True):
+            if n != 1 and sizes.get(c, 1) not in (1, n):
+                raise ValueError(f"einsum: subscript {c!r} has sizes {sizes[c]} and {n}")
+            sizes[c] = max(n, sizes.get(c, 1))
+    ones = [stand_in(o, (1,) * len(shape_of(o))) for o in operands]
+    return Abstract(tuple(sizes[c] for c in result), op.forward(*ones, **params).dtype)
+
+
+_EINSUM = Notation(
+    lambda *operands, spec: f"np.einsum({spec!r}, {', '.join(map(str, operands))})",
+    lambda *operands, spec: f"einsum({spec}: {', '.join(map(str, operands))})",
+    lambda *operands, spec: (
+        rf"\operatorname{{einsum}}_{{\text{{{spec.replace('->', ' to ')}}}}}"
+        rf"\left({', '.join(map(str, operands))}\right)"
+    ),
+)
+
+TABLE = (
+    Op(
+        name="matmul",
+        forward=np.matmul,
+        vjp=(_matmul_left, _matmul_right),
+        notation=Notation(
+            "{0:product} @ {1:unary!}", "{0:product} @ {1:unary!}", r"{0:product}\, {1:unary!}",
+            "product",
+        ),  # fmt: skip
+        reason="each product of the index sum changes with one factor by the other factor",
+        numpy=(np.matmul,),
+        infer=_matmul_infer,
+        subscripts=_matmul_subscripts,
+        samples=(
+            Sample(((3, 4), (4, 2))), Sample(((4,), (4,))), Sample(((3, 4), (4,))),
+            Sample(((4,), (4, 2))), Sample(((2, 3, 4), (4, 5))), Sample(((2, 1, 3, 4), (5, 4, 2))),
+            Sample(((4,), (2, 4, 3))), Sample(((2, 3, 4), (4,))),
+        ),  # fmt: skip
+    ),
+    Op(
+        name="outer",
+        forward=lambda a, b: np.outer(a, b),
+        vjp=(lambda g, out, a, b: g @ b, lambda g, out, a, b: a @ g),
+        notation=Notation(
+            "np.outer({0}, {1})", "outer({0}, {1})", r"{0:power!} \otimes {1:power!}", "atom",
+            "product",
+        ),  # fmt: skip
+        reason="each entry is one product: it changes with one factor by the other factor",
+        numpy=(np.outer,),
+        bind=lambda a, b: ((np.reshape(a, (-1,)), np.reshape(b, (-1,))), {}),
+        infer=lambda op, operands, params: Abstract(
+            shape_of(operands[0]) + shape_of(operands[1]),
+            np.result_type(*(stand_in(o) for o in operands)),
+        ),
+        subscripts=lambda shapes: "i,j->ij",
+        samples=(Sample(((3,), (4,))),),
+    ),
+    Op(
+        name="einsum",
+        forward=lambda *operands, spec: np.einsum(spec, *operands),
+        vjp=_einsum_vjp,
+        notation=_EINSUM,
+        reason="each product of the index sum changes with one factor by the other factors",
+        numpy=(np.einsum,),
+        bind=_bind_einsum,
+        infer=_einsum_infer,
+        subscripts=lambda shapes, spec: spec,
+        samples=(
+            Sample(((3, 4), (4, 2)), {"spec": "ik,kj->ij"}),
+            Sample(((2, 3), (3, 4), (4,)), {"spec": "ij,jk,k->i"}),
+            Sample(((3, 4),), {"spec": "ij->j"}),
+            Sample(((2, 3, 4), (2, 4)), {"spec": "bij,bj->bi"}),
+        ),
+    ),
+)

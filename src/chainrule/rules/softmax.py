@@ -1,0 +1,91 @@
+"""Softmax and its logarithm: what simplification recognises in a hand-written softmax.
+
+With p = softmax(z), the Jacobian of a row is diag(p) - p pᵀ, so that the gradient is
+p · (g - sum(g · p)); that of log softmax is g - p · sum(g).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.notation import Notation
+from chainrule.op import Op, Sample, like
+
+_SAMPLES = (
+    Sample(((3, 4),), {"axis": (1,)}),
+    Sample(((3, 4),), {"axis": (0,)}),
+    Sample(((4,),), {"axis": (0,)}),
+)
+
+
+def _softmax(z: Any, axis: tuple[int, ...]) -> Any:
+    e = np.exp(z - np.max(z, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def _log_softmax(z: Any, axis: tuple[int, ...]) -> Any:
+    shifted = z - np.max(z, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def _number(axis: tuple[int, ...]) -> Any:
+    return axis[0] if len(axis) == 1 else axis
+
+
+def _softmax_code(z: Any, axis: tuple[int, ...], out: str = "") -> str:
+    a = _number(axis)
+    return (
+        f"{out} = np.exp({z} - np.max({z}, axis={a}, keepdims=True))\n"
+        f"{out} = {out} / np.sum({out}, axis={a}, keepdims=True)"
+    )
+
+
+def _log_softmax_code(z: Any, axis: tuple[int, ...], out: str = "") -> str:
+    a = _number(axis)
+    return (
+        f"{out} = {z} - np.max({z}, axis={a}, keepdims=True)\n"
+        f"{out} = {out} - np.log(np.sum(np.exp({out}), axis={a}, keepdims=True))"
+    )
+
+
+SOFTMAX = Op(
+    name="softmax",
+    forward=_softmax,
+    vjp=(
+        lambda g, out, z, axis: out * (g - np.sum(g * out, axis=axis, keepdims=True)),
+    ),
+    notation=Notation(
+        _softmax_code,
+        lambda z, axis, out="": f"softmax({z})",
+        lambda z, axis, out="": rf"\operatorname{{softmax}}\left({z}\right)",
+        statement=True,
+    ),
+    reason="a probability rises with its own logit and falls with the others: "
+    "the Jacobian of a row is diag(p) - p pᵀ",
+    infer=like(0),
+    samples=_SAMPLES,
+)
+
+LOG_SOFTMAX = Op(
+    name="log_softmax",
+    forward=_log_softmax,
+    vjp=(
+        lambda g, out, z, axis: g
+        - SOFTMAX(z, axis=axis) * np.sum(g, axis=axis, keepdims=True),
+    ),
+    notation=Notation(
+        _log_softmax_code,
+        lambda z, axis, out="": f"log_softmax({z})",
+        lambda z, axis, out="": rf"\ln \operatorname{{softmax}}\left({z}\right)",
+        latex_level="product",
+        statement=True,
+    ),
+    reason="the logarithm of a probability rises one for one with its own logit, "
+    "and falls with each logit by that logit's probability",
+    infer=like(0),
+    samples=_SAMPLES,
+)
+
+TABLE = (SOFTMAX, LOG_SOFTMAX)

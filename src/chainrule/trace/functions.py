@@ -1,0 +1,252 @@
+"""NumPy's functions, methods and indexing, turned into operations of the rules table.
+
+What has neither a row nor a composition is refused here, with the user's line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import MutationError, UnsupportedAttributeError, UnsupportedError
+from chainrule.op import Op
+from chainrule.rules import BY_FUNCTION, COMPOSED, TABLE
+from chainrule.rules.index import Slot, is_basic
+from chainrule.trace.source import location
+
+#: ``np.add.reduce`` and its like.
+_REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
+
+#: Functions that ask for the shape or the type alone.
+_DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
+    np.shape: lambda a: a.shape,
+    np.ndim: lambda a: a.ndim,
+    np.iscomplexobj: lambda a: a.dtype.kind == "c",
+    np.isrealobj: lambda a: a.dtype.kind != "c",
+    np.result_type: lambda *args: np.result_type(
+        *(a.dtype if hasattr(a, "__apply_op__") else a for a in args)
+    ),
+}
+
+#: Keywords that change nothing when they have these values.
+_NEUTRAL = {"out": None, "dtype": None, "where": True, "order": "K", "subok": True, "initial": None}
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a value stands for an array in some trace."""
+    return hasattr(value, "__apply_op__")
+
+
+def call_ufunc(
+    ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Apply a ufunc of which at least one argument is traced."""
+    out = kwargs.get("out")
+    if out is not None and any(o is not None for o in (out if isinstance(out, tuple) else (out,))):
+        raise MutationError(
+            f"np.{ufunc.__name__} cannot write a traced result into an existing array.",
+            where=location(),
+            instead="a = a + b in place of a += b or out=a",
+        )
+    kwargs = {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
+    if method == "reduce" and ufunc in _REDUCTIONS:
+        kwargs.setdefault("axis", 0)
+        return call_function(_REDUCTIONS[ufunc], inputs, kwargs)
+    row = BY_FUNCTION.get(ufunc)
+    if method != "__call__" or (row is None and ufunc not in COMPOSED):
+        raise _unsupported(ufunc, "" if method == "__call__" else f".{method}")
+    if row is None or row.bind is not None:
+        return call_function(ufunc, inputs, kwargs)
+    if kwargs:
+        raise _unsupported_keyword(ufunc, next(iter(kwargs)))
+    return _apply(row, [i if not isinstance(i, list) else from_list(i) for i in inputs])
+
+
+def _apply(row: Op, operands: Sequence[Any]) -> Any:
+    if row.constant_last and is_traced(operands[1]) and not is_traced(operands[0]):
+        operands = operands[::-1]
+    return row(*operands)
+
+
+def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Apply a NumPy function of which at least one argument is traced."""
+    if function in _DESCRIPTIVE:
+        return _DESCRIPTIVE[function](*args, **kwargs)
+    kwargs = {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
+    row = BY_FUNCTION.get(function)
+    composition = COMPOSED.get(function)
+    if row is None and composition is None:
+        raise _unsupported(function)
+    if row is not None and row.bind is None:
+        if kwargs:
+            raise _unsupported_keyword(function, next(iter(kwargs)))
+        return _apply(row, [from_list(a) if isinstance(a, (list, tuple)) else a for a in args])
+    target = composition if row is None else row.bind
+    assert target is not None
+    _check_arguments(function, target, args, kwargs)
+    try:
+        if composition is not None and row is None:
+            return composition(*args, **kwargs)
+        operands, params = target(*args, **kwargs)
+    except NotImplementedError as error:
+        raise _unsupported_keyword(function, str(error)) from None
+    result = row(*operands, **params)  # type: ignore[misc]  # row is set where composition is not
+    return linked(result, operands[0]) if row is not None and row.view else result
+
+
+def _check_arguments(function: Any, target: Any, args: Sequence[Any], kwargs: Any) -> None:
+    try:
+        _signature(target).bind(*args, **kwargs)
+    except TypeError as error:
+        unknown = [k for k in kwargs if k not in _signature(target).parameters]
+        if unknown:
+            raise _unsupported_keyword(function, unknown[0]) from None
+        raise UnsupportedError(
+            f"np.{function.__name__} cannot be traced with these arguments: {error}.",
+            where=location(),
+        ) from None
+
+
+@lru_cache(maxsize=256)
+def _signature(target: Any) -> inspect.Signature:
+    return inspect.signature(target)
+
+
+def _unsupported(function: Any, method: str = "") -> UnsupportedError:
+    name = getattr(function, "__name__", str(function))
+    known = sorted({f.__name__ for f in (*BY_FUNCTION, *COMPOSED)})
+    close = difflib.get_close_matches(name, known, 3)
+    return UnsupportedError(
+        f"np.{name}{method} has no rule, so no gradient can pass through it.",
+        expected="a NumPy function with a rule",
+        got=f"np.{name}{method}",
+        where=location(),
+        instead=f"perhaps {', '.join(f'np.{c}' for c in close)}" if close else
+        "other NumPy functions that amount to the same",
+    )  # fmt: skip
+
+
+def _unsupported_keyword(function: Any, keyword: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"np.{function.__name__} cannot be traced with the argument {keyword!r}.",
+        where=location(),
+        instead=f"the call without {keyword!r}, and what it does as an operation of its own",
+    )
+
+
+def from_list(values: Sequence[Any]) -> Any:
+    """Make one array of a list; of one that holds traced values, by stacking."""
+    if any(is_traced(v) or isinstance(v, (list, tuple)) for v in values):
+        parts = [from_list(v) if isinstance(v, (list, tuple)) else v for v in values]
+        return np.stack(parts) if any(map(is_traced, parts)) else np.array(parts)
+    return np.array(values)
+
+
+# -- views -----------------------------------------------------------------------------
+
+
+def linked(result: Any, base: Any, key: Any = None) -> Any:
+    """Remember that an array shares its memory with the one it was made from."""
+    if is_traced(result) and is_traced(base) and result.ndim:
+        result.share_with(base, key)
+    return result
+
+
+# -- indexing --------------------------------------------------------------------------
+
+
+def _split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Part a key into what is fixed and the arrays of positions."""
+    fixed: list[Any] = []
+    positions: list[Any] = []
+    for k in key if isinstance(key, tuple) else (key,):
+        if isinstance(k, (slice, range)) or k is None or k is Ellipsis:
+            fixed.append(k)
+        elif isinstance(k, (np.ndarray, list)) or (is_traced(k) and k.shape):
+            array = np.array([int(i) for i in k]) if isinstance(k, list) and k and not isinstance(
+                k[0], (bool, list)) else k  # fmt: skip
+            fixed.append(Slot(len(positions)))
+            positions.append(np.asarray(array) if isinstance(array, list) else array)
+        elif isinstance(k, (bool, np.bool_)):
+            raise UnsupportedError(
+                "A single truth value cannot be used as an index of a traced array.",
+                where=location(),
+                instead="np.where(condition, a, b)",
+            )
+        else:
+            fixed.append(k.__index__())
+    return tuple(fixed), [_numbered(p) for p in positions]
+
+
+def _numbered(positions: Any) -> Any:
+    """Return positions as an operand may have them: integers or truth values."""
+    if positions.dtype.kind not in "biu":
+        raise IndexError("arrays used as indices must be of integer or boolean type")
+    return positions
+
+
+def getitem(array: Any, key: Any) -> Any:
+    """Read elements of a traced array."""
+    fixed, positions = _split_key(key)
+    result = TABLE["getitem"](array, *positions, key=fixed)
+    return linked(result, array, fixed) if is_basic(fixed) else result
+
+
+def setitem(array: Any, key: Any, value: Any) -> Any:
+    """Return a traced array with elements replaced."""
+    fixed, positions = _split_key(key)
+    value = from_list(value) if isinstance(value, (list, tuple)) else value
+    return TABLE["setitem"](array, value, *positions, key=fixed)
+
+
+# -- methods ---------------------------------------------------------------------------
+
+
+def _reshape(array: Any, *shape: Any) -> Any:
+    return np.reshape(array, shape[0] if len(shape) == 1 else shape)
+
+
+def _transpose(array: Any, *axes: Any) -> Any:
+    if not axes or axes[0] is None:
+        return np.transpose(array)
+    return np.transpose(array, axes[0] if len(axes) == 1 and np.ndim(axes[0]) else axes)
+
+
+def _astype(array: Any, dtype: Any) -> Any:
+    return TABLE["astype"](array, dtype=np.dtype(dtype))
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    **{
+        name: getattr(np, name)
+        for name in (
+            "sum", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin", "clip",
+            "dot", "ravel", "squeeze", "swapaxes", "repeat", "take", "trace", "copy",
+        )
+    },
+    "reshape": _reshape,
+    "flatten": lambda array: np.copy(np.reshape(array, (-1,))),
+    "transpose": _transpose,
+    "astype": _astype,
+}  # fmt: skip
+
+
+def refuse_attribute(name: str) -> Any:
+    """Refuse an attribute that traced values do not have."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    hints = {
+        "item": "the value itself",
+        "tolist": "the value itself",
+        "flat": "x.ravel()",
+    }
+    raise UnsupportedAttributeError(
+        f"A traced array has no {name!r} that a gradient could pass through.",
+        where=location(),
+        instead=hints.get(name, "a NumPy function that does the same"),
+    )

@@ -1,0 +1,211 @@
+"""The full trace: every operation as a node of a graph, with names and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import Location, NonFiniteError
+from chainrule.graph import CONSTANT, INPUT, NO_PARAMS, Graph, Node
+from chainrule.op import Abstract, Op
+from chainrule.trace.failure import explained
+from chainrule.trace.source import assigned_name, location, user_frame
+from chainrule.trace.traced import Trace, Traced
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch that Python took on a value while it was traced.
+
+    Attributes
+    ----------
+    condition : Node
+    taken : bool
+    where : Location or None
+    """
+
+    condition: Node
+    taken: bool
+    where: Location | None
+
+
+class Recorder(Trace):
+    """Records a graph.
+
+    Parameters
+    ----------
+    level : int
+    values : bool
+        Compute values along the way; without, only shapes are known.
+    locate : bool
+        Look up the user's lines and names.
+    strict : bool
+        Refuse the first NaN or infinity that arises.
+    """
+
+    __slots__ = (
+        "_constants", "_names", "_strict", "branches", "locate", "nodes", "root", "values",
+    )  # fmt: skip
+
+    def __init__(
+        self, level: int = 0, values: bool = True, locate: bool = False, strict: bool = False
+    ) -> None:
+        super().__init__(level)
+        self.nodes: list[Node] = []
+        self.branches: list[Branch] = []
+        self.values = values
+        self.locate = locate
+        self.root: FrameType | None = user_frame() if locate else None
+        self._strict = strict
+        self._names: set[str] = set()
+        self._constants: dict[int, Traced] = {}
+
+    # -- leaves ----------------------------------------------------------------------
+
+    def input(self, name: str, value: Any = None, abstract: Abstract | None = None) -> Traced:
+        """Add an argument of the function."""
+        abstract = Abstract.of(value) if abstract is None else abstract
+        self._names.add(name)
+        kept = value if self.values else None
+        return self.add(Node(INPUT, (), NO_PARAMS, abstract, kept, name))
+
+    def constant(self, value: Any, name: str | None = None) -> Traced:
+        """Add a number or an array that the function brought along."""
+        # Python numbers are written where they stand; an array is one node however often read.
+        known = self._constants.get(id(value)) if isinstance(value, np.ndarray) else None
+        if known is not None:
+            return known
+        if isinstance(value, np.ndarray) and value.ndim and self.locate and name is None:
+            name = self._free_name(self._name_of_object(value))
+        traced = self.add(Node(CONSTANT, (), NO_PARAMS, Abstract.of(value), value, name))
+        if isinstance(value, np.ndarray):
+            self._constants[id(value)] = traced
+        return traced
+
+    def adopt(self, nodes: Iterable[Node]) -> dict[Node, Traced]:
+        """Take over the nodes of a graph as they are; returns what stands for each."""
+        taken = {}
+        for node in nodes:
+            taken[node] = self.add(node)
+            if node.name:
+                self._names.add(node.name)
+        return taken
+
+    def add(self, node: Node) -> Traced:
+        """Append a node."""
+        self.nodes.append(node)
+        return Traced(self, len(self.nodes) - 1, self._handle_value(node))
+
+    def _handle_value(self, node: Node) -> Any:
+        return node.value if self.values else node.abstract
+
+    def node(self, value: Any) -> Node:
+        """Return the node of a traced value, or of a constant made of a plain one."""
+        if value.__class__ is Traced and value.trace is self:
+            return self.nodes[value.index]
+        return self.nodes[self.constant(value).index]
+
+    # -- operations ------------------------------------------------------------------
+
+    def record(self, op: Op, operands: Sequence[Any], params: Any) -> Traced:
+        """Append the node of an operation."""
+        if not self.open:
+            self.check_open()
+        inputs = tuple(self.node(o) for o in operands)
+        value = None
+        try:
+            if self.values:
+                value = op.forward(*(i.value for i in inputs), **params)
+                abstract = Abstract.of(value)
+            else:
+                known = [i.value if i.op is CONSTANT else i.abstract for i in inputs]
+                abstract = op.infer(op, known, params)
+        except Exception as error:
+            shown = [i.value if i.value is not None else i.abstract for i in inputs]
+            raise explained(error, op, shown) from error
+        name = where = None
+        if self.locate:
+            frame = user_frame()
+            if frame is not None:
+                where = location(frame)
+                name = self._free_name(assigned_name(frame, self.root))
+        node = Node(op, inputs, params, abstract, value, name, where)
+        if self._strict and value is not None:
+            _check_finite(node)
+        return self.add(node)
+
+    def branch(self, traced: Traced, taken: bool) -> None:
+        """Take note that Python branched on a value."""
+        self.branches.append(Branch(self.nodes[traced.index], taken, location()))
+
+    def name(self, traced: Any, name: str) -> None:
+        """Give a value a name, unless it has one."""
+        if traced.__class__ is not Traced or traced.trace is not self:
+            return
+        node = self.nodes[traced.index]
+        if node.name is None and not node.is_leaf:
+            renamed = Node(
+                node.op, node.inputs, node.params, node.abstract, node.value,
+                self._free_name(name), node.where,
+            )  # fmt: skip
+            self.nodes[traced.index] = renamed
+
+    def graph(self, outputs: Iterable[Any]) -> Graph:
+        """Return what was recorded as a graph."""
+        ends = [self.node(o) for o in outputs]
+        return Graph(self.nodes, ends)
+
+    # -- names -----------------------------------------------------------------------
+
+    def _free_name(self, name: str | None) -> str | None:
+        if name is None or not name.isidentifier():
+            return None
+        free, count = name, 1
+        while free in self._names:
+            count += 1
+            free = f"{name}_{count}"
+        self._names.add(free)
+        return free
+
+    def _name_of_object(self, value: Any) -> str | None:
+        frame = user_frame()
+        if frame is None or frame is self.root:
+            return None
+        for scope in (frame.f_locals, frame.f_globals):
+            for name, held in scope.items():
+                if held is value:
+                    return name
+        return None
+
+
+def _check_finite(node: Node) -> None:
+    value = node.value
+    if np.asarray(value).dtype.kind not in "fc" or np.all(np.isfinite(value)):
+        return
+    # Operands that were infinite already have been let through by the user, as in a mask.
+    if not all(np.all(np.isfinite(i.value)) for i in node.inputs):
+        return
+    kind = "a NaN" if np.any(np.isnan(value)) else "an infinity"
+    label = f" for {node.name}" if node.name else ""
+    shown = ", ".join(f"{i.name or i.op.name} = {_shown(i.value)}" for i in node.inputs)
+    raise NonFiniteError(
+        f"{node.op.name} gave {kind}{label}: the first that arises.",
+        expected="finite numbers",
+        got=shown,
+        where=node.where or location(),
+        instead="keep the operands inside the domain of the function, "
+        "as with np.clip or np.maximum before it",
+    )
+
+
+def _shown(value: Any) -> str:
+    array = np.asarray(value)
+    if array.size <= 8:
+        return np.array2string(array, separator=", ", precision=6).replace("\n", "")
+    return f"array of {array.shape} between {np.min(array):.6g} and {np.max(array):.6g}"
+
+

@@ -1,0 +1,103 @@
+"""Where in the user's code an operation happens, and what the user calls its result.
+
+The name is read from the bytecode: when the instruction after the one that called
+the operation stores into a name, that name is the result's. A value that is returned
+gets the name that the caller stores it under.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FrameType
+
+import numpy as np
+
+from chainrule.errors import Location
+
+_OWN = str(Path(__file__).resolve().parents[1])
+_EXAMPLES = str(Path(_OWN) / "examples")
+_NUMPY = str(Path(np.__file__).resolve().parent)
+_SKIPPED = ("COPY", "NOP", "CACHE", "RESUME", "SWAP")
+
+
+@lru_cache(maxsize=1024)
+def is_user_file(filename: str) -> bool:
+    """Whether a file is neither chainrule's nor NumPy's own; shipped examples are users'."""
+    own = filename.startswith(_OWN) and not filename.startswith(_EXAMPLES)
+    return not own and not filename.startswith(_NUMPY)
+
+
+def user_frame() -> FrameType | None:
+    """Return the innermost frame that is the user's."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_user_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def location(frame: FrameType | None = None, code: CodeType | None = None) -> Location | None:
+    """Return the user's line that is running now, or the first one of a function's code."""
+    if code is not None:
+        return _location(code, code.co_firstlineno)
+    frame = frame or user_frame()
+    if frame is None:
+        return None
+    return _location(frame.f_code, frame.f_lineno)
+
+
+@lru_cache(maxsize=4096)
+def _location(code: CodeType, line: int) -> Location:
+    return Location(code.co_filename, line, code.co_name)
+
+
+def assigned_name(frame: FrameType, root: FrameType | None) -> str | None:
+    """Return the name that the value being computed in `frame` is about to get.
+
+    Parameters
+    ----------
+    frame : frame
+        The user's frame, stopped at the instruction that computes the value.
+    root : frame or None
+        The frame that called the function being traced: no name is sought there.
+    """
+    current: FrameType | None = frame
+    while current is not None and current is not root:
+        name = _names(current.f_code).get(current.f_lasti)
+        if name != _RETURNED:
+            return name
+        current = current.f_back
+        while current is not None and not is_user_file(current.f_code.co_filename):
+            if current is root:
+                return None
+            current = current.f_back
+    return None
+
+
+_RETURNED = "<returned>"
+_STORES = ("STORE_FAST", "STORE_NAME", "STORE_DEREF", "STORE_GLOBAL")
+
+
+@lru_cache(maxsize=1024)
+def _names(code: CodeType) -> dict[int, str]:
+    """Map the offset of each instruction whose result is stored to the name stored into."""
+    found = [i for i in dis.get_instructions(code) if i.opname not in _SKIPPED]
+    stored: dict[int, str] = {}
+    for now, after, then in zip(found, found[1:], [*found[2:], None], strict=False):
+        if after.opname.startswith(_STORES):
+            name = after.argval[0] if isinstance(after.argval, tuple) else after.argval
+            stored[now.offset] = str(name)
+        elif then is not None and then.opname == "STORE_ATTR" and after.opname[:4] == "LOAD":
+            stored[now.offset] = str(then.argval)  # self.name = value
+        elif after.opname == "RETURN_VALUE":
+            stored[now.offset] = _RETURNED
+    names: dict[int, str] = {}
+    for now, after in zip(found, found[1:], strict=False):
+        # Python 3.11 calls some functions from the instruction before CALL.
+        name = stored.get(after.offset if now.opname == "PRECALL" else now.offset)
+        if name is not None:
+            # A frame that waits for a call may stand on the caches after the instruction.
+            names.update(dict.fromkeys(range(now.offset, after.offset, 2), name))
+    return names

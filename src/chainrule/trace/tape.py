@@ -1,0 +1,68 @@
+"""The fast trace: values and a list of records, no graph.
+
+A record is a tuple ``(op, parents, operands, params, out)``: `parents` are the indices
+of the records that made the operands, -1 for a constant. Operations without
+derivative leave no record; their results are plain numbers and arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.graph import INPUT, NO_PARAMS
+from chainrule.op import Op
+from chainrule.trace.failure import explained
+from chainrule.trace.traced import Trace, Traced, apply
+
+Record = tuple[Op, Sequence[int], Sequence[Any], Any, Any]
+
+
+class Tape(Trace):
+    """Records what a gradient has to pass through.
+
+    Attributes
+    ----------
+    records : list of Record
+        In the order in which they were computed.
+    """
+
+    __slots__ = ("records",)
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.records: list[Record] = []
+
+    def input(self, value: Any) -> Traced:
+        """Add an argument to differentiate with respect to."""
+        self.records.append((INPUT, (), (), NO_PARAMS, value))
+        return Traced(self, len(self.records) - 1, value)
+
+    def record(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
+        """Compute an operation and remember it."""
+        values = []
+        parents = []
+        nested = False
+        for operand in operands:
+            if operand.__class__ is Traced:
+                if operand.trace is self:
+                    operand_value = operand.value
+                    parents.append(operand.index)
+                    values.append(operand_value)
+                    if operand_value.__class__ is Traced:
+                        nested = True
+                    continue
+                nested = True
+            parents.append(-1)
+            values.append(operand)
+        if not self.open:
+            self.check_open()
+        try:
+            out = apply(op, values, params) if nested else op.forward(*values, **params)
+        except Exception as error:
+            raise explained(error, op, values) from error
+        if op.vjp is None:
+            return out
+        records = self.records
+        records.append((op, parents, values, params, out))
+        return Traced(self, len(records) - 1, out)

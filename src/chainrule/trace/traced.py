@@ -1,0 +1,385 @@
+"""The value that stands for an array while a function is traced.
+
+A :class:`Traced` behaves as the number or array that it stands for: Python's
+operators, NumPy's functions (through ``__array_ufunc__`` and ``__array_function__``)
+and the methods of arrays all reach the trace, which decides what is recorded. This
+module knows nothing of what the trace is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import BranchError, ConversionError, LeakError, MutationError
+from chainrule.graph import NO_PARAMS
+from chainrule.op import Abstract, Op
+from chainrule.rules import TABLE
+from chainrule.trace import functions
+from chainrule.trace.source import location
+
+
+class Trace:
+    """What a traced value reports to. Subclasses decide what a record is.
+
+    Parameters
+    ----------
+    level : int
+        Depth of nesting: of the traces that meet in one operation the deepest records it.
+    """
+
+    __slots__ = ("level", "open")
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+        self.open = True
+
+    def record(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
+        """Record an operation and return its result."""
+        raise NotImplementedError
+
+    def branch(self, traced: Traced, taken: bool) -> None:
+        """Take note that Python branched on a value."""
+
+    def check_open(self) -> None:
+        """Refuse to record after the traced function has returned."""
+        if not self.open:
+            raise LeakError(
+                "A traced value was used after the function that was traced had returned.",
+                where=location(),
+                instead="return the value from the function instead of keeping it elsewhere",
+            )
+
+
+def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
+    """Record an operation in the deepest trace among its operands."""
+    trace: Trace | None = None
+    for operand in operands:
+        if operand.__class__ is Traced and (trace is None or operand.trace.level > trace.level):
+            trace = operand.trace
+    return op(*operands, **params) if trace is None else trace.record(op, operands, params)
+
+
+#: What may stand beside a traced value in an operation as it is.
+_PLAIN = (float, int, np.ndarray, np.generic, bool)
+
+
+def _operand(value: Any) -> Any:
+    """Return a value that an operation takes, or NotImplemented."""
+    if isinstance(value, (Traced, *_PLAIN)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return functions.from_list(value)
+    return NotImplemented
+
+
+def _binary(op: Op, reflected: bool = False) -> Callable[[Traced, Any], Any]:
+
+    def method(self: Traced, other: Any) -> Any:
+        if other.__class__ is not float and other.__class__ is not Traced:
+            other = _operand(other)
+            if other is NotImplemented:
+                return NotImplemented
+        operands = (other, self) if reflected else (self, other)
+        if other.__class__ is Traced and other.trace is not self.trace:
+            return apply(op, operands)
+        return self.trace.record(op, operands, NO_PARAMS)
+
+    return method
+
+
+def _in_place(op: Op) -> Callable[[Traced, Any], Any]:
+    out_of_place = _binary(op)
+
+    def method(self: Traced, other: Any) -> Any:
+        result = out_of_place(self, other)
+        if result is NotImplemented or not self.is_mutable:
+            return result
+        if np.shape(result) != self.shape:
+            raise ValueError(f"an array of {self.shape} cannot hold a result of {result.shape}")
+        self.become(result if result.dtype == self.dtype else result.astype(self.dtype))
+        return self
+
+    return method
+
+
+class Traced:
+    """A number or array inside a trace.
+
+    Attributes
+    ----------
+    trace : Trace
+    index : int
+        Its record in the trace.
+    value : number, array, Traced of an outer trace, or Abstract
+    """
+
+    __slots__ = ("index", "link", "trace", "value")
+
+    def __init__(self, trace: Trace, index: int, value: Any) -> None:
+        self.trace = trace
+        self.index = index
+        self.value = value
+        self.link: Link | None = None
+
+    # -- what it looks like ----------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the value."""
+        value = self.value
+        return value.shape if hasattr(value, "shape") else ()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        value = self.value
+        return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a number")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"Traced({self.value!r})"
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a number")
+        return (self[i] for i in range(len(self)))
+
+    # -- operators -------------------------------------------------------------------
+
+    __add__ = _binary(TABLE["add"])
+    __sub__ = _binary(TABLE["subtract"])
+    __rsub__ = _binary(TABLE["subtract"], reflected=True)
+    __mul__ = _binary(TABLE["multiply"])
+    __rmul__ = _binary(TABLE["multiply"], reflected=True)
+    __truediv__ = _binary(TABLE["divide"])
+    __rtruediv__ = _binary(TABLE["divide"], reflected=True)
+    __pow__ = _binary(TABLE["power"])
+    __rpow__ = _binary(TABLE["power"], reflected=True)
+    __matmul__ = _binary(TABLE["matmul"])
+    __rmatmul__ = _binary(TABLE["matmul"], reflected=True)
+    __gt__ = _binary(TABLE["greater"])
+    __ge__ = _binary(TABLE["greater_equal"])
+    __lt__ = _binary(TABLE["less"])
+    __le__ = _binary(TABLE["less_equal"])
+    __and__ = _binary(TABLE["bitwise_and"])
+    __rand__ = _binary(TABLE["bitwise_and"], reflected=True)
+    __or__ = _binary(TABLE["bitwise_or"])
+    __ror__ = _binary(TABLE["bitwise_or"], reflected=True)
+    __iadd__ = _in_place(TABLE["add"])
+    __isub__ = _in_place(TABLE["subtract"])
+    __imul__ = _in_place(TABLE["multiply"])
+    __itruediv__ = _in_place(TABLE["divide"])
+    __ipow__ = _in_place(TABLE["power"])
+    __eq__ = _binary(TABLE["equal"])  # type: ignore[assignment]  # arrays compare elementwise
+    __ne__ = _binary(TABLE["not_equal"])  # type: ignore[assignment]  # likewise
+    __hash__ = None  # type: ignore[assignment]  # like an array, it equals no single thing
+
+    _radd = _binary(TABLE["add"], reflected=True)
+
+    def __radd__(self, other: Any) -> Any:
+        # Python's sum() starts from the int 0, which adds nothing.
+        if other.__class__ is int and other == 0:
+            return self
+        return self._radd(other)
+
+    def __neg__(self) -> Any:
+        return self.trace.record(TABLE["negative"], (self,), NO_PARAMS)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return self.trace.record(TABLE["absolute"], (self,), NO_PARAMS)
+
+    def __invert__(self) -> Any:
+        return self.trace.record(TABLE["invert"], (self,), NO_PARAMS)
+
+    # -- NumPy's protocols -----------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return functions.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return functions.call_function(function, args, kwargs)
+
+    def __apply_op__(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
+        return apply(op, operands, params)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        concrete = self._concrete()
+        if concrete is not None:
+            return np.asarray(concrete, dtype)
+        raise ConversionError(
+            "A traced value cannot be put into a plain NumPy array: its gradient would be lost.",
+            where=location(),
+            instead="np.stack([a, b, ...]) for np.array([a, b, ...]); "
+            "np.asarray(x) and np.array(x) can be left out",
+        )
+
+    # -- conversions -----------------------------------------------------------------
+
+    def _concrete(self) -> Any:
+        """Return the plain value where no gradient can be lost: integers and booleans."""
+        if self.dtype.kind in "biu" and not isinstance(self.value, (Traced, Abstract)):
+            return self.value
+        return None
+
+    def _refuse(self, conversion: str, instead: str) -> Any:
+        raise ConversionError(
+            f"{conversion} of a traced value would lose its gradient.",
+            where=location(),
+            instead=instead,
+        )
+
+    def __float__(self) -> float:
+        concrete = self._concrete()
+        if concrete is not None:
+            return float(concrete)
+        self._refuse(
+            "float()",
+            "the value itself; NumPy's functions instead of math's (np.exp, not math.exp); "
+            "np.stack([...]) instead of filling a plain array",
+        )
+
+    def __int__(self) -> int:
+        concrete = self._concrete()
+        return int(concrete) if concrete is not None else self._refuse("int()", "the value itself")
+
+    def __index__(self) -> int:
+        value = self.value
+        if isinstance(value, WholeFloat):
+            return int(value)
+        concrete = self._concrete()
+        if concrete is None:
+            raise TypeError("a traced floating-point value cannot be used as an index")
+        return concrete.__index__()
+
+    def __bool__(self) -> bool:
+        value = self.value
+        if isinstance(value, Abstract):
+            raise BranchError(
+                "A branch depends on a value, and only shapes are known here.",
+                where=location(),
+                instead="np.where(condition, a, b), np.maximum or np.clip, "
+                "which choose without branching",
+            )
+        taken = bool(value)
+        self.trace.branch(self, taken)
+        return taken
+
+    # -- methods of arrays -----------------------------------------------------------
+
+    @property
+    def T(self) -> Any:
+        """The transpose."""
+        return np.transpose(self)  # type: ignore[call-overload]  # dispatched to the trace
+
+    def __getattr__(self, name: str) -> Any:
+        method = functions.METHODS.get(name)
+        if method is None:
+            return functions.refuse_attribute(name)
+        return lambda *args, **kwargs: method(self, *args, **kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return functions.getitem(self, key)
+
+    # -- writing ---------------------------------------------------------------------
+
+    @property
+    def is_mutable(self) -> bool:
+        """Whether in-place operators change the value itself, as they do for arrays."""
+        return isinstance(self.value, (np.ndarray, Traced)) or self.ndim > 0
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.become(functions.setitem(self, key, value))
+
+    def share_with(self, base: Traced, key: Any) -> None:
+        """Note that this is a view: ``base[key]``, or some other one where key is None."""
+        if base.link is None:
+            base.link = Link(None, None)
+        base.link.views.append(self)
+        self.link = Link(base, key)
+
+    def become(self, result: Traced) -> None:
+        """Take over the value of `result`: all who hold this object see the change."""
+        link = self.link
+        if link is not None:
+            for view in link.views:
+                view.trace = OUTDATED
+            link.views.clear()
+            if link.base is not None:
+                if link.key is None:
+                    raise _shared("A reshaped or transposed view cannot be written to.")
+                link.base.become(functions.setitem(link.base, link.key, result))
+                link.base.link.views.append(self)  # type: ignore[union-attr]  # it has this view
+                self.trace = result.trace
+        self.index, self.value = result.index, result.value
+
+
+class Link:
+    """How a traced array shares its memory.
+
+    Attributes
+    ----------
+    base : Traced or None
+        The array that this one is a view of.
+    key : tuple or None
+        It is ``base[key]``; None for other views.
+    views : list of Traced
+        Its own views.
+    """
+
+    __slots__ = ("base", "key", "views")
+
+    def __init__(self, base: Traced | None, key: Any) -> None:
+        self.base = base
+        self.key = key
+        self.views: list[Traced] = []
+
+
+def _shared(what: str) -> MutationError:
+    return MutationError(
+        what,
+        where=location(),
+        instead="take a copy before writing, as in v = x[0].copy(), "
+        "or build the result with np.where or np.stack",
+    )
+
+
+class _Outdated(Trace):
+    """The trace of a view whose array has since been written to: it can no longer be read."""
+
+    def record(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
+        raise _shared(
+            "This is a view of an array that has been written to since; "
+            "in NumPy it would have changed along with it."
+        )
+
+
+OUTDATED = _Outdated(1 << 30)
+
+
+class WholeFloat(float):
+    """A float that was written as a Python int, and still serves as an index."""
+
+    __slots__ = ()
+
+
+__all__ = ["Trace", "Traced", "WholeFloat", "apply"]

@@ -1,0 +1,338 @@
+"""Gradients of functions as functions: ``grad``, ``value_and_grad``, ``vjp`` and their kin."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.arguments import Wrt, bound, differentiable, name_of, resolve_wrt
+from chainrule.backward import backpropagate
+from chainrule.errors import ArgumentError
+from chainrule.nonfinite import located
+from chainrule.op import shape_of
+from chainrule.structure import map_leaves
+from chainrule.trace import Tape, Traced, location, tracing
+
+Function = Callable[..., Any]
+
+
+class _Run:
+    """One run of a function on a tape, ready to be differentiated.
+
+    Attributes
+    ----------
+    value : number, array or structure of them
+        What the function returned, untraced.
+    """
+
+    __slots__ = ("_call", "_keys", "_output", "_tape", "_values", "value")
+
+    def __init__(
+        self, f: Function, wrt: Wrt, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._call = (f, wrt, args, kwargs)
+        with tracing(Tape) as tape:
+            self._tape = tape
+            if isinstance(wrt, int) and 0 <= wrt < len(args):
+                # The common case costs no look at the signature.
+                self._values = [args[wrt]]
+                args = (*args[:wrt], self._traced(args[wrt], f"argument {wrt}"), *args[wrt + 1 :])
+            else:
+                arguments = bound(f, args, kwargs)
+                given = arguments.arguments
+                names = resolve_wrt(f, list(given), wrt)
+                self._values = [given[name] for name in names]
+                given.update({name: self._traced(given[name], name) for name in names})
+                args, kwargs = arguments.args, arguments.kwargs
+            if not tape.records:
+                raise ArgumentError(
+                    f"There is no number in wrt={wrt!r} of {name_of(f)} to differentiate by.",
+                    expected="a number, an array, or a structure of them",
+                )
+            self._keys = range(len(tape.records))
+            self._output = f(*args, **kwargs)
+        self.value = map_leaves(self._untraced, self._output, "")
+
+    def _traced(self, value: Any, path: str) -> Any:
+        def visit(leaf: Any, path: str) -> Any:
+            number = differentiable(leaf, path)
+            return leaf if number is None else self._tape.input(number)
+
+        return map_leaves(visit, value, path)
+
+    def _is_mine(self, value: Any) -> bool:
+        return value.__class__ is Traced and value.trace is self._tape
+
+    def _untraced(self, leaf: Any, path: str) -> Any:
+        return leaf.value if self._is_mine(leaf) else leaf
+
+    def scalar_output(self) -> None:
+        """Refuse an output that is not one number."""
+        f = self._call[0]
+        if shape_of(self.value) == () and not isinstance(self.value, (list, dict, tuple)):
+            if self.value is not None:
+                return
+        got = (
+            f"an array of shape {shape_of(self.value)}"
+            if hasattr(self.value, "shape")
+            else f"{type(self.value).__name__}"
+        )
+        raise ArgumentError(
+            f"{name_of(f)} does not return a single number, so it has no gradient by itself.",
+            expected="one number, such as a loss",
+            got=got,
+            where=location_of(f),
+            instead="return np.sum(...) or np.mean(...) of it, or use cr.vjp "
+            "(cr.explain(..., upstream=...)) with an upstream gradient, or cr.jacobian",
+        )
+
+    def gradients(self, upstream: Any) -> list[Any]:
+        """Return the gradient of each wrt argument in the structure of the argument."""
+        records = self._tape.records
+        seeds: dict[int, Any] = {}
+
+        def seed(leaf: Any, path: str, g: Any) -> None:
+            if self._is_mine(leaf):
+                before = seeds.get(leaf.index)
+                seeds[leaf.index] = g if before is None else before + g
+
+        _pairwise(seed, self._output, upstream)
+        found = backpropagate(records, seeds, self._keys) if seeds else {}
+        seen: set[int] = set()
+        finished = [_finished(found.get(i), records[i][4], seen) for i in self._keys]
+        self._check_finite(finished)
+        remaining = iter(finished)
+
+        def visit(leaf: Any, path: str) -> Any:
+            return None if differentiable(leaf, path) is None else next(remaining)
+
+        return [map_leaves(visit, value, "") for value in self._values]
+
+    def _check_finite(self, gradients: list[Any]) -> None:
+        if _is_finite(self.value) and all(map(_is_finite, gradients)):
+            return
+        f, wrt, args, kwargs = self._call
+        error = located(f, wrt, args, kwargs)
+        if error is not None:
+            raise error
+
+
+def location_of(f: Function) -> Any:
+    """Return the line on which a function is defined, where that is known."""
+    return location(code=getattr(f, "__code__", None))
+
+
+def _pairwise(visit: Callable[[Any, str, Any], None], value: Any, other: Any) -> None:
+    """Visit the leaves of two structures of the same form together."""
+    if isinstance(value, (list, tuple)):
+        for v, o in zip(value, other, strict=True):
+            _pairwise(visit, v, o)
+    elif isinstance(value, dict):
+        for k, v in value.items():
+            _pairwise(visit, v, other[k])
+    else:
+        visit(value, "", other)
+
+
+def _is_finite(value: Any) -> bool:
+    if value.__class__ is float:
+        return math.isfinite(value)
+    if isinstance(value, np.ndarray):
+        # The sum of finite numbers is finite but for overflow, and cheaper to test.
+        return bool(math.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all())
+    return math.isfinite(value) if isinstance(value, np.generic) else True
+
+
+def _finished(gradient: Any, leaf: Any, seen: set[int]) -> Any:
+    """Give a gradient the type of its leaf, in memory of its own."""
+    if leaf.__class__ is Traced or gradient.__class__ is Traced:
+        return leaf * 0.0 if gradient is None else gradient
+    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
+        return 0.0 if gradient is None else float(gradient)
+    if gradient is None:
+        return np.zeros(leaf.shape, leaf.dtype)[()]
+    if not isinstance(gradient, np.ndarray):
+        return leaf.dtype.type(gradient)
+    if gradient.dtype != leaf.dtype:
+        return gradient.astype(leaf.dtype)
+    if gradient.base is not None or id(gradient) in seen:
+        return gradient.copy()
+    seen.add(id(gradient))
+    return gradient
+
+
+def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
+    """Return a function that gives the value of `f` and its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Written in plain NumPy, returning one number.
+    wrt : int, str, or sequence of them
+        Which argument to differentiate with respect to, by position or name.
+
+    Returns
+    -------
+    callable
+        With the arguments of `f`; returns ``(value, gradient)``. The gradient has the
+        structure of the argument; several arguments give a tuple of gradients.
+
+    Raises
+    ------
+    ArgumentError
+        When `f` does not return a single number, or has no such argument.
+    DtypeError
+        When an integer or boolean array is asked for a gradient.
+    NonFiniteError
+        When a NaN or an infinity arises; names the first operation and line.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> cr.value_and_grad(lambda w, x: (w * x - 1.0) ** 2)(3.0, 2.0)
+    (25.0, 20.0)
+    """
+
+    @functools.wraps(f)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        run = _Run(f, wrt, args, kwargs)
+        run.scalar_output()
+        gradients = run.gradients(_one_like(run.value))
+        return run.value, gradients[0] if isinstance(wrt, (int, str)) else tuple(gradients)
+
+    return differentiated
+
+
+def _one_like(value: Any) -> Any:
+    return value.dtype.type(1) if hasattr(value, "dtype") else 1.0
+
+
+def grad(f: Function, wrt: Wrt = 0) -> Function:
+    """Return a function that gives the gradient of `f`.
+
+    See :func:`value_and_grad` for parameters and errors.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> cr.grad(lambda w: np.sum(w**2))(np.array([1.0, -2.0]))
+    array([ 2., -4.])
+    """
+    both = value_and_grad(f, wrt)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return gradient
+
+
+def vjp(f: Function, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Run `f` forward, and return its value with a function that runs it backward.
+
+    Parameters
+    ----------
+    f : callable
+    *args, **kwargs
+        Its arguments; positional ones are differentiated.
+
+    Returns
+    -------
+    value
+        What `f` returns.
+    pullback : callable
+        Takes an upstream gradient of the shape of the value; returns a tuple of
+        gradients, one a positional argument.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> y, pullback = cr.vjp(lambda x: x**2, np.array([1.0, 3.0]))
+    >>> pullback(np.array([1.0, 10.0]))
+    (array([ 2., 60.]),)
+    """
+    run = _Run(f, tuple(range(len(args))), args, kwargs)
+
+    def pullback(upstream: Any) -> tuple[Any, ...]:
+        _pairwise(_check_upstream, run.value, upstream)
+        return tuple(run.gradients(upstream))
+
+    return run.value, pullback
+
+
+def _check_upstream(value: Any, path: str, upstream: Any) -> None:
+    if shape_of(upstream) != shape_of(value):
+        raise ArgumentError(
+            "The upstream gradient does not have the shape of the output.",
+            expected=f"shape {shape_of(value)}",
+            got=f"shape {shape_of(upstream)}",
+        )
+
+
+def jacobian(f: Function, wrt: int | str = 0) -> Function:
+    """Return a function that gives all derivatives of an array-valued `f`.
+
+    Parameters
+    ----------
+    f : callable
+        Returning a number or an array.
+    wrt : int or str
+        One argument, a number or an array.
+
+    Returns
+    -------
+    callable
+        Its result has the shape of the output followed by the shape of the argument.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> cr.jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
+    array([[2., 0.],
+           [0., 6.]])
+    """
+
+    @functools.wraps(f)
+    def derivatives(*args: Any, **kwargs: Any) -> Any:
+        run = _Run(f, wrt, args, kwargs)
+        shape = shape_of(run.value)
+        if shape == ():
+            return run.gradients(_one_like(run.value))[0]
+        size = math.prod(shape)
+        units = np.eye(size, dtype=run.value.dtype).reshape(size, *shape)
+        rows = [run.gradients(unit)[0] for unit in units]
+        if not rows:
+            raise ArgumentError(
+                f"{name_of(f)} returned an empty array, which has no derivatives.",
+                got=f"shape {shape}",
+            )
+        stacked = np.stack(rows)
+        return np.reshape(stacked, (*shape, *np.shape(stacked)[1:]))
+
+    return derivatives
+
+
+def hessian(f: Function, wrt: int | str = 0) -> Function:
+    """Return a function that gives the second derivatives of `f`.
+
+    Parameters
+    ----------
+    f : callable
+        Returning one number.
+    wrt : int or str
+        One argument, a number or an array.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> cr.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
+    """
+    return jacobian(grad(f, wrt), wrt)
+
+
