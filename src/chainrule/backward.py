@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph import Graph, Node
-from chainrule.op import shape_of
+from chainrule.op import Abstract, shape_of
 from chainrule.rules import TABLE
 from chainrule.trace import Recorder
 
@@ -176,8 +176,8 @@ def differentiate(
     wrt : sequence of Node
         Nodes to differentiate with respect to.
     upstream : number or array, optional
-        Gradient of whatever follows with respect to the output; 1 unless given. As a
-        traced function of the output's abstract it may be None for abstract graphs.
+        Gradient of whatever follows with respect to the output: an input of the joint
+        graph. Unless given, it is the constant 1.
     values : bool
         Whether the graph holds values, and the backward pass is to be computed along.
 
@@ -189,9 +189,12 @@ def differentiate(
     handles = recorder.adopt(graph.nodes)
     index = {node: handle.index for node, handle in handles.items()}
     output = graph.output
-    upstream = _ones(output) if upstream is None else upstream
     name = f"d{output.name or 'out'}"
-    seed = recorder.constant(upstream, name)
+    seed = (
+        recorder.constant(_ones(output), name)
+        if upstream is None
+        else recorder.input(name, upstream, Abstract.of(upstream))
+    )
     needed = _on_the_way(graph, wrt)
     records = [
         (
@@ -225,7 +228,8 @@ def differentiate(
 
 
 def _ones(output: Node) -> Any:
-    if output.abstract.weak:
+    # A Python number gives way to the precision of the arrays that it meets.
+    if output.shape == ():
         return 1.0
     return np.ones(output.shape, output.abstract.dtype)[()]
 

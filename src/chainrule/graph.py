@@ -211,7 +211,13 @@ class Graph:
 
     @staticmethod
     def _validate_application(node: Node) -> None:
-        operands = [i.value if i.is_constant else i.abstract for i in node.inputs]
+        # A mask says by its values how large what it picks is.
+        operands = [
+            i.value
+            if i.is_constant or (i.abstract.dtype.kind == "b" and i.value is not None)
+            else i.abstract
+            for i in node.inputs
+        ]
         inferred = node.op.infer(node.op, operands, node.params)
         if inferred.shape != node.shape or inferred.dtype != node.abstract.dtype:
             raise GraphError(f"{node} should be {inferred.shape} {inferred.dtype}.")

@@ -66,10 +66,12 @@ Infer = Callable[["Op", Sequence[Any], Mapping[str, Any]], Abstract]
 
 
 def stand_in(operand: Any, shape: tuple[int, ...] | None = None) -> Any:
-    """Stand-in for an operand: constants stand for themselves."""
+    """Stand-in for an operand: constants stand for themselves, unless in another shape."""
     if isinstance(operand, Abstract):
         return operand.stand_in(shape)
-    return operand if shape is None else np.broadcast_to(np.asarray(operand).flat[0:1], shape)
+    if shape is None:
+        return operand
+    return np.broadcast_to(np.ones((), np.asarray(operand).dtype), shape)
 
 
 def shape_of(operand: Any) -> tuple[int, ...]:

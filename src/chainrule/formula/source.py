@@ -309,7 +309,6 @@ class Source:
                 )
             if left == "0" and re.fullmatch(r"[xXoObB][0-9a-fA-F]+", right):
                 raise self.refusal(at, "a number is not in decimal", "write it in decimal, as 255")
-        self.check_if_name(token)
         if before.lastgroup == "symbol":
             left = "(...)" if left == ")" else "x[...]"
         if opens:
@@ -321,10 +320,6 @@ class Source:
         elif token.lastgroup == "number":
             instead += ", or a comma between the entries of a list"
         raise self.refusal(at, "an operator is missing", instead)
-
-    def check_if_name(self, token: re.Match[str]) -> None:
-        if token.lastgroup == "name":
-            self.check_name(token.group(), token.start())
 
     def _check_bracket(self, text: str, at: int, brackets: list[tuple[str, int]]) -> None:
         """Keep the stack of open brackets."""

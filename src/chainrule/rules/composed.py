@@ -27,10 +27,24 @@ def _std(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -
     return np.sqrt(_var(a, axis, ddof=ddof, keepdims=keepdims))
 
 
-def _average(a: Any, axis: Any = None, weights: Any = None) -> Any:
+def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
     if weights is None:
-        return np.mean(a, axis=axis)
-    return np.sum(a * weights, axis=axis) / np.sum(weights, axis=axis)
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    if np.shape(weights) != np.shape(a):
+        weights = _along(weights, np.shape(a), axis)
+    total = np.sum(a * weights, axis=axis, keepdims=keepdims)
+    return total / np.sum(weights, axis=axis, keepdims=keepdims)
+
+
+def _along(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Lay weights along the axes that they belong to, so that they broadcast to the shape."""
+    if axis is None:
+        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+    axes = normal_list(axis, len(shape))
+    if np.shape(weights) != tuple(shape[i] for i in axes):
+        raise ValueError("Shape of weights must be consistent with shape of a along the axis.")
+    ordered = np.transpose(weights, [axes.index(i) for i in sorted(axes)])
+    return np.reshape(ordered, [n if i in axes else 1 for i, n in enumerate(shape)])
 
 
 def _norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
@@ -39,9 +53,14 @@ def _norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     return np.sqrt(np.sum(np.square(a), axis=axis, keepdims=keepdims))
 
 
+def _strong(a: Any) -> Any:
+    """Return a Python number as NumPy's, whose precision does not give way."""
+    return np.asarray(a)[()] if isinstance(a, (int, float)) else a
+
+
 def _dot(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return a * b
+        return _strong(a) * _strong(b)
     if np.ndim(b) <= 2 and np.ndim(a) <= 2:
         return np.matmul(a, b)
     return _tensordot(a, b, ((np.ndim(a) - 1,), (max(np.ndim(b) - 2, 0),)))
@@ -49,7 +68,7 @@ def _dot(a: Any, b: Any) -> Any:
 
 def _inner(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return a * b
+        return _strong(a) * _strong(b)
     return _tensordot(a, b, ((np.ndim(a) - 1,), (np.ndim(b) - 1,)))
 
 
@@ -71,8 +90,11 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return np.einsum(f"{''.join(a_term)},{''.join(b_term)}->{''.join(out)}", a, b)
 
 
-def _trace(a: Any) -> Any:
-    return np.einsum("ii...->...", a) if np.ndim(a) > 2 else np.einsum("ii->", a)
+def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    planes = _moveaxis(a, (axis1, axis2), (-2, -1))
+    rows, columns = np.shape(planes)[-2:]
+    diagonal = np.eye(rows, columns, offset).nonzero()
+    return np.sum(planes[(..., *diagonal)], axis=-1)
 
 
 def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
@@ -138,6 +160,11 @@ def _split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return [a[(*lead, slice(lo, hi))] for lo, hi in zip(starts, starts[1:], strict=False)]
 
 
+def _double(a: Any) -> Any:
+    array = a if hasattr(a, "astype") else np.asarray(a)
+    return array.astype(np.result_type(array.dtype, np.float64))
+
+
 #: NumPy function -> the same in terms of others.
 COMPOSED: dict[Any, Callable[..., Any]] = {
     np.var: _var,
@@ -166,5 +193,5 @@ COMPOSED: dict[Any, Callable[..., Any]] = {
     np.full_like: lambda a, fill_value: np.zeros_like(a) + fill_value,
     np.flipud: lambda a: np.flip(a, 0),
     np.fliplr: lambda a: np.flip(a, 1),
-    np.float_power: lambda a, b: np.power(a, b),
+    np.float_power: lambda a, b: np.power(_double(a), _double(b)),
 }

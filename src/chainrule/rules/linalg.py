@@ -98,7 +98,7 @@ def _bind_einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
                 size = np.shape(operand)[term.index(c)]
                 terms[i] = terms[i][: terms[i].rindex(c)] + fresh + terms[i][terms[i].rindex(c) + 1 :]
                 terms.append(c + fresh)
-                arrays.append(np.eye(size))
+                arrays.append(np.eye(size, dtype=_dtype(operand)))
     return tuple(arrays), {"spec": f"{','.join(terms)}->{result}"}
 
 

@@ -76,8 +76,11 @@ def _extreme_vjp(g: Any, out: Any, a: Any, axis: Axis, keepdims: bool) -> Any:
     return _expand(g, axis, keepdims) * share
 
 
-def _count(a: Any, out: Any) -> Any:
-    return np.size(a) / np.size(out)
+def _count(a: Any, out: Any, axis: Axis) -> Any:
+    """How many elements go into one: a traced number, so that it follows the batch."""
+    if axis is None:
+        return np.size(a)
+    return np.size(a, axis[0]) if len(axis) == 1 else np.size(a) / np.size(out)
 
 
 def _axis_samples(shape: tuple[int, ...] = (3, 4)) -> tuple[Sample, ...]:
@@ -158,6 +161,14 @@ def _size_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> A
     return Abstract((), np.dtype(np.int64), weak=True)
 
 
+def _size_code(a: Any, axis: int | None) -> str:
+    return f"{a:atom}.size" if axis is None else f"{a:atom}.shape[{axis}]"
+
+
+def _size_latex(a: Any, axis: int | None) -> str:
+    return rf"\left|{a}\right|" if axis is None else rf"\left|{a}\right|_{{{axis}}}"
+
+
 TABLE = (
     _reduction(
         "sum",
@@ -171,7 +182,7 @@ TABLE = (
     _reduction(
         "mean",
         _mean,
-        lambda g, out, a, axis, keepdims: _expand(g, axis, keepdims) / _count(a, out),
+        lambda g, out, a, axis, keepdims: _expand(g, axis, keepdims) / _count(a, out, axis),
         "a mean changes by 1/count with each of its terms",
         _operator("mean"),
         (np.mean,),
@@ -182,7 +193,7 @@ TABLE = (
         _extreme_vjp,
         "max passes the gradient to the greatest element (ties share it) and none to the others",
         r"\max",
-        (np.max,),
+        (np.max, np.amax),
     ),
     _reduction(
         "min",
@@ -190,7 +201,7 @@ TABLE = (
         _extreme_vjp,
         "min passes the gradient to the smallest element (ties share it) and none to the others",
         r"\min",
-        (np.min,),
+        (np.min, np.amin),
     ),
     _reduction(
         "any", lambda a, axis, keepdims: np.any(a, axis=axis, keepdims=keepdims), None,
@@ -210,13 +221,14 @@ TABLE = (
     _argument(np.argmin),
     Op(
         name="size",
-        forward=np.size,
+        forward=lambda a, axis: np.size(a, axis),
         vjp=None,
-        notation=Notation("{0:atom}.size", "size({0})", r"\operatorname{{size}}\left({0}\right)"),
+        notation=Notation(_size_code, _size_code, _size_latex),
         reason="a count does not change with the values that are counted",
         numpy=(np.size,),
+        bind=lambda a, axis=None: ((a,), {"axis": axis}),
         infer=_size_infer,
-        samples=(Sample(((3, 4),)),),
+        samples=(Sample(((3, 4),), {"axis": None}), Sample(((3, 4),), {"axis": 1})),
     ),
 )
 BY_NAME = {row.name: row for row in TABLE}

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import MutationError, UnsupportedAttributeError, UnsupportedError
-from chainrule.op import Op
+from chainrule.errors import BranchError, MutationError, UnsupportedAttributeError, UnsupportedError
+from chainrule.op import Abstract, Op
 from chainrule.rules import BY_FUNCTION, COMPOSED, TABLE
 from chainrule.rules.index import Slot, is_basic
 from chainrule.trace.source import location
@@ -167,7 +167,9 @@ def _split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     for k in key if isinstance(key, tuple) else (key,):
         if isinstance(k, (slice, range)) or k is None or k is Ellipsis:
             fixed.append(k)
-        elif isinstance(k, (np.ndarray, list)) or (is_traced(k) and k.shape):
+        elif isinstance(k, (np.ndarray, list)) or (
+            is_traced(k) and (k.shape or k.dtype.kind in "iu")
+        ):
             array = np.array([int(i) for i in k]) if isinstance(k, list) and k and not isinstance(
                 k[0], (bool, list)) else k  # fmt: skip
             fixed.append(Slot(len(positions)))
@@ -193,8 +195,20 @@ def _numbered(positions: Any) -> Any:
 def getitem(array: Any, key: Any) -> Any:
     """Read elements of a traced array."""
     fixed, positions = _split_key(key)
+    for p in positions:
+        if p.dtype.kind == "b" and isinstance(getattr(p, "value", None), Abstract):
+            raise BranchError(
+                "How many elements a mask picks depends on its values, "
+                "and only shapes are known here.",
+                where=location(),
+                instead="np.where(mask, x, 0.0), which keeps the shape",
+            )
     result = TABLE["getitem"](array, *positions, key=fixed)
-    return linked(result, array, fixed) if is_basic(fixed) else result
+    if is_basic(fixed):
+        return linked(result, array, fixed)
+    if not any(isinstance(k, range) for k in fixed) and all(np.ndim(p) == 0 for p in positions):
+        return linked(result, array)  # a view too, at a place that is known by value alone
+    return result
 
 
 def setitem(array: Any, key: Any, value: Any) -> Any:

@@ -98,10 +98,12 @@ class Recorder(Trace):
     def add(self, node: Node) -> Traced:
         """Append a node."""
         self.nodes.append(node)
-        return Traced(self, len(self.nodes) - 1, self._handle_value(node))
+        return self.handle(len(self.nodes) - 1)
 
-    def _handle_value(self, node: Node) -> Any:
-        return node.value if self.values else node.abstract
+    def handle(self, index: int) -> Traced:
+        """Return a traced value that stands for a node already recorded."""
+        node = self.nodes[index]
+        return Traced(self, index, node.value if self.values else node.abstract)
 
     def node(self, value: Any) -> Node:
         """Return the node of a traced value, or of a constant made of a plain one."""

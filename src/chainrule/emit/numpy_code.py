@@ -1,0 +1,191 @@
+"""Readable NumPy: the code that a person would have written for the same gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.emit.program import Program
+from chainrule.graph import Node
+from chainrule.notation import Written
+from chainrule.structure import leaves, map_leaves
+from chainrule.writing import LITERAL_SIZE, leaf, number
+
+_LONGEST = 72
+
+
+class _Emitter:
+    """Writes one program, line by line in the order of its nodes."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.lines: list[tuple[bool, str]] = []
+        self.written: dict[Node, Written] = {}
+        self.parameters: list[str] = []
+        self.taken = {"np", program.name, *program.arguments}
+        self.uses: dict[Node, int] = {}
+        for node in program.graph.nodes:
+            for operand in node.inputs:
+                self.uses[operand] = self.uses.get(operand, 0) + 1
+        for output in program.graph.outputs:
+            self.uses[output] = self.uses.get(output, 0) + 1
+
+    def free(self, name: str) -> str:
+        """Return a name that is not taken yet."""
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+    def temporary(self) -> str:
+        """Return a name for a value that the user did not name."""
+        count = 1
+        while f"t{count}" in self.taken:
+            count += 1
+        return self.free(f"t{count}")
+
+    def run(self) -> None:
+        """Write all nodes."""
+        for node in self.program.graph.nodes:
+            if node.is_leaf:
+                self.leaf(node)
+            else:
+                self.node(node)
+
+    def leaf(self, node: Node) -> None:
+        """Write an input or a constant."""
+        if node.is_input:
+            self.written[node] = leaf(node, "code")
+            return
+        label = self.program.gradients.get(node) or node.name
+        if label is None:
+            self.written[node] = number(node.value, "code")
+            return
+        if node not in self.uses:
+            return
+        name = self.free(label)
+        self.written[node] = Written(name)
+        if np.size(node.value) > LITERAL_SIZE:
+            self.parameters.append(name)
+        else:
+            self.assign(node, name, str(number(node.value, "code")))
+
+    def node(self, node: Node) -> None:
+        """Write an operation: in line where it is read once, else on a line of its own."""
+        notation = node.op.notation
+        operands = [self.written[i] for i in node.inputs]
+        label = node.name or self.program.gradients.get(node)
+        if notation.statement:
+            name = self.free(label) if label else self.temporary()
+            code = notation.write("code", operands, {**node.params, "out": name})
+            for line in code.string.splitlines():
+                self.lines.append((node in self.program.forward, line))
+            self.written[node] = Written(name)
+            return
+        expression = notation.write("code", operands, node.params)
+        cheap = node.op.view and all(i.is_leaf or i.name for i in node.inputs)
+        alone = self.uses.get(node, 0) > 1 and not (cheap or node.op.vjp is None and not node.shape)
+        if label is None and not alone and len(expression.string) <= _LONGEST:
+            self.written[node] = expression
+            return
+        name = self.free(label) if label else self.temporary()
+        self.assign(node, name, expression.string)
+        self.written[node] = Written(name)
+
+    def assign(self, node: Node, name: str, expression: str) -> None:
+        """Write an assignment."""
+        self.lines.append((node in self.program.forward, f"{name} = {expression}"))
+
+    def results(self) -> list[str]:
+        """Assign the gradients asked for, and return the names of all results."""
+        value, *gradients = self.program.graph.outputs
+        shown = [self.written[value].string]
+        remaining = iter(gradients)
+        for name in self.program.wrt:
+            structure = self.program.arguments[name]
+
+            def visit(input_: Any, path: str) -> Any:
+                real = isinstance(input_, Node) and input_.is_real
+                return self.written[next(remaining)].string if real else "None"
+
+            found = map_leaves(visit, structure, name)
+            expression = found if isinstance(found, str) else _structure_code(found)
+            label = f"d{name}"
+            if expression != label:
+                label = self.free(label)
+                self.lines.append((False, f"{label} = {expression}"))
+            shown.append(label)
+        return shown
+
+
+def _structure_code(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_structure_code, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_structure_code, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k!r}: {_structure_code(v)}" for k, v in value.items()) + "}"
+    if hasattr(value, "__dataclass_fields__"):
+        fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
+        return _structure_code(fields)
+    return str(value)
+
+
+def numpy_code(program: Program) -> str:
+    """Write a program as a NumPy module that runs on its own.
+
+    Returns
+    -------
+    str
+        One function that returns the value and the gradients; below it, where they are
+        small, a call with the numbers at hand.
+    """
+    emitter = _Emitter(program)
+    emitter.run()
+    results = emitter.results()
+    arguments = program.used_arguments()
+    if program.upstream is not None and program.upstream.name:
+        arguments.append(program.upstream.name)
+    arguments += emitter.parameters
+    gradients = ", ".join(results[1:])
+    body = [f'    """Return {program.graph.outputs[0].name or "the value"} and {gradients}."""']
+    for is_forward, title in ((True, "forward pass"), (False, "backward pass")):
+        part = [line for forward, line in emitter.lines if forward == is_forward]
+        if part:
+            body += [f"    # {title}", *(f"    {line}" for line in part)]
+    body.append(f"    return {', '.join(results)}")
+    head = f"def {program.name}({', '.join(arguments)}):"
+    source = ["import numpy as np", "", "", head, *body]
+    call = _call(program, emitter.parameters, results)
+    return "\n".join([*source, *call]) + "\n"
+
+
+def _call(program: Program, parameters: list[str], results: list[str]) -> list[str]:
+    """Write the call with the numbers at hand, where they fit on a page."""
+    given = program.call_values()
+    flat = [v for name, value in given.items() for _, v in leaves(value, name)]
+    plain = all(isinstance(v, (float, int, str, type(None), np.ndarray, np.generic)) for v in flat)
+    if parameters or not plain or sum(np.size(v) for v in flat) > 4 * LITERAL_SIZE:
+        return []
+    lines = ["", "", 'if __name__ == "__main__":', f"    results = {program.name}("]
+    lines += [f"        {name}={_literal(value)}," for name, value in given.items()]
+    lines += ["    )"]
+    names = ", ".join(repr(r) for r in [_title(program), *results[1:]])
+    lines += [f"    for name, result in zip([{names}], results):"]
+    lines += ['        print(name, "=", result)']
+    return lines
+
+
+def _title(program: Program) -> str:
+    return program.graph.outputs[0].name or "value"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, (list, tuple, dict)):
+        return _structure_code(map_leaves(lambda v, path: _literal(v), value, ""))
+    if isinstance(value, (str, type(None), bool)):
+        return repr(value)
+    if isinstance(value, np.generic):
+        return f"np.{value.dtype.name}({value})"
+    return number(value, "code").string if isinstance(value, np.ndarray) else repr(value)

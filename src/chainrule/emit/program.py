@@ -1,0 +1,89 @@
+"""What an emitter is given, and the proof that what it emitted is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import EmitError
+from chainrule.graph import Graph, Node
+from chainrule.structure import leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A forward pass and its backward pass, with the user's names.
+
+    Attributes
+    ----------
+    name : str
+        What to call the function.
+    graph : Graph
+        Simplified; its outputs are the value, then the gradient of each leaf of `wrt`.
+    forward : frozenset of Node
+        The nodes that belong to the forward pass.
+    gradients : dict
+        Node -> name of the gradient that it is, such as ``dz``.
+    arguments : dict
+        Argument name -> structure with input nodes as leaves.
+    values : dict
+        Argument name -> value given.
+    wrt : tuple of str
+        Arguments whose gradients are returned.
+    upstream : Node or None
+        The upstream gradient, where it is an argument.
+    """
+
+    name: str
+    graph: Graph
+    forward: frozenset[Node]
+    gradients: Mapping[Node, str]
+    arguments: Mapping[str, Any]
+    values: Mapping[str, Any]
+    wrt: tuple[str, ...]
+    upstream: Node | None = None
+
+    def call_values(self) -> dict[str, Any]:
+        """Return the arguments with which the emitted function is called."""
+        given = {name: self.values[name] for name in self.used_arguments()}
+        if self.upstream is not None and self.upstream.name:
+            given[self.upstream.name] = self.upstream.value
+        return given
+
+    def used_arguments(self) -> list[str]:
+        """Return the names of the arguments that the code reads or returns gradients of."""
+        read = {i for node in self.graph.nodes for i in node.inputs} | set(self.graph.outputs)
+        return [
+            name
+            for name, structure in self.arguments.items()
+            if name in self.wrt or any(leaf in read for _, leaf in leaves(structure))
+        ]
+
+
+def verified(program: Program, source: str) -> str:
+    """Run emitted source, compare it with the graph's own values, and return it.
+
+    Raises
+    ------
+    EmitError
+        When a number differs by more than rounding.
+    """
+    namespace: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(source, f"<emitted {program.name}>", "exec"), namespace)
+    with np.errstate(all="ignore"):
+        results = namespace[program.name](**program.call_values())
+    got = [value for _, value in leaves(tuple(results))]
+    want = [output.value for output in program.graph.outputs]
+    for position, (mine, theirs) in enumerate(zip(got, want, strict=True)):
+        single = np.asarray(theirs).dtype == np.float32
+        if not np.allclose(mine, theirs, rtol=1e-4 if single else 1e-9, atol=1e-6 if single else
+                           1e-12, equal_nan=True):  # fmt: skip
+            raise EmitError(
+                f"The code emitted for {program.name} does not give the graph's numbers.",
+                expected=str(theirs)[:200],
+                got=f"{str(mine)[:200]} for result {position}",
+            )
+    return source

@@ -1,0 +1,21 @@
+"""Formulas and values written as text: parsed with ``ast``, never run as Python.
+
+::
+
+    source   characters: what is refused before parsing, and the pointer into the text
+    tree     the closed set of nodes that a formula is made of
+    calls    which function a call means
+    parser   Python's syntax tree -> nodes, by an allow-list
+    interpreter   nodes + values -> result: `Formula`
+    values   what stands after ``--at``
+
+No text becomes code: there is no ``eval``, ``exec`` or ``compile`` here. Functions come from a
+mapping that the caller gives, and the one attribute that is ever read is ``.T``. How large a
+text, a number or a nesting may be is bounded by the ``MAX_`` constants of `source`.
+"""
+
+from chainrule.formula.interpreter import CONSTANTS, Formula
+from chainrule.formula.parser import parse
+from chainrule.formula.values import parse_assignment, parse_value
+
+__all__ = ["CONSTANTS", "Formula", "parse", "parse_assignment", "parse_value"]

@@ -1,0 +1,358 @@
+"""Rewriting of graphs to simpler ones that compute the same.
+
+Each rewrite is a row: the operation that it looks at, and a function from the node to a
+replacement, written in plain NumPy over traced values, or None. :func:`simplify`
+applies the rows, merges equal nodes and drops dead ones until nothing changes. All rows
+hold exactly, for all finite values; none trades a derivative for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Graph, Node
+from chainrule.rules import TABLE
+from chainrule.trace import Recorder, Traced
+
+_PASSES = 12
+
+
+class Rewriter:
+    """Builds a graph from another, node by node, merging what is equal.
+
+    Parameters
+    ----------
+    values : bool
+        Whether nodes hold values.
+    """
+
+    def __init__(self, values: bool) -> None:
+        self.recorder = Recorder(values=values)
+        self.image: dict[Node, Traced] = {}
+        self._equal: dict[Any, Traced] = {}
+        self._uses: dict[Node, int] = {}
+        self._index: dict[Node, int] = {}
+
+    def operands(self, traced: Any) -> tuple[Traced, ...]:
+        """Return the operands of a traced value as traced values."""
+        nodes = self.recorder.nodes
+        for i in range(len(self._index), len(nodes)):
+            self._index[nodes[i]] = i
+        return tuple(self.recorder.handle(self._index[i]) for i in self.node(traced).inputs)
+
+    def uses(self, node: Node) -> int:
+        """Return how often a node of the original graph is read."""
+        return self._uses.get(node, 0)
+
+    def node(self, traced: Any) -> Node:
+        """Return the node of a traced value."""
+        return self.recorder.node(traced)
+
+    def run(self, graph: Graph, rewrites: Mapping[str, tuple[Callable[..., Any], ...]]) -> bool:
+        """Rewrite a graph once; returns whether a rewrite applied."""
+        for node in graph.nodes:
+            for operand in node.inputs:
+                self._uses[operand] = self._uses.get(operand, 0) + 1
+        for output in graph.outputs:
+            self._uses[output] = self._uses.get(output, 0) + 1
+        changed = False
+        for node in graph.nodes:
+            if node.is_leaf:
+                self.image[node] = self._merged(node, ())
+                continue
+            inputs = tuple(self.image[i] for i in node.inputs)
+            replacement = None
+            mark = len(self.recorder.nodes)
+            for rewrite in rewrites.get(node.op.name, ()):
+                replacement = rewrite(self, node, *inputs, **node.params)
+                if replacement is not None and self._fits(node, replacement):
+                    break
+                replacement = None
+            if replacement is None:
+                self.image[node] = self._merged(node, inputs)
+                continue
+            changed = True
+            if node.name and replacement.__class__ is Traced and replacement.index >= mark:
+                self.recorder.name(replacement, node.name)
+            self.image[node] = replacement
+        return changed
+
+    def _fits(self, node: Node, replacement: Any) -> bool:
+        got = self.node(replacement).abstract
+        return got.shape == node.shape and got.dtype == node.abstract.dtype
+
+    def _merged(self, node: Node, inputs: tuple[Traced, ...]) -> Traced:
+        key = _identity(node, inputs)
+        known = self._equal.get(key) if key is not None else None
+        if known is not None and not (node.name and not self.node(known).name):
+            return known
+        nodes = tuple(self.node(i) for i in inputs)
+        copy = node
+        if nodes != node.inputs:
+            copy = Node(
+                node.op, nodes, node.params, node.abstract, node.value, node.name, node.where
+            )
+        traced = self.recorder.adopt([copy])[copy]
+        if key is not None:
+            self._equal[key] = traced
+        return traced
+
+
+def _identity(node: Node, inputs: tuple[Traced, ...]) -> Any:
+    """Return what two nodes have in common when they compute the same."""
+    if node.is_input:
+        return None
+    if node.is_constant:
+        if node.abstract.shape or node.name:
+            return None
+        return "constant", node.abstract.dtype, node.abstract.weak, repr(node.value)
+    return node.op, tuple(i.index for i in inputs), repr(sorted(node.params.items(), key=str))
+
+
+# -- reading nodes ---------------------------------------------------------------------
+
+
+def _number(rw: Rewriter, traced: Any) -> float | None:
+    """Return the value of a constant number."""
+    node = rw.node(traced)
+    return node.value if node.is_constant and node.shape == () else None
+
+
+def _is(rw: Rewriter, traced: Any, name: str) -> bool:
+    return rw.node(traced).op is TABLE[name]
+
+
+# -- rewrites --------------------------------------------------------------------------
+
+
+def _without_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    if _number(rw, b) == 1:
+        return a
+    return b if _number(rw, a) == 1 and node.op is TABLE["multiply"] else None
+
+
+def _without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
+    kept = [t for t in terms if _number(rw, t) != 0]
+    if len(kept) == len(terms) or not kept:
+        return None
+    return kept[0] if len(kept) == 1 else TABLE["add"](*kept)
+
+
+def _flat_sum(rw: Rewriter, node: Node, first: Any, *rest: Any) -> Any:
+    """Write (a + b) + c as a + b + c, which is the order in which Python adds."""
+    inner = node.inputs[0]
+    if not _is(rw, first, "add") or rw.uses(inner) > 1 or inner.name:
+        return None
+    return TABLE["add"](*rw.operands(first), *rest)
+
+
+def _folded(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
+    """Compute arithmetic on Python numbers."""
+    numbers = [_number(rw, o) for o in operands]
+    if any(n is None for n in numbers) or not all(rw.node(o).abstract.weak for o in operands):
+        return None
+    if any(rw.node(o).name for o in operands):
+        return None
+    result = node.op.forward(*numbers, **params)
+    return rw.recorder.constant(result) if type(result) in (int, float) else None
+
+
+def _undone(rw: Rewriter, node: Node, a: Any, **params: Any) -> Any:
+    """Negate twice or transpose back: nothing."""
+    if not _is(rw, a, node.op.name):
+        return None
+    (origin,) = rw.operands(a)
+    inner = rw.node(a).params.get("axes")
+    if inner is None:
+        return origin
+    back = tuple(inner[i] for i in params["axes"])
+    return origin if back == tuple(range(len(back))) else None
+
+
+def _same_shape(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
+    return a
+
+
+def _bare(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
+    """Let elementwise operations broadcast by themselves."""
+    stripped = [rw.operands(o)[0] if _is(rw, o, "broadcast_to") else o for o in operands]
+    if all(s is o for s, o in zip(stripped, operands, strict=True)):
+        return None
+    shapes = [rw.node(s).shape for s in stripped]
+    return node.op(*stripped, **params) if np.broadcast_shapes(*shapes) == node.shape else None
+
+
+def _sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Move a minus sign out of a quotient."""
+    if _is(rw, a, "negative"):
+        return -(rw.operands(a)[0] / b)
+    number = _number(rw, a)
+    return -(-number / b) if number is not None and number < 0 else None
+
+
+def _sign_turned(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn -c · (a - b) into c · (b - a), and so spend the sign."""
+    for factor, difference in ((a, b), (b, a)):
+        if not _is(rw, difference, "subtract"):
+            continue
+        left, right = rw.operands(difference)
+        if _is(rw, factor, "negative"):
+            return rw.operands(factor)[0] * (right - left)
+        if _number(rw, factor) == -1:
+            return right - left
+    return None
+
+
+def _one_fraction(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn (1 / n) · b into b / n."""
+    for fraction, other in ((a, b), (b, a)):
+        if _is(rw, fraction, "divide"):
+            top, bottom = rw.operands(fraction)
+            if _number(rw, top) == 1:
+                return other / bottom
+    return None
+
+
+def _factored(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn c · a - c · b into c · (a - b), for a number c."""
+    if not (_is(rw, a, "multiply") and _is(rw, b, "multiply")):
+        return None
+    for i, c in enumerate(rw.operands(a)):
+        for j, d in enumerate(rw.operands(b)):
+            if rw.node(c) is rw.node(d) and c.shape == ():
+                return c * (rw.operands(a)[1 - i] - rw.operands(b)[1 - j])
+    return None
+
+
+def _one_hot_scatter(rw: Rewriter, node: Node, a: Any, g: Any, *positions: Any, key: Any) -> Any:
+    """Write one number scattered to one place a row as that number times one-hot rows."""
+    origin = rw.operands(g)[0] if _is(rw, g, "broadcast_to") else g
+    if len(node.shape) != 2 or len(positions) != 1 or origin.shape != () or len(key) != 2:
+        return None
+    rows, columns = node.shape
+    if key[0] != range(rows) or rw.node(positions[0]).shape != (rows,):
+        return None
+    eye = np.eye(columns, dtype=node.abstract.dtype)
+    return origin * TABLE["getitem"](rw.recorder.constant(eye), positions[0], key=(key[1],))
+
+
+def _is_one_hot(rw: Rewriter, traced: Any) -> bool:
+    """Whether each row holds a single 1, by construction or as given."""
+    node = rw.node(traced)
+    if node.op is TABLE["getitem"] and node.inputs[0].is_constant and len(node.inputs) == 2:
+        value = node.inputs[0].value
+        return value.ndim == 2 and bool(np.array_equal(value, np.eye(len(value))))
+    if not node.is_leaf or len(node.shape) != 2 or node.value is None:
+        return False
+    value = np.asarray(node.value)
+    return bool(np.all((value == 0) | (value == 1)) and np.all(value.sum(axis=1) == 1))
+
+
+def _one_hot_row_sum(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn x · sum of (c · one-hot) over each row into x · c, since each row sums to 1."""
+    for x, total in ((a, b), (b, a)):
+        if not _is(rw, total, "sum") or rw.node(total).params["axis"] != (1,):
+            continue
+        (summed,) = rw.operands(total)
+        if not _is(rw, summed, "multiply"):
+            continue
+        for c, rows in zip(rw.operands(summed), rw.operands(summed)[::-1], strict=True):
+            if c.shape == () and _is_one_hot(rw, rows):
+                return x * c
+    return None
+
+
+def _counted(rw: Rewriter, node: Node, a: Any, axis: int | None) -> Any:
+    """Count one as 1, and count a result of the same shape by its operand."""
+    counted = rw.node(a)
+    if counted.shape == ():
+        return rw.recorder.constant(1)
+    if counted.name or not counted.op.elementwise:
+        return None
+    for operand in rw.operands(a):
+        if operand.shape == counted.shape:
+            return TABLE["size"](operand, axis=axis)
+    return None
+
+
+_ELEMENTWISE = tuple(row.name for row in TABLE.values() if row.elementwise)
+
+#: Operation -> rewrites to try on it, in order.
+REWRITES: dict[str, tuple[Callable[..., Any], ...]] = {name: (_bare,) for name in _ELEMENTWISE}
+for _name, _rows in {
+    "multiply": (_folded, _without_one, _one_hot_row_sum, _sign_turned, _one_fraction),
+    "divide": (_without_one, _sign_outside),
+    "power": (_folded, _without_one),
+    "add": (_folded, _without_zero, _flat_sum),
+    "subtract": (_folded, _factored),
+    "negative": (_folded, _undone),
+    "transpose": (_undone,),
+    "broadcast_to": (_same_shape,),
+    "reshape": (_same_shape,),
+    "expand_dims": (_same_shape,),
+    "astype": (_same_shape,),
+    "scatter": (_one_hot_scatter,),
+    "size": (_counted,),
+}.items():
+    REWRITES[_name] = REWRITES.get(_name, ()) + _rows
+
+
+def simplify(
+    graph: Graph, same: Iterable[tuple[Node, Node]] = ()
+) -> tuple[Graph, dict[Node, Node]]:
+    """Rewrite a graph until nothing changes, and drop what its outputs do not need.
+
+    Parameters
+    ----------
+    graph : Graph
+    same : iterable of (Node, Node)
+        Pairs known to be equal: the first is replaced by the second.
+
+    Returns
+    -------
+    graph : Graph
+    image : dict
+        Node of the original -> node of the result; dropped nodes are missing.
+    """
+    image = {node: node for node in graph.nodes}
+    rewrites: Mapping[str, Any] = {}  # the first pass only merges, so that `same` finds all
+    for _ in range(_PASSES):
+        rewriter = Rewriter(values=all(n.value is not None for n in graph.nodes))
+        changed = rewriter.run(graph, rewrites)
+        step = {node: rewriter.node(traced) for node, traced in rewriter.image.items()}
+        smaller = Graph(rewriter.recorder.nodes, (step[o] for o in graph.outputs))
+        image = {node: step[now] for node, now in image.items() if now in step}
+        if rewrites is not REWRITES:
+            pairs = {image[a]: image[b] for a, b in same if image[a] is not image[b]}
+            smaller = _substituted(smaller, pairs, image)
+            rewrites, changed = REWRITES, True
+        smaller = smaller.reachable()
+        changed = changed or len(smaller) != len(graph)
+        graph = smaller
+        if not changed:
+            break
+    alive = set(graph.nodes)
+    return graph, {node: now for node, now in image.items() if now in alive}
+
+
+def _substituted(graph: Graph, same: dict[Node, Node], image: dict[Node, Node]) -> Graph:
+    """Replace nodes by nodes that are known to be equal to them."""
+    if not same:
+        return graph
+    made: dict[Node, Node] = {}
+    for node in graph.nodes:
+        if node in same:
+            made[node] = made[same[node]]
+            continue
+        inputs = tuple(made[i] for i in node.inputs)
+        made[node] = node if inputs == node.inputs else Node(
+            node.op, inputs, node.params, node.abstract, node.value, node.name, node.where
+        )  # fmt: skip
+    image.update({node: made[now] for node, now in image.items()})
+    distinct = dict.fromkeys(made[n] for n in graph.nodes)
+    return Graph(distinct, (made[o] for o in graph.outputs))
+
+

@@ -1,0 +1,21 @@
+import builtins
+
+import pytest
+
+ORIGINALS = (builtins.max, builtins.min)
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("fuzzing")
+    group.addoption(
+        "--programs", type=int, default=300, help="random programs to run (default: 300)"
+    )
+    group.addoption("--seed", type=int, default=0, help="seed of the first random program")
+
+
+@pytest.fixture(autouse=True)
+def _builtins_are_restored():
+    yield
+    left = (builtins.max, builtins.min)
+    builtins.max, builtins.min = ORIGINALS
+    assert left == ORIGINALS, "a trace left Python's max and min replaced"
