@@ -14,6 +14,7 @@ from chainrule.graph import Graph, Node
 from chainrule.op import Abstract
 from chainrule.structure import map_leaves
 from chainrule.trace import Branch, Recorder, Traced, location, tracing
+from chainrule.trace.source import user_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,11 @@ def record(
     arguments = bound(f, args, dict(kwargs))
     given = dict(arguments.arguments)
     names = tuple(given) if wrt is None else resolve_wrt(f, list(given), wrt)
+    caller = user_frame()
     with tracing(
         lambda level: Recorder(level, values=values, locate=True, strict=strict)
     ) as recorder:
+        recorder.root = caller
 
         def visit(leaf: Any, path: str) -> Any:
             asked = wrt is not None and _head(path) in names

@@ -27,9 +27,13 @@ class Rewriter:
     ----------
     values : bool
         Whether nodes hold values.
+    loose : bool
+        Let a replacement differ in dtype or shape: for formulas that are only shown.
     """
 
-    def __init__(self, values: bool) -> None:
+    def __init__(self, values: bool, loose: bool = False) -> None:
+        self.loose = loose
+        self.merge = True
         self.recorder = Recorder(values=values)
         self.image: dict[Node, Traced] = {}
         self._equal: dict[Any, Traced] = {}
@@ -75,17 +79,18 @@ class Rewriter:
                 self.image[node] = self._merged(node, inputs)
                 continue
             changed = True
-            if node.name and replacement.__class__ is Traced and replacement.index >= mark:
-                self.recorder.name(replacement, node.name)
+            if replacement.__class__ is Traced and replacement.index >= mark:
+                self.recorder.credit(replacement, node)
             self.image[node] = replacement
         return changed
 
     def _fits(self, node: Node, replacement: Any) -> bool:
         got = self.node(replacement).abstract
-        return got.shape == node.shape and got.dtype == node.abstract.dtype
+        same = got.shape == node.shape and got.dtype == node.abstract.dtype
+        return self.loose or same
 
     def _merged(self, node: Node, inputs: tuple[Traced, ...]) -> Traced:
-        key = _identity(node, inputs)
+        key = _identity(node, inputs) if self.merge else None
         known = self._equal.get(key) if key is not None else None
         if known is not None and not (node.name and not self.node(known).name):
             return known
@@ -182,7 +187,12 @@ def _bare(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
     if all(s is o for s, o in zip(stripped, operands, strict=True)):
         return None
     shapes = [rw.node(s).shape for s in stripped]
-    return node.op(*stripped, **params) if np.broadcast_shapes(*shapes) == node.shape else None
+    bare = node.op(*stripped, **params)
+    if np.broadcast_shapes(*shapes) == node.shape:
+        return bare
+    spread = next(o for o in operands if _is(rw, o, "broadcast_to"))
+    like = rw.operands(spread)[1:]
+    return TABLE["broadcast_to"](bare, *like, **rw.node(spread).params)
 
 
 def _sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
@@ -213,6 +223,17 @@ def _one_fraction(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
             top, bottom = rw.operands(fraction)
             if _number(rw, top) == 1:
                 return other / bottom
+    return None
+
+
+def _one_quotient(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn (c / n) · d into (c · d) / n, for Python numbers c and d."""
+    for fraction, other in ((a, b), (b, a)):
+        if _is(rw, fraction, "divide"):
+            top, bottom = rw.operands(fraction)
+            c, d = _number(rw, top), _number(rw, other)
+            if type(c) in (int, float) and type(d) in (int, float):
+                return c * d / bottom  # type: ignore[operator]  # both are numbers
     return None
 
 
@@ -283,7 +304,8 @@ _ELEMENTWISE = tuple(row.name for row in TABLE.values() if row.elementwise)
 #: Operation -> rewrites to try on it, in order.
 REWRITES: dict[str, tuple[Callable[..., Any], ...]] = {name: (_bare,) for name in _ELEMENTWISE}
 for _name, _rows in {
-    "multiply": (_folded, _without_one, _one_hot_row_sum, _sign_turned, _one_fraction),
+    "multiply": (_folded, _without_one, _one_hot_row_sum, _sign_turned, _one_quotient,
+                 _one_fraction),
     "divide": (_without_one, _sign_outside),
     "power": (_folded, _without_one),
     "add": (_folded, _without_zero, _flat_sum),
@@ -300,8 +322,20 @@ for _name, _rows in {
     REWRITES[_name] = REWRITES.get(_name, ()) + _rows
 
 
+def tidied(graph: Graph) -> Graph:
+    """Write chains of additions as one sum, as people do, and drop what is not needed.
+
+    Inputs keep their identity.
+    """
+    rewriter = Rewriter(values=all(n.value is not None for n in graph.nodes))
+    rewriter.merge = False
+    rewriter.run(graph, {"add": (_flat_sum,)})
+    outputs = [rewriter.node(rewriter.image[o]) for o in graph.outputs]
+    return Graph(rewriter.recorder.nodes, outputs).reachable()
+
+
 def simplify(
-    graph: Graph, same: Iterable[tuple[Node, Node]] = ()
+    graph: Graph, same: Iterable[tuple[Node, Node]] = (), loose: bool = False
 ) -> tuple[Graph, dict[Node, Node]]:
     """Rewrite a graph until nothing changes, and drop what its outputs do not need.
 
@@ -310,6 +344,8 @@ def simplify(
     graph : Graph
     same : iterable of (Node, Node)
         Pairs known to be equal: the first is replaced by the second.
+    loose : bool
+        See :class:`Rewriter`.
 
     Returns
     -------
@@ -320,7 +356,7 @@ def simplify(
     image = {node: node for node in graph.nodes}
     rewrites: Mapping[str, Any] = {}  # the first pass only merges, so that `same` finds all
     for _ in range(_PASSES):
-        rewriter = Rewriter(values=all(n.value is not None for n in graph.nodes))
+        rewriter = Rewriter(all(n.value is not None for n in graph.nodes), loose)
         changed = rewriter.run(graph, rewrites)
         step = {node: rewriter.node(traced) for node, traced in rewriter.image.items()}
         smaller = Graph(rewriter.recorder.nodes, (step[o] for o in graph.outputs))

@@ -106,6 +106,8 @@ def number(value: Any, style: Style, digits: int = 6) -> Written:
         return _scalar(array[()], style, digits)
     if style == "code":
         return Written(_array_code(array), "atom", style)
+    if _is_identity(array):
+        return Written(rf"I_{{{len(array)}}}" if style == "latex" else f"eye({len(array)})")
     if style == "latex":
         return Written(_matrix(array, digits), "atom", style)
     return Written(array_text(array, digits), "atom", style)
@@ -159,9 +161,13 @@ def _matrix(array: np.ndarray[Any, Any], digits: int) -> str:
     return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"
 
 
-def _array_code(array: np.ndarray[Any, Any]) -> str:
+def _is_identity(array: np.ndarray[Any, Any]) -> bool:
     square = array.ndim == 2 and array.shape[0] == array.shape[1] > 1
-    if square and np.array_equal(array, np.eye(len(array))):
+    return square and array.dtype == float and np.array_equal(array, np.eye(len(array)))
+
+
+def _array_code(array: np.ndarray[Any, Any]) -> str:
+    if _is_identity(array):
         return f"np.eye({len(array)})"
     plain = array.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool))
     suffix = "" if plain and array.size else f", dtype=np.{array.dtype.name}"

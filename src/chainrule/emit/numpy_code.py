@@ -38,8 +38,11 @@ class _Emitter:
         self.taken.add(name)
         return name
 
-    def temporary(self) -> str:
+    def temporary(self, node: Node) -> str:
         """Return a name for a value that the user did not name."""
+        origin = self.program.gradient_of.get(node)
+        if origin is not None and self.written[origin].string in self.taken:
+            return self.free(f"d{self.written[origin]}")
         count = 1
         while f"t{count}" in self.taken:
             count += 1
@@ -77,7 +80,7 @@ class _Emitter:
         operands = [self.written[i] for i in node.inputs]
         label = node.name or self.program.gradients.get(node)
         if notation.statement:
-            name = self.free(label) if label else self.temporary()
+            name = self.free(label) if label else self.temporary(node)
             code = notation.write("code", operands, {**node.params, "out": name})
             for line in code.string.splitlines():
                 self.lines.append((node in self.program.forward, line))
@@ -89,7 +92,7 @@ class _Emitter:
         if label is None and not alone and len(expression.string) <= _LONGEST:
             self.written[node] = expression
             return
-        name = self.free(label) if label else self.temporary()
+        name = self.free(label) if label else self.temporary(node)
         self.assign(node, name, expression.string)
         self.written[node] = Written(name)
 

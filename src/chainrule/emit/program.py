@@ -33,6 +33,8 @@ class Program:
         Argument name -> value given.
     wrt : tuple of str
         Arguments whose gradients are returned.
+    gradient_of : dict
+        Gradient node -> the node of the forward pass that it belongs to.
     upstream : Node or None
         The upstream gradient, where it is an argument.
     """
@@ -44,6 +46,7 @@ class Program:
     arguments: Mapping[str, Any]
     values: Mapping[str, Any]
     wrt: tuple[str, ...]
+    gradient_of: Mapping[Node, Node]
     upstream: Node | None = None
 
     def call_values(self) -> dict[str, Any]:

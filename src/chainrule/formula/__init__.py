@@ -2,12 +2,13 @@
 
 ::
 
-    source   characters: what is refused before parsing, and the pointer into the text
-    tree     the closed set of nodes that a formula is made of
-    calls    which function a call means
-    parser   Python's syntax tree -> nodes, by an allow-list
+    source        characters: what is refused before parsing, and the pointer into the text
+    tree          the closed set of nodes that a formula is made of
+    calls         which function a call means
+    translator    Python's syntax tree -> nodes, by an allow-list
     interpreter   nodes + values -> result: `Formula`
-    values   what stands after ``--at``
+    parser        text -> `Formula`
+    values        what stands after ``--at``
 
 No text becomes code: there is no ``eval``, ``exec`` or ``compile`` here. Functions come from a
 mapping that the caller gives, and the one attribute that is ever read is ``.T``. How large a

@@ -11,11 +11,11 @@ from chainrule.errors import FormulaError
 from chainrule.formula import tree
 from chainrule.formula.source import MAX_AXES, MAX_INTEGER, Source
 
+#: Keyword arguments that a call may have. ``out=`` and ``where=`` would change values in place.
 KEYWORDS = ("axis", "axes", "keepdims", "ddof")
-"""Keyword arguments that a call may have. ``out=`` and ``where=`` would change values in place."""
 
+#: Names that may stand before a function, and for nothing else.
 PREFIXES = ("np", "numpy")
-"""Names that may stand before a function, and for nothing else."""
 
 # Names that people try for functions called otherwise.
 _ALIASES = {"ln": "log", "sgn": "sign", "tg": "tan", "pow": "power", "sqr": "square"}
@@ -27,7 +27,7 @@ def callee(
     functions: Mapping[str, Callable[..., Any]],
     variables: Collection[str],
 ) -> str:
-    """Name of the function that a call means; `variables` are the names known not to be one."""
+    """Find the function that a call means; `variables` are the names known not to be one."""
     function = node.func
     at = source.start(function)
     match function:
@@ -48,10 +48,17 @@ def callee(
             return name
         case ast.Attribute(attr=name):
             instead = f"write {name}(x)" if name in functions else "write a known function: exp(x)"
+            at = attribute(source, function)
             raise source.refusal(at, f"methods are not known: .{name}", instead)
     raise source.refusal(
         at, "only a known function can be called", "write its name before the bracket, as in exp(x)"
     )
+
+
+def attribute(source: Source, node: ast.Attribute) -> int:
+    """Find the position of the name after the dot."""
+    end = source.offset(node.end_lineno or 1, node.end_col_offset or 0)
+    return end - len(node.attr)
 
 
 def _unknown(
@@ -79,7 +86,7 @@ def _unknown(
 
 
 def keywords(source: Source, node: ast.Call) -> tuple[tuple[str, tree.Literal], ...]:
-    """The keyword arguments of a call."""
+    """Translate the keyword arguments of a call."""
     found: dict[str, tree.Literal] = {}
     for word in node.keywords:
         at = source.start(word)
@@ -112,7 +119,7 @@ def _literal(source: Source, node: ast.expr) -> tree.Literal:
 
 
 def whole(source: Source, node: ast.expr) -> int:
-    """The whole number that a node writes, with or without a minus sign."""
+    """Read a whole number, with or without a minus sign."""
     match node:
         case ast.Constant(value=int(value)) if _fits(value):
             return value

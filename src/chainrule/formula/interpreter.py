@@ -19,9 +19,10 @@ from chainrule.errors import ChainruleError, FormulaError
 from chainrule.formula import tree
 from chainrule.formula.source import MAX_INTEGER, Source
 
+#: Names that need no value.
 CONSTANTS: Mapping[str, float] = MappingProxyType({"pi": math.pi, "π": math.pi, "e": math.e})
-"""Names that need no value."""
 
+#: What each symbol does.
 OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {
         "+": operator.add,
@@ -115,7 +116,7 @@ class Formula:
         """Name that a trace gives to the function."""
         return "formula"
 
-    def __call__(self, *args: Any, **values: Any) -> Any:
+    def __call__(self, /, *args: Any, **values: Any) -> Any:
         """Work the formula out.
 
         Parameters
@@ -234,14 +235,25 @@ class Formula:
                 )
 
     def _value(self, name: str, value: Any) -> Any:
-        if isinstance(value, str | bytes):
+        if isinstance(value, list | tuple):
+            # A list times 2 would be the list twice.
+            try:
+                value = np.asarray(value)
+            except ChainruleError:
+                raise
+            except (TypeError, ValueError) as error:
+                raise self._refusal(
+                    name, f"the list for '{name}' is no array", "give rows of one length"
+                ) from error
+        if isinstance(value, str | bytes) or (
+            isinstance(value, np.ndarray) and value.dtype.kind in "US"
+        ):
             raise self._refusal(
                 name,
                 f"the value of '{name}' is text",
                 "give a number or an array; chainrule.formula.parse_value reads one from text",
             )
-        # A list times 2 would be the list twice.
-        return np.asarray(value) if isinstance(value, list | tuple) else value
+        return value
 
     def _refusal(self, name: str, what: str, instead: str) -> FormulaError:
         source = Source.of(self.text)
@@ -278,7 +290,7 @@ class _Run:
             case tree.Number():
                 return node.constant
             case tree.Name():
-                return self.values[node.name] if node.name in self.values else node.constant
+                return self.values.get(node.name, node.constant)
             case tree.Unary():
                 return self.apply(node.at, partial(signed, node.symbol), self.value(node.operand))
             case tree.Chain():
@@ -319,7 +331,7 @@ def _array(nested: Any) -> Any:
 
 
 def entries(node: tree.Array, *, integers: bool) -> np.ndarray[Any, np.dtype[Any]]:
-    """The array that a list of numbers stands for; of integers if asked and if all are."""
+    """Make the array that a list stands for: of integers if asked, and if all are."""
     nested = _Run({}).nested(node)
     array = np.array(nested)
     whole = integers and array.dtype.kind == "i"

@@ -16,24 +16,24 @@ from dataclasses import dataclass
 
 from chainrule.errors import FormulaError
 
+#: Length of a formula or value.
 MAX_CHARACTERS = 10_000
-"""Length of a formula or value."""
+#: Numbers, names, operations and calls in one formula.
 MAX_NODES = 2_000
-"""Numbers, names, operations and calls in one formula."""
+#: Brackets within brackets, powers of powers, calls of calls.
 MAX_DEPTH = 100
-"""Brackets within brackets, powers of powers, calls of calls."""
+#: Digits of one written number.
 MAX_DIGITS = 100
-"""Digits of one written number."""
+#: Whole numbers stay below this, as NumPy's do.
 MAX_INTEGER = 2**63
-"""Whole numbers stay below this, as NumPy's do."""
+#: Magnitude of an exponent that is known before any value is given.
 MAX_EXPONENT = 100
-"""Magnitude of an exponent that is known before any value is given."""
+#: Magnitude of arithmetic on numbers alone.
 MAX_MAGNITUDE = 1e300
-"""Magnitude of arithmetic on numbers alone."""
+#: Entries of one list.
 MAX_LIST = 1_000
-"""Entries of one list."""
+#: Lists within lists.
 MAX_AXES = 32
-"""Lists within lists."""
 
 _WIDTH = 72
 
@@ -109,17 +109,19 @@ _TOKEN = re.compile(
     + ")"
 )
 
+_INNER = re.compile(r"[(][^()\n]{1,24}[)]")
+
 _CLOSING = {"(": ")", "[": "]"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """The text of a formula or value, and the way to point into it.
+    r"""The text of a formula or value, and the way to point into it.
 
     Parameters
     ----------
     text : str
-        The text, lines ending in ``\\n``.
+        The text, lines ending in ``\n``.
     """
 
     text: str
@@ -165,7 +167,7 @@ class Source:
         return self.offset(node.lineno, node.col_offset)
 
     def pointer(self, at: int) -> str:
-        """The line that holds a position, cut to a readable width, above a caret."""
+        """Show the line that holds a position, cut to a readable width, above a caret."""
         at = min(max(at, 0), len(self.text))
         begin = self.text.rfind("\n", 0, at) + 1
         end = self.text.find("\n", at)
@@ -195,7 +197,7 @@ class Source:
         expected: str | None = None,
         got: str | None = None,
     ) -> FormulaError:
-        """The error that points at a position; to be raised by the caller."""
+        """Make the error that points at a position; the caller raises it."""
         return FormulaError(
             f"{what} ({self.place(at)})\n{self.pointer(at)}",
             expected=expected,
@@ -225,6 +227,8 @@ class Source:
                     before, fresh_line = None, True
                 at = token.end()
                 continue
+            if before is not None and before.end() == at:
+                self._check_number(before.group(), token)
             self._check_token(token)
             if before is not None:
                 self._check_neighbours(before, token)
@@ -233,8 +237,7 @@ class Source:
                 raise self.refusal(
                     at,
                     "a line starts with an operator",
-                    "write an expression that spans lines in parentheses: z = (a\n"
-                    "              + b)",
+                    "write an expression that spans lines in parentheses: z = (a + b)",
                 )
             self._check_bracket(text, at, brackets)
             before, at = token, token.end()
@@ -254,7 +257,7 @@ class Source:
         else:
             instead = "write numbers, operators, and names of Latin or Greek letters"
         return self.refusal(
-            at, f"{ascii(character)} (U+{ord(character):04X}) has no meaning here", instead
+            at, f"{character!r} (U+{ord(character):04X}) has no meaning here", instead
         )
 
     def _check_token(self, token: re.Match[str]) -> None:
@@ -289,6 +292,21 @@ class Source:
             if family not in ("LATIN", "GREEK") or not stable:
                 raise self._unknown_character(position)
 
+    def _check_number(self, number: str, token: re.Match[str]) -> None:
+        """Refuse what other notations write right after a number: ``1_000``, ``2j``, ``0x1F``."""
+        suffix, at = token.group(), token.start()
+        if token.lastgroup != "name" or not number[-1].isdigit() or not number[0].isdigit():
+            return
+        digits = number + suffix.replace("_", "")
+        if suffix.startswith("_") and digits.isdigit():
+            raise self.refusal(at, "a number holds an underscore", f"write {digits}")
+        if suffix in ("j", "J"):
+            raise self.refusal(
+                at, "complex numbers have no place here", f"write {number}*j for a variable j"
+            )
+        if number == "0" and re.fullmatch(r"[xXoObB][0-9a-fA-F]+", suffix):
+            raise self.refusal(at, "a number is not in decimal", "write it in decimal, as in 255")
+
     def _check_neighbours(self, before: re.Match[str], token: re.Match[str]) -> None:
         """Refuse a product without its sign: ``2x``, ``2(x)``, ``(a)(b)``, ``a b``."""
         left, right = before.group(), token.group()
@@ -298,22 +316,12 @@ class Source:
         if not (ends and starts):
             return
         at = token.start()
-        touching = before.end() == at
-        if before.lastgroup == "number" and token.lastgroup == "name" and touching:
-            digits = left + right.replace("_", "")
-            if right.startswith("_") and digits.isdigit():
-                raise self.refusal(at, "a number holds an underscore", f"write {digits}")
-            if right in ("j", "J"):
-                raise self.refusal(
-                    at, "complex numbers have no place here", f"write {left}*j for a variable j"
-                )
-            if left == "0" and re.fullmatch(r"[xXoObB][0-9a-fA-F]+", right):
-                raise self.refusal(at, "a number is not in decimal", "write it in decimal, as 255")
         if before.lastgroup == "symbol":
             left = "(...)" if left == ")" else "x[...]"
         if opens:
-            inner = re.compile(r"[(]\s*(\w+)\s*[)]").match(self.text, at)
-            right = inner.group(1) if inner else f"{right}...{_CLOSING[right]}"
+            inner = _INNER.match(self.text, at)
+            right = f"{right}...{_CLOSING[right]}" if inner is None else inner.group()
+            right = right[1:-1].strip() if right[1:-1].strip().isidentifier() else right
         instead = f"write {left.rstrip('.')}*{right}"
         if before.lastgroup == "name" and token.lastgroup == "name":
             instead += f", or {left}({right}) for a function"
@@ -348,7 +356,7 @@ class Source:
         except SyntaxError as error:
             line, column = error.lineno or 1, max((error.offset or 1) - 1, 0)
             # Here Python counts characters, elsewhere in ast bytes.
-            bare = (self.code.split("\n") + [""])[line - 1]
+            bare = [*self.code.split("\n"), ""][line - 1]
             at = self.offset(line, len(bare[:column].encode("utf-8")))
             assigning = "assign" in (error.msg or "")
             raise self.refusal(

@@ -11,8 +11,8 @@ import numpy as np
 from chainrule.errors import FormulaError
 from chainrule.formula import tree
 from chainrule.formula.interpreter import CONSTANTS, entries
-from chainrule.formula.parser import Translator
 from chainrule.formula.source import Source
+from chainrule.formula.translator import Translator
 
 _NOT_FINITE = ("nan", "inf", "infinity")
 
@@ -20,23 +20,23 @@ _NOT_FINITE = ("nan", "inf", "infinity")
 class _ValueTranslator(Translator):
     """Numbers, lists and arithmetic; the only names are those of constants."""
 
-    def name(self, node: ast.Name) -> tree.Name:
+    def _name(self, node: ast.Name) -> tree.Name:
         if node.id in CONSTANTS:
-            return super().name(node)
+            return super()._name(node)
         if node.id.lower() in _NOT_FINITE:
-            raise self.refusal(
+            raise self._refusal(
                 node,
                 f"a derivative at {node.id} says nothing",
                 "write a finite number, such as 1e9 for a large one",
             )
-        raise self.refusal(
+        raise self._refusal(
             node,
             f"'{node.id}' is a word where a number belongs",
             "write a number, as in 2 or -1.5e3, or a list, as in [1, -2]",
         )
 
-    def call(self, node: ast.Call, depth: int) -> tree.Call:
-        raise self.refusal(
+    def _call(self, node: ast.Call, depth: int) -> tree.Call:
+        raise self._refusal(
             node, "a value calls no functions", "write the number that the call gives"
         )
 

@@ -59,7 +59,8 @@ class Recorder(Trace):
         self.branches: list[Branch] = []
         self.values = values
         self.locate = locate
-        self.root: FrameType | None = user_frame() if locate else None
+        #: The frame that asked for the trace: names are not sought there.
+        self.root: FrameType | None = None
         self._strict = strict
         self._names: set[str] = set()
         self._constants: dict[int, Traced] = {}
@@ -145,16 +146,21 @@ class Recorder(Trace):
         self.branches.append(Branch(self.nodes[traced.index], taken, location()))
 
     def name(self, traced: Any, name: str) -> None:
-        """Give a value a name, unless it has one."""
-        if traced.__class__ is not Traced or traced.trace is not self:
-            return
-        node = self.nodes[traced.index]
-        if node.name is None and not node.is_leaf:
-            renamed = Node(
-                node.op, node.inputs, node.params, node.abstract, node.value,
-                self._free_name(name), node.where,
+        """Give the value computed last a name, unless it has one."""
+        if traced.__class__ is Traced and traced.trace is self:
+            self._rewritten(traced.index, self._free_name(name), None)
+
+    def credit(self, traced: Traced, node: Node) -> None:
+        """Give a value computed just now the name and the line of a node that it replaces."""
+        self._rewritten(traced.index, node.name, node.where)
+
+    def _rewritten(self, index: int, name: str | None, where: Location | None) -> None:
+        old = self.nodes[index]
+        if not old.is_leaf:
+            self.nodes[index] = Node(
+                old.op, old.inputs, old.params, old.abstract, old.value,
+                old.name or name, old.where or where,
             )  # fmt: skip
-            self.nodes[traced.index] = renamed
 
     def graph(self, outputs: Iterable[Any]) -> Graph:
         """Return what was recorded as a graph."""

@@ -1,0 +1,1 @@
+"""Fixed, named measurements: ``python -m benchmarks [NAME ...] [--json FILE]``."""

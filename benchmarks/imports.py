@@ -1,0 +1,72 @@
+"""What ``import chainrule`` costs beyond ``import numpy``, in fresh interpreters."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import chainrule
+from benchmarks.measure import Table
+
+ROUNDS = 41
+_LIST = """
+import sys
+before = set(sys.modules)
+import chainrule, json
+print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+"""
+
+
+def _python(code: str) -> str:
+    where = Path(chainrule.__file__).parents[1]
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(where)},
+    ).stdout
+
+
+def _seconds(code: str) -> float:
+    start = time.perf_counter()
+    _python(code)
+    return time.perf_counter() - start
+
+
+def foreign_modules() -> list[str]:
+    """Return the packages that the import brings along, besides NumPy and Python's own."""
+    own = {*sys.stdlib_module_names, "chainrule", "numpy"}
+    return [name for name in json.loads(_python(_LIST)) if name not in own]
+
+
+def run() -> Table:
+    """Time whole processes in turn."""
+    statements = ("pass", "import numpy", "import chainrule")
+    times: dict[str, list[float]] = {statement: [] for statement in statements}
+    for statement in statements:
+        _python(statement)  # bytecode is written
+    for i in range(ROUNDS):
+        for statement in statements if i % 2 == 0 else statements[::-1]:
+            times[statement].append(_seconds(statement))
+    foreign = foreign_modules()
+    rows = []
+    for before, statement in zip(statements, statements[1:], strict=False):
+        added = [b - a for a, b in zip(times[before], times[statement], strict=True)]
+        low, middle, high = statistics.quantiles(added, n=4)
+        rows.append(
+            {
+                "statement": statement,
+                "process ms": statistics.median(times[statement]) * 1e3,
+                "beyond": before,
+                "added ms": middle * 1e3,
+                "quartiles": f"{low * 1e3:.1f} to {high * 1e3:.1f}",
+                "other packages": (", ".join(foreign) or "none") if before != "pass" else "",
+            }
+        )
+    return Table("import chainrule adds less than 40 ms and no package but NumPy", rows)

@@ -1,0 +1,1 @@
+"""Worked solutions: steps, paths, shapes."""

@@ -1,0 +1,104 @@
+"""From a recorded function to everything that is explained about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from chainrule.backward import Joint, differentiate
+from chainrule.emit.program import Program
+from chainrule.graph import Graph, Node
+from chainrule.graphing import Recording
+from chainrule.recognise import recognise
+from chainrule.simplify import simplify, tidied
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A forward pass with its backward pass, and what each value is called.
+
+    Attributes
+    ----------
+    recording : Recording
+    graph : Graph
+        The forward pass as the user wrote it.
+    joint : Joint
+        The backward pass, through recognised operations where there are some.
+    same : tuple of (Node, Node)
+        Nodes that recognition added, with the user's node that each equals.
+    """
+
+    recording: Recording
+    graph: Graph
+    joint: Joint
+    same: tuple[tuple[Node, Node], ...]
+
+    @cached_property
+    def labels(self) -> dict[Node, str]:
+        """Name of each node of the forward pass: the user's, or t1, t2, ..."""
+        taken = {node.name for node in self.joint.forward.nodes if node.name}
+        labels: dict[Node, str] = {}
+        count = 0
+        twin = dict(self.same)
+        for node in self.joint.forward.nodes:
+            if node in twin:
+                labels[node] = labels[twin[node]]
+            elif node.name:
+                labels[node] = node.name
+            elif not node.is_constant:
+                count += 1
+                while f"t{count}" in taken:
+                    count += 1
+                labels[node] = f"t{count}"
+        return labels
+
+    def label(self, node: Node) -> str:
+        """Return what a node of the forward pass is called."""
+        return self.labels.get(node) or node.op.name
+
+    @cached_property
+    def simplified(self) -> tuple[Graph, dict[Node, Node]]:
+        """The joint graph simplified, with the image of each node in it."""
+        joint = self.joint.graph
+        # The value comes by the user's own lines, not by what was recognised in them.
+        graph = Graph(joint.nodes, (self.graph.output, *joint.outputs[1:]))
+        return simplify(graph, self.same)
+
+    @cached_property
+    def program(self) -> Program:
+        """What the emitters are given."""
+        graph, image = self.simplified
+        gradients: dict[Node, str] = {}
+        gradient_of: dict[Node, Node] = {}
+        for node, gradient in self.joint.gradients.items():
+            now = image.get(gradient)
+            if now is not None and node.name and node.name.isidentifier():
+                gradients.setdefault(now, f"d{node.name}")
+            if now is not None and node in image:
+                gradient_of.setdefault(now, image[node])
+        forward = frozenset(image[n] for n in self.graph.nodes if n in image)
+        upstream = next((n for n in graph.inputs if n not in forward), None)
+        recording = self.recording
+        return Program(
+            recording.name if recording.name.isidentifier() else "function",
+            graph, forward, gradients, recording.arguments, recording.values, recording.wrt,
+            gradient_of, upstream,
+        )  # fmt: skip
+
+
+def derive(recording: Recording, upstream: Any = None, simplified: bool = True) -> Derivation:
+    """Derive the backward pass of a recorded function.
+
+    Parameters
+    ----------
+    recording : Recording
+    upstream : number or array, optional
+    simplified : bool
+        Recognise softmax and its logarithm; False takes every operation as written.
+    """
+    wrt = recording.wrt_inputs()
+    graph = tidied(recording.graph)
+    whole, same = recognise(graph, tuple(wrt)) if simplified else (graph, [])
+    joint = differentiate(whole, wrt, upstream)
+    return Derivation(recording, graph, joint, tuple(same))

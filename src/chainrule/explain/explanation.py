@@ -1,0 +1,99 @@
+"""Everything that is explained about one call of a function; what the renderers render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chainrule.explain.derivation import Derivation
+from chainrule.explain.steps import Step, worked_steps
+from chainrule.graph import Node
+from chainrule.structure import map_leaves
+from chainrule.trace import Branch
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A worked solution.
+
+    Attributes
+    ----------
+    derivation : Derivation
+    """
+
+    derivation: Derivation
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.derivation.recording.name
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps: inputs, forward pass, backward pass."""
+        return worked_steps(self.derivation)
+
+    def of_kind(self, *kinds: str) -> list[Step]:
+        """Return the steps of some kinds, in order."""
+        return [step for step in self.steps if step.kind in kinds]
+
+    @property
+    def output(self) -> Node:
+        """The output of the forward pass."""
+        return self.derivation.graph.output
+
+    @property
+    def output_name(self) -> str:
+        """What the output is called."""
+        return self.derivation.label(self.output)
+
+    @property
+    def value(self) -> Any:
+        """The value of the output."""
+        return self.output.value
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as given, those without numbers left out."""
+        recording = self.derivation.recording
+        return {
+            name: value
+            for name, value in recording.values.items()
+            if recording.inputs_of(name)
+        }
+
+    @cached_property
+    def gradients(self) -> dict[str, Any]:
+        """Gradient of each argument of `wrt`, in the structure of the argument."""
+        derivation = self.derivation
+        found = derivation.joint.gradients
+
+        def visit(leaf: Any, path: str) -> Any:
+            if not isinstance(leaf, Node) or not leaf.is_real:
+                return None
+            return _like(found[leaf].value, leaf)
+
+        recording = derivation.recording
+        return {n: map_leaves(visit, recording.arguments[n], n) for n in recording.wrt}
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """Branches that Python took on values."""
+        return self.derivation.recording.branches
+
+    @property
+    def has_upstream(self) -> bool:
+        """Whether an upstream gradient was given."""
+        return self.derivation.program.upstream is not None
+
+
+def _like(gradient: Any, leaf: Node) -> Any:
+    """Give a gradient the type of its leaf, in memory of its own."""
+    if leaf.abstract.weak:
+        return float(gradient)
+    if leaf.shape == ():
+        return leaf.abstract.dtype.type(gradient)
+    return np.array(gradient, leaf.abstract.dtype)

@@ -1,0 +1,354 @@
+"""The worked solution: one step for each line of the forward and the backward pass.
+
+All renderers are views of this list, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from chainrule.backward import Contribution
+from chainrule.errors import Location
+from chainrule.explain.derivation import Derivation
+from chainrule.graph import Graph, Node
+from chainrule.notation import Style, Written
+from chainrule.simplify import simplify
+from chainrule.trace import Recorder
+from chainrule.writing import latex_name, number, symbol, write
+
+Kind = Literal["input", "forward", "upstream", "backward", "sum"]
+
+#: Operands up to this many elements are put into formulas as numbers.
+SMALL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A formula as plain text and as LaTeX."""
+
+    text: str
+    latex: str
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The local derivative of an elementwise operation with respect to one operand.
+
+    Attributes
+    ----------
+    of, by : str
+        The result and the operand: ∂of/∂by.
+    symbols, numbers : Formula
+        `numbers` repeats `symbols` where the operands are large.
+    value : number or array
+    """
+
+    of: str
+    by: str
+    symbols: Formula
+    numbers: Formula
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a worked solution.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    kind : {"input", "forward", "upstream", "backward", "sum"}
+    target : str
+        What the step computes: ``z`` or ``dz``.
+    node : Node
+        The node of the forward pass that it is about.
+    value : number or array
+        The result.
+    symbols, numbers : Formula or None
+        The formula in symbols, and with numbers where they are few.
+    simpler : Formula or None
+        What the formula simplifies to, where that is another one.
+    through : str
+        Backward: the line that the gradient passes through, as ``y = max(z, 0)``.
+    upstream : str
+        Backward: name of the upstream gradient.
+    upstream_value : number or array
+    local : Local or None
+        Backward through an elementwise operation.
+    reason : str
+        One plain sentence.
+    part : tuple of int
+        ``(1, 2)``: the first of two ways out of `node`; ``(1, 1)`` where there is one.
+    where : Location or None
+        The user's line.
+    contribution : Contribution or None
+        Backward: the product itself.
+    """
+
+    number: int
+    kind: Kind
+    target: str
+    node: Node
+    value: Any
+    symbols: Formula | None = None
+    numbers: Formula | None = None
+    simpler: Formula | None = None
+    through: Formula | None = None
+    upstream: str = ""
+    upstream_value: Any = None
+    local: Local | None = None
+    reason: str = ""
+    part: tuple[int, int] = (1, 1)
+    where: Location | None = None
+    contribution: Contribution | None = None
+
+
+class _Writer:
+    """Writes the steps of one derivation."""
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        self.joint = derivation.joint
+        self.count = 0
+
+    def next(self) -> int:
+        self.count += 1
+        return self.count
+
+    # -- formulas ----------------------------------------------------------------------
+
+    def formula(self, node: Node, names: dict[Node, str]) -> Formula:
+        """Write a node in terms of named ones."""
+
+        def written(style: Style) -> str:
+            def label(n: Node) -> Written | None:
+                name = names.get(n)
+                return None if name is None else symbol(name, style)
+
+            return write(node, style, label).string
+
+        return Formula(written("text"), written("latex"))
+
+    def with_numbers(self, node: Node) -> Formula | None:
+        """Write a node with the values of its operands, where these are single numbers."""
+        if any(np.size(i.value) > SMALL for i in node.inputs):
+            return None
+
+        def written(style: Style) -> str:
+            return write(node, style, lambda n: _single(n.value, style)).string
+
+        return Formula(written("text"), written("latex"))
+
+    # -- steps -------------------------------------------------------------------------
+
+    def forward(self) -> Iterator[Step]:
+        labels = self.derivation.labels
+        for node in self.derivation.graph.nodes:
+            if node.is_constant:
+                continue
+            if node.is_input:
+                yield Step(self.next(), "input", labels[node], node, node.value)
+                continue
+            yield Step(
+                self.next(), "forward", labels[node], node, node.value,
+                symbols=self.formula(node, labels), numbers=self.with_numbers(node),
+                where=node.where,
+            )  # fmt: skip
+
+    def backward(self) -> Iterator[Step]:
+        labels = self.derivation.labels
+        output = self.joint.forward.output
+        if output not in self.joint.gradients:
+            return
+        seed = self.joint.gradients[output].value
+        yield Step(
+            self.next(), "upstream", f"d{labels[output]}", output, seed,
+            reason="the upstream gradient: how fast what follows changes with the output"
+            if self._has_upstream() else "the output changes one for one with itself",
+            where=output.where,
+        )  # fmt: skip
+        ways: dict[Node, list[Contribution]] = {}
+        for contribution in self.joint.contributions:
+            ways.setdefault(contribution.operand, []).append(contribution)
+        done: dict[Node, int] = {}
+        for contribution in self.joint.contributions:
+            operand = contribution.operand
+            parts = ways[operand]
+            done[operand] = done.get(operand, 0) + 1
+            yield self.product(contribution, (done[operand], len(parts)))
+            if len(parts) > 1 and done[operand] == len(parts):
+                yield self.total(operand, parts)
+
+    def _has_upstream(self) -> bool:
+        return self.joint.gradients[self.joint.forward.output].is_input
+
+    def product(self, contribution: Contribution, part: tuple[int, int]) -> Step:
+        """Write upstream gradient times local derivative."""
+        labels, gradients = self.derivation.labels, self.joint.gradients
+        consumer, operand = contribution.consumer, contribution.operand
+        upstream = gradients[consumer]
+        name = f"d{labels[consumer]}"
+        names = {**labels, upstream: name}
+        if contribution.node is upstream:
+            symbols = Formula(name, gradient_latex(name))
+        elif consumer.op.elementwise and consumer.shape == operand.shape:
+            symbols = self.formula(self.pulled_back(contribution, upstream)[0], {})
+        else:
+            symbols = self.formula(contribution.node, names)
+        local = self.local(contribution)
+        numbers = None
+        if local is not None and np.size(local.value) == np.size(upstream.value) == 1:
+            numbers = self._numbers(upstream.value, local.value, contribution.node.value)
+        target = f"d{labels[operand]}"
+        where = consumer.where
+        twin = dict(self.derivation.same).get(consumer)
+        return Step(
+            self.next(), "backward", target, operand, contribution.node.value,
+            symbols=symbols, numbers=numbers, simpler=self.simpler(contribution, symbols),
+            through=self._through(consumer), upstream=name, upstream_value=upstream.value,
+            local=local, reason=self.reason(contribution), part=part,
+            where=where or (twin.where if twin is not None else None), contribution=contribution,
+        )  # fmt: skip
+
+    def _through(self, consumer: Node) -> Formula:
+        labels = self.derivation.labels
+        name = labels[consumer]
+        right = self.formula(consumer, labels)
+        return Formula(f"{name} = {right.text}", f"{latex_name(name)} = {right.latex}")
+
+    @staticmethod
+    def _numbers(upstream: Any, local: Any, product: Any) -> Formula:
+        def written(style: Style, times: str) -> str:
+            a, b = _single(upstream, style), _single(local, style)
+            return f"{a:product} {times} {b:power!}"
+
+        return Formula(written("text", "·"), written("latex", r"\cdot"))
+
+    def local(self, contribution: Contribution) -> Local | None:
+        """Derive the local derivative: the vjp with upstream 1, simplified."""
+        consumer = contribution.consumer
+        if not consumer.op.elementwise:
+            return None
+        node, few = self.pulled_back(contribution, 1.0)
+        symbols = self.formula(node, {})
+        numbers = self._valued(node) if few else symbols
+        value = float(node.value) if isinstance(node.value, (bool, np.bool_)) else node.value
+        labels = self.derivation.labels
+        return Local(labels[consumer], labels[contribution.operand], symbols, numbers, value)
+
+    def pulled_back(self, contribution: Contribution, upstream: Any) -> tuple[Node, bool]:
+        """Derive what a rule gives for an upstream gradient, simplified.
+
+        Returns
+        -------
+        node : Node
+            In terms of inputs that carry the names of the operands.
+        few : bool
+            Whether all values in it are single numbers.
+        """
+        consumer, labels = contribution.consumer, self.derivation.labels
+        recorder = Recorder()
+        stands: dict[Node, Any] = {}
+        for node in dict.fromkeys((*consumer.inputs, consumer)):
+            if node.is_constant:
+                stands[node] = recorder.constant(node.value)
+            else:
+                stands[node] = recorder.input(labels[node], node.value)
+        if isinstance(upstream, Node):
+            upstream = recorder.input(f"d{labels[consumer]}", upstream.value)
+        pullback = consumer.op.pullback(contribution.position)
+        assert pullback is not None
+        operands = [stands[i] for i in consumer.inputs]
+        output = recorder.node(pullback(upstream, stands[consumer], *operands, **consumer.params))
+        graph, _ = simplify(Graph(recorder.nodes, [output]), loose=True)
+        needed = [n for n in graph.reachable().nodes if not n.is_input or n in _read(graph)]
+        return graph.output, all(np.size(n.value) <= SMALL for n in needed)
+
+    def _valued(self, node: Node) -> Formula:
+        def written(style: Style) -> str:
+            return write(
+                node, style, lambda n: _single(n.value, style) if n.is_leaf else None
+            ).string
+
+        if node.is_leaf:
+            return Formula(_single(node.value, "text").string, _single(node.value, "latex").string)
+        return Formula(written("text"), written("latex"))
+
+    def simpler(self, contribution: Contribution, symbols: Formula) -> Formula | None:
+        """Write what the product became in the simplified graph, where that is shorter."""
+        graph, image = self.derivation.simplified
+        now = image.get(contribution.node)
+        if now is None or now.is_leaf or contribution.consumer.op.elementwise:
+            return None
+        back = {}
+        for node, label in self.derivation.labels.items():
+            if node in image:
+                back.setdefault(image[node], label)
+        for node, gradient in self.joint.gradients.items():
+            if gradient in image and gradient is not contribution.node:
+                back.setdefault(image[gradient], f"d{self.derivation.labels[node]}")
+        back.pop(now, None)
+        simple = self.formula(now, back)
+        return simple if len(simple.text) < len(symbols.text) else None
+
+    def reason(self, contribution: Contribution) -> str:
+        """Say why, in one sentence; un-broadcasting is added to it."""
+        consumer, operand = contribution.consumer, contribution.operand
+        reason = consumer.op.reason
+        if consumer.op.elementwise and operand.shape != consumer.shape:
+            extra = len(consumer.shape) - len(operand.shape)
+            shape = (1,) * extra + operand.shape
+            axes = [i for i, (n, m) in enumerate(zip(shape, consumer.shape, strict=True)) if n != m]
+            label = self.derivation.labels[operand]
+            over = ", ".join(map(str, axes))
+            axis = f"ax{'is' if len(axes) == 1 else 'es'} {over}"
+            reason += (
+                f"; {label} was repeated along {axis}, so its gradient is summed over {axis}"
+            )
+        return reason
+
+    def total(self, operand: Node, parts: list[Contribution]) -> Step:
+        """Write the sum over the ways out."""
+        label = f"d{self.derivation.labels[operand]}"
+        names = [f"{label}({i})" for i in range(1, len(parts) + 1)]
+        latex = [f"{gradient_latex(label)}^{{({i})}}" for i in range(1, len(parts) + 1)]
+        numbers = None
+        if all(np.size(p.node.value) <= SMALL for p in parts):
+            values = [(number(p.node.value, "text"), number(p.node.value, "latex")) for p in parts]
+            numbers = Formula(
+                " + ".join(f"{t:product!}" for t, _ in values),
+                " + ".join(f"{t:product!}" for _, t in values),
+            )
+        return Step(
+            self.next(), "sum", label, operand, self.joint.gradients[operand].value,
+            symbols=Formula(" + ".join(names), " + ".join(latex)), numbers=numbers,
+            reason=f"{self.derivation.labels[operand]} reaches the output in {len(parts)} ways, "
+            "and their gradients add up",
+        )  # fmt: skip
+
+
+def _read(graph: Graph) -> set[Node]:
+    return {i for node in graph.nodes for i in node.inputs} | set(graph.outputs)
+
+
+def _single(value: Any, style: Style) -> Written:
+    """Write a number; an array of one element as that number."""
+    return number(np.asarray(value).reshape(-1)[0] if np.size(value) == 1 else value, style)
+
+
+def gradient_latex(name: str) -> str:
+    """Return the LaTeX of a gradient's name: ``dz`` as dz with an upright d."""
+    return rf"\mathrm{{d}}{latex_name(name[1:])}"
+
+
+def worked_steps(derivation: Derivation) -> tuple[Step, ...]:
+    """Return all steps, forward and then backward."""
+    writer = _Writer(derivation)
+    return (*writer.forward(), *writer.backward())
+
+

@@ -1,0 +1,383 @@
+"""``explain`` and the Solution that it returns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.arguments import Wrt, name_of
+from chainrule.emit import numpy_code, verified
+from chainrule.errors import ArgumentError
+from chainrule.explain import update
+from chainrule.explain.derivation import Derivation, derive
+from chainrule.explain.explanation import Explanation
+from chainrule.explain.paths import Paths, ScalarTerm, paths, scalar_terms
+from chainrule.explain.shapes import ShapeNote, shapes
+from chainrule.explain.steps import Step
+from chainrule.graph import Node
+from chainrule.graphing import record
+from chainrule.nonfinite import non_finite_gradient, non_finite_input
+from chainrule.op import shape_of
+from chainrule.render import RENDERERS, SUFFIXES
+from chainrule.trace import location
+
+
+class Solution:
+    """A worked solution: a forward pass, its backward pass and every number in them.
+
+    Made by :func:`explain`. In a notebook and at the prompt it shows itself.
+
+    Attributes
+    ----------
+    value : number or array
+        The output.
+    grads : dict
+        Gradient of each argument, in the structure of the argument.
+    steps : tuple of Step
+        One for each line, forward and then backward.
+    """
+
+    def __init__(
+        self,
+        derivation: Derivation,
+        function: Callable[..., Any],
+        again: Callable[[Mapping[str, Any]], Solution],
+    ) -> None:
+        self._derivation = derivation
+        self._function = function
+        self._again = again
+        self._explanation = Explanation(derivation)
+
+    def __repr__(self) -> str:
+        wrt = ", ".join(self.grads)
+        return f"<Solution of {self._explanation.name}: {len(self.steps)} steps, wrt {wrt}>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+    # -- results -------------------------------------------------------------------------
+
+    @property
+    def value(self) -> Any:
+        """The output."""
+        return self._explanation.value
+
+    @property
+    def grads(self) -> dict[str, Any]:
+        """Gradient of each argument, in the structure of the argument."""
+        return self._explanation.gradients
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """One step for each line, forward and then backward."""
+        return self._explanation.steps
+
+    # -- views ---------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """Return the worked solution as plain text."""
+        return RENDERERS["text"](self._explanation)
+
+    def markdown(self) -> str:
+        """Return the worked solution as Markdown, with formulas in LaTeX between dollars."""
+        return RENDERERS["markdown"](self._explanation)
+
+    def latex(self) -> str:
+        """Return the worked solution as a LaTeX document."""
+        return RENDERERS["latex"](self._explanation)
+
+    def json(self) -> str:
+        """Return the worked solution as JSON."""
+        return RENDERERS["json"](self._explanation)
+
+    def code(self, executor: str = "numpy") -> str:
+        """Return the forward and backward pass as code that runs on its own.
+
+        Parameters
+        ----------
+        executor : {"numpy"}
+
+        Raises
+        ------
+        ArgumentError
+            For an executor that there is no emitter for.
+        EmitError
+            When the code does not give the graph's numbers; it is never shown then.
+        """
+        if executor != "numpy":
+            raise ArgumentError(
+                f"There is no code for {executor!r}.", expected="'numpy'", got=repr(executor)
+            )
+        return self._numpy_code
+
+    @cached_property
+    def _numpy_code(self) -> str:
+        program = self._derivation.program
+        return verified(program, numpy_code(program))
+
+    def save(self, path: str | Path) -> Path:
+        """Write a view to a file, chosen by its suffix: .txt .md .tex .json or .py.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        ArgumentError
+            For any other suffix.
+        """
+        path = Path(path)
+        if path.suffix == ".py":
+            content = self.code()
+        elif path.suffix in SUFFIXES:
+            content = RENDERERS[SUFFIXES[path.suffix]](self._explanation)
+        else:
+            raise ArgumentError(
+                f"A solution cannot be saved as {path.suffix or 'a file without suffix'!r}.",
+                expected=f"a suffix among {', '.join([*SUFFIXES, '.py'])}",
+                got=str(path),
+            )
+        path.write_text(content, encoding="utf-8")
+        return path
+
+    # -- questions -----------------------------------------------------------------------
+
+    def why(self, name: str, k: int = 10) -> Paths:
+        """Return the gradient of one number as a sum over paths to the output.
+
+        Parameters
+        ----------
+        name : str
+            A number: ``"b"``, ``"w[0]"`` or ``"W1[0, 2]"``; an argument or any named value.
+        k : int
+            How many paths to show, largest first.
+
+        Returns
+        -------
+        Paths
+            The shown paths and the rest add up to the gradient.
+        """
+        node, index = self._element(name)
+        return paths(self._derivation.joint, node, index, k, label=self._derivation.label)
+
+    def open(self, name: str) -> list[ScalarTerm]:
+        """Return the gradient of one number as its scalar products, which add up to it.
+
+        Parameters
+        ----------
+        name : str
+            As for :meth:`why`; a leading ``d`` of a gradient's name may stay: ``"dW[0, 1]"``.
+        """
+        node, index = self._element(name)
+        return scalar_terms(self._derivation.joint, node, index)
+
+    def shapes(self) -> list[ShapeNote]:
+        """Return why each transpose, sum over an axis and outer product is there."""
+        return shapes(self._derivation.joint, label=self._derivation.label)
+
+    def _element(self, name: str) -> tuple[Node, tuple[int, ...]]:
+        """Find the node and the element that a name such as ``W1[0, 2]`` stands for."""
+        labels = {label: node for node, label in self._derivation.labels.items()}
+        wanted = name.strip()
+        if wanted not in labels and wanted.startswith("d"):
+            wanted = wanted[1:] if _base(wanted[1:], labels) else wanted
+        base = _base(wanted, labels)
+        if base is None or labels[base] not in self._derivation.joint.gradients:
+            known = [
+                label for label, node in labels.items()
+                if node in self._derivation.joint.gradients
+            ]  # fmt: skip
+            raise ArgumentError(
+                f"There is no gradient of {name!r}.",
+                expected=f"one of {', '.join(known[:20])}, with an index for an array",
+                got=repr(name),
+            )
+        node = labels[base]
+        index = tuple(int(i) for i in re.findall(r"-?\d+", wanted[len(base) :]))
+        if len(index) != len(node.shape):
+            example = f"{base}[{', '.join('0' for _ in node.shape)}]"
+            raise ArgumentError(
+                f"{name!r} is not a single number.",
+                expected=f"{len(node.shape)} indices for an array of shape {node.shape}",
+                got=f"{len(index)}",
+                instead=f"why({example!r})" if node.shape else f"why({base!r})",
+            )
+        for i, n in zip(index, node.shape, strict=True):
+            if not -n <= i < n:
+                raise ArgumentError(
+                    f"{name!r} lies outside {base}.",
+                    expected=f"indices below {node.shape}",
+                    got=str(index),
+                )
+        return node, tuple(i % n for i, n in zip(index, node.shape, strict=True))
+
+    # -- steps of descent ----------------------------------------------------------------
+
+    def step(self, lr: float, wrt: Sequence[str] | None = None) -> update.Update:
+        """Take one gradient step, and set the change that came beside the one predicted.
+
+        Parameters
+        ----------
+        lr : float
+            Learning rate.
+        wrt : sequence of str, optional
+            Arguments to move. Unless given, all that have a gradient but those that are data
+            by their name (``x``, ``X``, ``inputs``, ``target`` and the like).
+
+        Returns
+        -------
+        Update
+        """
+        done, *_ = update.step(*self._start(lr, wrt))
+        return done
+
+    def descend(
+        self, lr: float, steps: int = 10, wrt: Sequence[str] | None = None
+    ) -> update.Descent:
+        """Take gradient steps, and stop with a clear word when the output grows.
+
+        Parameters
+        ----------
+        lr : float
+        steps : int
+        wrt : sequence of str, optional
+            As for :meth:`step`.
+
+        Returns
+        -------
+        Descent
+            With a learning rate that would have been stable, where this one was not.
+        """
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise ArgumentError(
+                "The number of steps is not a positive whole number.", got=f"steps={steps!r}"
+            )
+        return update.descend(*self._start(lr, wrt), steps)
+
+    def _start(self, lr: float, wrt: Sequence[str] | None) -> tuple[Any, ...]:
+        if shape_of(self.value) != ():
+            raise ArgumentError(
+                "A gradient step lowers a single number, and this output is an array.",
+                expected="one number, such as a loss",
+                got=f"an output of shape {shape_of(self.value)}",
+            )
+        recording = self._derivation.recording
+        names = update.moved_names(recording.wrt, (wrt,) if isinstance(wrt, str) else wrt)
+
+        def evaluate(values: Mapping[str, Any]) -> tuple[float, Mapping[str, Any]]:
+            there = self._again(values)
+            return there.value, there.grads
+
+        return evaluate, recording.values, self.value, self.grads, update.check_lr(lr), names
+
+
+def _base(wanted: str, labels: Mapping[str, Node]) -> str | None:
+    """Return the longest label that a name starts with, followed by nothing or an index."""
+    found = [
+        label
+        for label in labels
+        if wanted == label or (wanted.startswith(label) and wanted[len(label)] == "[")
+    ]
+    return max(found, key=len, default=None)
+
+
+def explain(
+    f: Callable[..., Any],
+    *args: Any,
+    wrt: Wrt | None = None,
+    upstream: Any = None,
+    simplify: bool = True,
+    **kwargs: Any,
+) -> Solution:
+    """Run a function forward, derive its backward pass, and show every number of both.
+
+    Parameters
+    ----------
+    f : callable
+        A forward pass in plain NumPy.
+    *args, **kwargs
+        Its arguments: numbers, lists, arrays, and nested dicts, lists, tuples and
+        dataclasses of them.
+    wrt : int, str, sequence of them, or None
+        What to differentiate with respect to, by position or name; None stands for
+        every argument that can carry a gradient.
+    upstream : number or array, optional
+        Gradient of what follows with respect to the output. An output that is an array
+        needs it; that of a single number is 1 unless given.
+    simplify : bool
+        Take softmax and the logarithm of softmax as one operation each, so that
+        cross-entropy's gradient is (p - y)/N; False takes every operation as written.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    ArgumentError, DtypeError, ShapeError, TraceError, NonFiniteError
+        With the line of `f`, and what to write instead.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> def neuron(x, w, b):
+    ...     z = w * x + b
+    ...     y = max(z, 0)
+    ...     return y
+    >>> s = cr.explain(neuron, 2.0, 3.0, 1.0)
+    >>> s.value, s.grads
+    (7.0, {'x': 3.0, 'w': 2.0, 'b': 1.0})
+    """
+    with np.errstate(all="ignore"):
+        recording = record(f, args, kwargs, wrt)
+        bad = non_finite_input(recording)
+        if bad is not None:
+            raise bad
+        if not recording.wrt_inputs():
+            raise ArgumentError(
+                f"{name_of(f)} has no argument that can carry a gradient.",
+                expected="a floating-point number or array among its arguments",
+                got=", ".join(recording.values) or "no arguments",
+            )
+        _check_upstream(f, recording.graph.output, upstream)
+        derivation = derive(recording, upstream, simplify)
+        error = non_finite_gradient(derivation.joint)
+    if error is not None:
+        raise error
+
+    def again(values: Mapping[str, Any]) -> Solution:
+        return explain(
+            f, **values, wrt=recording.wrt, upstream=upstream, simplify=simplify
+        )
+
+    return Solution(derivation, f, again)
+
+
+def _check_upstream(f: Callable[..., Any], output: Node, upstream: Any) -> None:
+    if upstream is None and output.shape != ():
+        raise ArgumentError(
+            f"{name_of(f)} returns an array, so its gradient depends on what follows.",
+            expected=f"upstream: an array of shape {output.shape}",
+            got="no upstream",
+            where=output.where or location(code=getattr(f, "__code__", None)),
+            instead=f"explain(..., upstream=np.ones({output.shape})), "
+            "or return a single number such as np.sum(...)",
+        )
+    if upstream is not None and np.shape(upstream) != output.shape:
+        raise ArgumentError(
+            "The upstream gradient does not have the shape of the output.",
+            expected=f"shape {output.shape}",
+            got=f"shape {np.shape(upstream)}",
+        )
+
+
