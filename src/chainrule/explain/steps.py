@@ -61,7 +61,7 @@ class Step:
     Attributes
     ----------
     number : int
-        From 1.
+        From 1; 0 for inputs.
     kind : {"input", "forward", "upstream", "backward", "sum"}
     target : str
         What the step computes: ``z`` or ``dz``.
@@ -115,6 +115,12 @@ class _Writer:
         self.derivation = derivation
         self.joint = derivation.joint
         self.count = 0
+        graph, image = derivation.simplified
+        known = {image[n]: label for n, label in derivation.labels.items() if n in image}
+        #: Nodes of the backward pass that equal a value of the forward pass.
+        self.aliases = {
+            n: known[now] for n, now in image.items() if now in known and not n.is_leaf
+        }
 
     def next(self) -> int:
         self.count += 1
@@ -127,7 +133,7 @@ class _Writer:
 
         def written(style: Style) -> str:
             def label(n: Node) -> Written | None:
-                name = names.get(n)
+                name = names.get(n) or (self.aliases.get(n) if n is not node else None)
                 return None if name is None else symbol(name, style)
 
             return write(node, style, label).string
@@ -152,7 +158,7 @@ class _Writer:
             if node.is_constant:
                 continue
             if node.is_input:
-                yield Step(self.next(), "input", labels[node], node, node.value)
+                yield Step(0, "input", labels[node], node, node.value)
                 continue
             yield Step(
                 self.next(), "forward", labels[node], node, node.value,
@@ -292,6 +298,9 @@ class _Writer:
         for node, gradient in self.joint.gradients.items():
             if gradient in image and gradient is not contribution.node:
                 back.setdefault(image[gradient], f"d{self.derivation.labels[node]}")
+        upstream = image.get(self.joint.gradients[contribution.consumer])
+        if upstream is not None and not upstream.is_leaf:
+            back[upstream] = f"d{self.derivation.labels[contribution.consumer]}"
         back.pop(now, None)
         simple = self.formula(now, back)
         return simple if len(simple.text) < len(symbols.text) else None

@@ -1,0 +1,166 @@
+"""The sentences and the order of a worked solution, the same in every format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.explain.explanation import Explanation
+from chainrule.explain.steps import Step
+from chainrule.structure import leaves
+from chainrule.writing import LITERAL_SIZE, scalar_text
+
+#: The small change that the closing sentence speaks of.
+NUDGE = 0.001
+
+
+def title(explanation: Explanation) -> str:
+    """Return the function's call, and where it stands."""
+    recording = explanation.derivation.recording
+    head = f"{explanation.name}({', '.join(recording.values)})"
+    places = (s.where for s in explanation.of_kind("forward") if s.where is not None)
+    where = next((w for w in places if w.function == explanation.name), None)
+    return f"{head}   {where.short}" if where is not None else head
+
+
+def what_gradients_mean(explanation: Explanation) -> list[str]:
+    """Say what dv is short for, and what a step does."""
+    output = explanation.output_name
+    if explanation.has_upstream:
+        first = [
+            "dv is short for the gradient of what follows with respect to v.",
+            f"d{output} is given; the others are worked out from it.",
+        ]
+    else:
+        first = [f"dv is short for ∂{output}/∂v: how fast {output} changes when v does."]
+    return [
+        *first,
+        "Each step takes the gradient of a line's result (upstream), multiplies it by the",
+        "local derivative of that line, and so gets the gradient of what went into it.",
+    ]
+
+
+def sentence(text: str) -> str:
+    """Return a reason as a sentence."""
+    return text[:1].upper() + text[1:] + "." if text else ""
+
+
+def grouped(formula: str) -> str:
+    """Put parentheses around a comparison, so that the equals signs beside it stand apart."""
+    compared = any(f" {sign} " in formula for sign in (">", "<", "≥", "≤", "=", "≠"))
+    return f"({formula})" if compared else formula
+
+
+def branches(explanation: Explanation) -> list[str]:
+    """Say which branches were taken on values."""
+    label = explanation.derivation.label
+    found = []
+    for branch in explanation.branches:
+        place = f" at {branch.where}" if branch.where is not None else ""
+        found.append(
+            f"the condition {label(branch.condition)} was {branch.taken}{place}: "
+            "the gradient is that of the branch taken"
+        )
+    return found
+
+
+def part_name(step: Step) -> str:
+    """Return the name of what a product gives: ``dx``, or ``dx(1)`` for one of several ways."""
+    return step.target if step.part[1] == 1 else f"{step.target}({step.part[0]})"
+
+
+def chain_text(step: Step) -> str:
+    """Return upstream times local derivative in symbols, with the sum that undoes a broadcast."""
+    assert step.local is not None
+    product = f"{step.upstream} · ∂{step.local.of}/∂{step.local.by}"
+    axes = summed_axes(step)
+    return f"sum({product}, axis={axes[0] if len(axes) == 1 else axes})" if axes else product
+
+
+def summed_axes(step: Step) -> tuple[int, ...]:
+    """Return the axes of the upstream gradient that are summed to undo a broadcast."""
+    if step.contribution is None or step.local is None:
+        return ()
+    want, have = step.node.shape, step.contribution.consumer.shape
+    padded = (1,) * (len(have) - len(want)) + want
+    extra = len(have) - len(want)
+    return tuple(
+        i for i, (n, m) in enumerate(zip(padded, have, strict=True)) if i < extra or n != m
+    )
+
+
+def value_text(value: Any) -> str:
+    """Write a value: whole when small, by its shape, size and range when large."""
+    if isinstance(value, (list, tuple)) and all(np.ndim(v) == 0 for _, v in leaves(value)):
+        return "[" + ", ".join(value_text(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k!r}: {value_text(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "\n".join(f"[{i}] " + value_text(v).replace("\n", "\n    ")
+                         for i, v in enumerate(value))  # fmt: skip
+    if value is None or isinstance(value, str) or hasattr(value, "__dataclass_fields__"):
+        return "-" if value is None else str(value)
+    array = np.asarray(value)
+    if array.shape == ():
+        number = array.item()
+        return scalar_text(number) if isinstance(number, float) else str(number)
+    if array.size > LITERAL_SIZE:
+        return summary(array)
+    text = np.array2string(
+        array, separator=", ", max_line_width=100,
+        formatter={"float_kind": lambda v: scalar_text(float(v), 5)},
+    )  # fmt: skip
+    return _aligned(array) if array.ndim == 2 else text
+
+
+def _aligned(array: np.ndarray[Any, Any]) -> str:
+    if array.dtype == bool:  # a truth value in a product is the number 1 or 0
+        array = array.astype(int)
+    cells = [[value_text_short(v) for v in row] for row in array.tolist()]
+    widths = [max(len(row[j]) for row in cells) for j in range(array.shape[1])]
+    rows = [
+        "[" + ", ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + "]"
+        for row in cells
+    ]
+    body = ",\n ".join(rows)
+    return f"[{body}]"
+
+
+def value_text_short(value: Any) -> str:
+    """Write one number of a table, five significant digits."""
+    return scalar_text(value, 5) if isinstance(value, float) else str(value)
+
+
+def summary(array: np.ndarray[Any, Any]) -> str:
+    """Describe a large array."""
+    shape = " x ".join(map(str, array.shape))
+    if array.dtype.kind not in "fiu" or not array.size:
+        return f"array of {shape}"
+    norm = float(np.linalg.norm(array.astype(float).ravel()))
+    low, high = scalar_text(float(array.min()), 4), scalar_text(float(array.max()), 4)
+    return f"array of {shape}, norm {scalar_text(norm, 4)}, from {low} to {high}"
+
+
+def what_it_says(explanation: Explanation) -> list[str]:
+    """Say in one sentence what the largest gradient means."""
+    best: tuple[float, str] | None = None
+    for name, gradient in explanation.gradients.items():
+        for path, leaf in leaves(gradient, name):
+            if leaf is None or not np.size(leaf):
+                continue
+            flat = np.abs(np.asarray(leaf))
+            index = np.unravel_index(int(np.argmax(flat)), flat.shape)
+            value = float(np.asarray(leaf)[index])
+            at = f"[{', '.join(map(str, map(int, index)))}]" if index else ""
+            if best is None or abs(value) > abs(best[0]):
+                best = value, f"{path}{at}"
+    if best is None or explanation.has_upstream:
+        return []
+    slope, where = best
+    output = explanation.output_name
+    change = scalar_text(slope * NUDGE, 4)
+    return [
+        f"The largest is that of {where}: raise {where} by {NUDGE}, "
+        f"and {output} changes by about {change}."
+    ]

@@ -1,0 +1,147 @@
+"""The worked solution as plain text, to be read from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+
+from chainrule.explain.explanation import Explanation
+from chainrule.explain.softmax import both_ways
+from chainrule.explain.steps import Step
+from chainrule.render import page
+
+_INDENT = " " * 8
+
+
+def to_text(explanation: Explanation) -> str:
+    """Return the worked solution as plain text.
+
+    Examples
+    --------
+    >>> import chainrule as cr
+    >>> print(cr.explain(lambda w, x: w * x, 2.0, 3.0).text().splitlines()[0])
+    <lambda>(w, x)
+    """
+    return "\n".join(_lines(explanation)) + "\n"
+
+
+def _lines(explanation: Explanation) -> Iterator[str]:
+    yield page.title(explanation)
+    yield ""
+    yield "Inputs"
+    for name, value in explanation.arguments.items():
+        yield from _valued(f"  {name} =", value)
+    yield ""
+    yield "Forward pass"
+    for step in explanation.of_kind("forward"):
+        yield from _forward(step)
+    yield from _branches(explanation)
+    yield ""
+    yield "Backward pass"
+    yield from (f"  {line}" for line in page.what_gradients_mean(explanation))
+    for through, steps in groupby(
+        explanation.of_kind("upstream", "backward", "sum"),
+        key=lambda s: s.through.text if s.through is not None else s.target,
+    ):
+        yield ""
+        yield from _backward(through, list(steps))
+    yield from _softmax(explanation)
+    yield ""
+    yield "Gradients"
+    for name, gradient in explanation.gradients.items():
+        yield from _valued(f"  d{name} =", gradient)
+    yield ""
+    yield from page.what_it_says(explanation)
+
+
+def _forward(step: Step) -> Iterator[str]:
+    assert step.symbols is not None
+    formula = f"{step.target} = {step.symbols.text}"
+    if step.numbers is not None and step.numbers.text != page.value_text(step.value):
+        formula += f" = {step.numbers.text}"
+    yield from _valued(f"{step.number:>4}  {formula} =", step.value)
+
+
+def _branches(explanation: Explanation) -> Iterator[str]:
+    for sentence in page.branches(explanation):
+        yield f"      {sentence}"
+
+
+def _backward(through: str, steps: list[Step]) -> Iterator[str]:
+    first = steps[0]
+    if first.kind == "backward":
+        line = f"   {first.where.short}" if first.where is not None else ""
+        yield f"  through  {through}{line}"
+    for reason, group in groupby(steps, key=lambda s: s.reason):
+        if first.kind == "backward":
+            yield f"      {page.sentence(reason)}"
+        for step in group:
+            yield from _gradient(step)
+
+
+def _gradient(step: Step) -> Iterator[str]:
+    lead = f"{step.number:>4}  "
+    if step.kind == "upstream":
+        yield from _valued(f"{lead}{step.target} =", step.value)
+        yield f"      {page.sentence(step.reason)}"
+        return
+    if step.kind == "sum":
+        assert step.symbols is not None
+        formula = f"{step.target} = {step.symbols.text}"
+        if step.numbers is not None:
+            formula += f" = {step.numbers.text}"
+        yield f"      {page.sentence(step.reason)}"
+        yield from _valued(f"{lead}{formula} =", step.value)
+        return
+    target = page.part_name(step)
+    if step.local is not None:
+        local = step.local
+        head = f"∂{local.of}/∂{local.by} = {page.grouped(local.symbols.text)}"
+        shown = page.value_text(local.value)
+        if local.numbers.text not in (local.symbols.text, shown):
+            head += f" = {page.grouped(local.numbers.text)}"
+        if shown == local.symbols.text:
+            yield f"{lead}{head}"
+        else:
+            yield from _valued(f"{lead}{head} =", local.value)
+        formula = f"{target} = {page.chain_text(step)}"
+        if step.numbers is not None:
+            formula += f" = {step.numbers.text}"
+        yield from _valued(f"      {formula} =", step.value)
+        return
+    assert step.symbols is not None
+    if step.simpler is not None:
+        yield f"{lead}{target} = {step.symbols.text}"
+        yield from _valued(f"      {' ' * len(target)} = {step.simpler.text} =", step.value)
+    else:
+        yield from _valued(f"{lead}{target} = {step.symbols.text} =", step.value)
+
+
+def _softmax(explanation: Explanation) -> Iterator[str]:
+    found = both_ways(explanation.derivation)
+    if found is None:
+        return
+    p, z = found.probabilities, found.logits
+    yield ""
+    yield f"Softmax both ways: the Jacobian ∂{p}/∂{z} times d{p}, and d{z} as above"
+    for row in found.rows:
+        at = f"[{', '.join(map(str, row.index))}]" if row.index else ""
+        yield from _valued(f"  {p}{at} =", row.probabilities)
+        yield from _valued(f"  d{p}{at} =", row.upstream)
+        yield from _valued("  diag(p) - p pᵀ =", row.jacobian)
+        yield from _valued("  Jacobian · upstream =", row.product)
+        yield from _valued(f"  d{z}{at} =", row.short)
+
+
+def _valued(head: str, value: object) -> Iterator[str]:
+    """Write what stands before an equals sign, and a value: beside it, or below."""
+    text = page.value_text(value)
+    if "\n" not in text:
+        yield f"{head} {text}"
+        return
+    yield head
+    for line in text.splitlines():
+        yield f"{_INDENT}{line}"
+
+
