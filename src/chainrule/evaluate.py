@@ -33,7 +33,7 @@ def evaluate(graph: Graph, inputs: Mapping[str, Any]) -> tuple[Any, ...]:
         if node.is_constant:
             values[node] = node.value
         elif node.is_input:
-            if node.name not in inputs:
+            if node.name is None or node.name not in inputs:
                 raise ArgumentError(
                     f"The graph's input {node.name} is missing.",
                     expected=", ".join(str(n.name) for n in graph.inputs),

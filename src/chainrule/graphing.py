@@ -128,7 +128,7 @@ def record(
         names = tuple(
             name
             for name in names
-            if any(n.is_real for n in _nodes(nodes[name], name))
+            if any(node.is_real for node in _nodes(nodes[name], name))
         )
     return Recording(name_of(f), graph, nodes, given, names, tuple(recorder.branches))
 

@@ -87,7 +87,7 @@ class Notation:
 
 
 def call(code: str, latex: str | None = None, text: str | None = None, arity: int = 1) -> Notation:
-    """Notation of a function call: ``np.exp(x)``, ``exp(x)``, ``\\exp(x)``."""
+    r"""Notation of a function call: ``np.exp(x)``, ``exp(x)``, ``\exp(x)``."""
     text = text or code.removeprefix("np.")
     latex = latex or rf"\operatorname{{{text}}}"
     slots = ", ".join(f"{{{i}}}" for i in range(arity))

@@ -33,7 +33,6 @@ class Rewriter:
 
     def __init__(self, values: bool, loose: bool = False) -> None:
         self.loose = loose
-        self.merge = True
         self.recorder = Recorder(values=values)
         self.image: dict[Node, Traced] = {}
         self._equal: dict[Any, Traced] = {}
@@ -90,7 +89,7 @@ class Rewriter:
         return self.loose or same
 
     def _merged(self, node: Node, inputs: tuple[Traced, ...]) -> Traced:
-        key = _identity(node, inputs) if self.merge else None
+        key = _identity(node, inputs)
         known = self._equal.get(key) if key is not None else None
         if known is not None and not (node.name and not self.node(known).name):
             return known
@@ -175,6 +174,18 @@ def _undone(rw: Rewriter, node: Node, a: Any, **params: Any) -> Any:
         return origin
     back = tuple(inner[i] for i in params["axes"])
     return origin if back == tuple(range(len(back))) else None
+
+
+def _product_turned(rw: Rewriter, node: Node, a: Any, axes: tuple[int, ...]) -> Any:
+    """Turn (a.T @ b).T into b.T @ a."""
+    if not _is(rw, a, "matmul") or len(axes) != 2 or axes != (1, 0) or a.ndim != 2:
+        return None
+    left, right = rw.operands(a)
+    if left.ndim != 2 or right.ndim != 2 or rw.uses(node.inputs[0]) > 1:
+        return None
+    if not (_is(rw, left, "transpose") or _is(rw, right, "transpose")):
+        return None
+    return right.T @ left.T
 
 
 def _same_shape(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
@@ -311,7 +322,7 @@ for _name, _rows in {
     "add": (_folded, _without_zero, _flat_sum),
     "subtract": (_folded, _factored),
     "negative": (_folded, _undone),
-    "transpose": (_undone,),
+    "transpose": (_undone, _product_turned),
     "broadcast_to": (_same_shape,),
     "reshape": (_same_shape,),
     "expand_dims": (_same_shape,),
@@ -328,7 +339,6 @@ def tidied(graph: Graph) -> Graph:
     Inputs keep their identity.
     """
     rewriter = Rewriter(values=all(n.value is not None for n in graph.nodes))
-    rewriter.merge = False
     rewriter.run(graph, {"add": (_flat_sum,)})
     outputs = [rewriter.node(rewriter.image[o]) for o in graph.outputs]
     return Graph(rewriter.recorder.nodes, outputs).reachable()
@@ -353,7 +363,7 @@ def simplify(
     image : dict
         Node of the original -> node of the result; dropped nodes are missing.
     """
-    image = {node: node for node in graph.nodes}
+    image = dict(zip(graph.nodes, graph.nodes, strict=True))
     rewrites: Mapping[str, Any] = {}  # the first pass only merges, so that `same` finds all
     for _ in range(_PASSES):
         rewriter = Rewriter(all(n.value is not None for n in graph.nodes), loose)

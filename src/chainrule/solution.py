@@ -258,11 +258,11 @@ class Solution:
         Descent
             With a learning rate that would have been stable, where this one was not.
         """
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        if type(steps) is not int or steps < 1:
             raise ArgumentError(
                 "The number of steps is not a positive whole number.", got=f"steps={steps!r}"
             )
-        return update.descend(*self._start(lr, wrt), steps)
+        return update.descend(*self._start(lr, wrt), steps=steps)
 
     def _start(self, lr: float, wrt: Sequence[str] | None) -> tuple[Any, ...]:
         if shape_of(self.value) != ():

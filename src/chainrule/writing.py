@@ -17,8 +17,12 @@ Label = Callable[[Node], Written | None]
 #: Arrays up to this size are written in code.
 LITERAL_SIZE = 64
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    (
+        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
+        *("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi"),
+        *("psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon"),
+        *("Phi", "Psi", "Omega"),
+    )
 )
 
 
@@ -71,7 +75,7 @@ def symbol(name: str, style: Style) -> Written:
 
 
 def latex_name(name: str) -> str:
-    """Return the LaTeX of a Python name or path: ``W1`` becomes ``W_{1}``.
+    r"""Return the LaTeX of a Python name or path: ``W1`` becomes ``W_{1}``.
 
     Examples
     --------

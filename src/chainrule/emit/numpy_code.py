@@ -88,7 +88,8 @@ class _Emitter:
             return
         expression = notation.write("code", operands, node.params)
         cheap = node.op.view and all(i.is_leaf or i.name for i in node.inputs)
-        alone = self.uses.get(node, 0) > 1 and not (cheap or node.op.vjp is None and not node.shape)
+        plain = node.op.vjp is None and not node.shape
+        alone = self.uses.get(node, 0) > 1 and not (cheap or plain)
         if label is None and not alone and len(expression.string) <= _LONGEST:
             self.written[node] = expression
             return

@@ -115,7 +115,7 @@ class _Writer:
         self.derivation = derivation
         self.joint = derivation.joint
         self.count = 0
-        graph, image = derivation.simplified
+        _, image = derivation.simplified
         known = {image[n]: label for n, label in derivation.labels.items() if n in image}
         #: Nodes of the backward pass that equal a value of the forward pass.
         self.aliases = {
@@ -287,11 +287,11 @@ class _Writer:
 
     def simpler(self, contribution: Contribution, symbols: Formula) -> Formula | None:
         """Write what the product became in the simplified graph, where that is shorter."""
-        graph, image = self.derivation.simplified
+        _, image = self.derivation.simplified
         now = image.get(contribution.node)
         if now is None or now.is_leaf or contribution.consumer.op.elementwise:
             return None
-        back = {}
+        back: dict[Node, str] = {}
         for node, label in self.derivation.labels.items():
             if node in image:
                 back.setdefault(image[node], label)

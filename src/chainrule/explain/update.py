@@ -14,8 +14,11 @@ from chainrule.writing import scalar_text
 
 #: Names that arguments holding data go by: `step` leaves them alone unless asked.
 DATA_NAMES = frozenset(
-    "x X xs inputs input input_data data features t target targets y y_true Y label labels "
-    "actual actual_y output_data".split()
+    (
+        *("x", "X", "xs", "inputs", "input", "input_data", "data", "features"),
+        *("t", "target", "targets", "y", "y_true", "Y", "label", "labels"),
+        *("actual", "actual_y", "output_data"),
+    )
 )
 
 
@@ -132,9 +135,7 @@ def moved_names(wrt: Sequence[str], chosen: Sequence[str] | None) -> tuple[str, 
 
 def check_lr(lr: float) -> float:
     """Return a learning rate, refusing what is none."""
-    if isinstance(lr, bool) or not isinstance(lr, (int, float, np.floating)) or not lr > 0 or (
-        not np.isfinite(lr)
-    ):  # fmt: skip
+    if type(lr) is bool or not (np.isscalar(lr) and np.isreal(lr) and 0 < lr < np.inf):
         raise ArgumentError(
             "The learning rate is not a positive number.",
             expected="a small positive number, such as 0.001",
@@ -252,7 +253,7 @@ def stable_rate(
     if squared == 0:
         return None
     tiny = 1e-6 * lr
-    further, ahead = evaluate(
+    _, ahead = evaluate(
         {**values, **{n: stepped(values[n], gradients[n], tiny) for n in names}}
     )
     along = sum(

@@ -8,8 +8,10 @@ import numpy as np
 
 from chainrule.explain.explanation import Explanation
 from chainrule.explain.steps import Step
+from chainrule.graph import Node
+from chainrule.notation import Written
 from chainrule.structure import leaves
-from chainrule.writing import LITERAL_SIZE, scalar_text
+from chainrule.writing import LITERAL_SIZE, scalar_text, symbol, write
 
 #: The small change that the closing sentence speaks of.
 NUDGE = 0.001
@@ -54,15 +56,19 @@ def grouped(formula: str) -> str:
 
 def branches(explanation: Explanation) -> list[str]:
     """Say which branches were taken on values."""
-    label = explanation.derivation.label
     found = []
     for branch in explanation.branches:
-        place = f" at {branch.where}" if branch.where is not None else ""
+        place = f" ({branch.where.short})" if branch.where is not None else ""
+        condition = write(branch.condition, "text", _named).string
         found.append(
-            f"the condition {label(branch.condition)} was {branch.taken}{place}: "
-            "the gradient is that of the branch taken"
+            f"The condition {condition} was {branch.taken}{place}: "
+            "the gradient is that of the branch taken."
         )
     return found
+
+
+def _named(node: Node) -> Written | None:
+    return None if node.name is None else symbol(node.name, "text")
 
 
 def part_name(step: Step) -> str:

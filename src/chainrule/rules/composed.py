@@ -6,6 +6,7 @@ Each is plain NumPy over whatever it is given, like the function that it stands 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -157,7 +158,7 @@ def _split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     bounds = np.split(np.arange(size), indices_or_sections)
     lead = (slice(None),) * range(np.ndim(a))[axis]
     starts = np.cumsum([0, *(len(b) for b in bounds)]).tolist()
-    return [a[(*lead, slice(lo, hi))] for lo, hi in zip(starts, starts[1:], strict=False)]
+    return [a[(*lead, slice(lo, hi))] for lo, hi in pairwise(starts)]
 
 
 def _double(a: Any) -> Any:

@@ -25,6 +25,8 @@ def _swap(a: Any) -> Any:
 
 def _matmul_left(g: Any, out: Any, a: Any, b: Any) -> Any:
     if np.ndim(b) == 1:
+        if np.ndim(a) == 2:
+            return np.outer(g, b)
         return g * b if np.ndim(a) == 1 else np.expand_dims(g, -1) * b
     if np.ndim(a) == 1:
         return np.matmul(b, np.expand_dims(g, -1))[..., 0] if np.ndim(b) > 2 else b @ g
@@ -33,6 +35,8 @@ def _matmul_left(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 def _matmul_right(g: Any, out: Any, a: Any, b: Any) -> Any:
     if np.ndim(a) == 1:
+        if np.ndim(b) == 2:
+            return np.outer(a, g)
         return g * a if np.ndim(b) == 1 else np.expand_dims(a, -1) * np.expand_dims(g, -2)
     if np.ndim(b) == 1:
         return a.T @ g if np.ndim(a) == 2 else np.matmul(_swap(a), np.expand_dims(g, -1))[..., 0]

@@ -91,12 +91,25 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     _check_arguments(function, target, args, kwargs)
     try:
         if composition is not None and row is None:
-            return composition(*args, **kwargs)
+            return _composed(composition, args, kwargs)
         operands, params = target(*args, **kwargs)
     except NotImplementedError as error:
         raise _unsupported_keyword(function, str(error)) from None
     result = row(*operands, **params)  # type: ignore[misc]  # row is set where composition is not
     return linked(result, operands[0]) if row is not None and row.view else result
+
+
+def _composed(composition: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Call a composition: its parts are no lines of the user's, only its result is."""
+    traced = [a for a in (*args, *kwargs.values()) if is_traced(a)]
+    ends = [a.trace.compose() for a in traced[:1]]
+    result = None
+    try:
+        result = composition(*args, **kwargs)
+    finally:
+        for end in ends:
+            end(result)
+    return result
 
 
 def _check_arguments(function: Any, target: Any, args: Sequence[Any], kwargs: Any) -> None:
@@ -120,7 +133,7 @@ def _signature(target: Any) -> inspect.Signature:
 def _unsupported(function: Any, method: str = "") -> UnsupportedError:
     name = getattr(function, "__name__", str(function))
     known = sorted({f.__name__ for f in (*BY_FUNCTION, *COMPOSED)})
-    close = difflib.get_close_matches(name, known, 3)
+    close = difflib.get_close_matches(name, known, 3, cutoff=0.75)
     return UnsupportedError(
         f"np.{name}{method} has no rule, so no gradient can pass through it.",
         expected="a NumPy function with a rule",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -48,7 +48,7 @@ class Recorder(Trace):
     """
 
     __slots__ = (
-        "_constants", "_names", "_strict", "branches", "locate", "nodes", "root", "values",
+        "_composing", "_constants", "_names", "_strict", "branches", "locate", "nodes", "root", "values",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +62,7 @@ class Recorder(Trace):
         #: The frame that asked for the trace: names are not sought there.
         self.root: FrameType | None = None
         self._strict = strict
+        self._composing = False
         self._names: set[str] = set()
         self._constants: dict[int, Traced] = {}
 
@@ -135,11 +136,28 @@ class Recorder(Trace):
             frame = user_frame()
             if frame is not None:
                 where = location(frame)
-                name = self._free_name(assigned_name(frame, self.root))
+                if not self._composing:
+                    name = self._free_name(assigned_name(frame, self.root))
         node = Node(op, inputs, params, abstract, value, name, where)
         if self._strict and value is not None:
             _check_finite(node)
         return self.add(node)
+
+    def compose(self) -> Callable[[Any], Any]:
+        """Leave the parts of a composed function without a name, and name its result."""
+        if not self.locate or self._composing:
+            return super().compose()
+        self._composing = True
+        frame = user_frame()
+        first = len(self.nodes)
+
+        def end(result: Any) -> None:
+            self._composing = False
+            new = result.__class__ is Traced and result.trace is self and result.index >= first
+            if new and frame is not None:
+                self._rewritten(result.index, self._free_name(assigned_name(frame, self.root)), None)
+
+        return end
 
     def branch(self, traced: Traced, taken: bool) -> None:
         """Take note that Python branched on a value."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import sys
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -94,7 +95,7 @@ def _names(code: CodeType) -> dict[int, str]:
         elif after.opname == "RETURN_VALUE":
             stored[now.offset] = _RETURNED
     names: dict[int, str] = {}
-    for now, after in zip(found, found[1:], strict=False):
+    for now, after in pairwise(found):
         # Python 3.11 calls some functions from the instruction before CALL.
         name = stored.get(after.offset if now.opname == "PRECALL" else now.offset)
         if name is not None:

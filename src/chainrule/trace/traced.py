@@ -43,6 +43,16 @@ class Trace:
     def branch(self, traced: Traced, taken: bool) -> None:
         """Take note that Python branched on a value."""
 
+    def compose(self) -> Callable[[Any], Any]:
+        """Begin a NumPy function that is written in terms of others.
+
+        Returns
+        -------
+        callable
+            Ends it: takes its result and returns it.
+        """
+        return _unchanged
+
     def check_open(self) -> None:
         """Refuse to record after the traced function has returned."""
         if not self.open:
@@ -51,6 +61,10 @@ class Trace:
                 where=location(),
                 instead="return the value from the function instead of keeping it elsewhere",
             )
+
+
+def _unchanged(result: Any) -> Any:
+    return result
 
 
 def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
