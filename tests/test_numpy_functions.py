@@ -409,21 +409,12 @@ SPREAD_OUT = [
 ]
 CASES = list(dict.fromkeys([*SPREAD_OUT, *CALLS.strip().splitlines()]))
 
-#: What is known to be wrong, and why.
-WRONG = {
-    "n.trace()": "a traced value has an attribute `trace` of its own, in the way of the method"
-}
-
 #: What depends on values for its shape can only be traced with them.
 NEEDS_VALUES = {"a[a > 0]"}
 
 
 def marked(calls, without=()):
-    return [
-        pytest.param(c, marks=pytest.mark.xfail(reason=WRONG[c])) if c in WRONG else c
-        for c in calls
-        if c not in without
-    ]
+    return [c for c in calls if c not in without]
 
 
 def prepared(call, dtype=np.float64):

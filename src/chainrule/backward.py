@@ -165,7 +165,11 @@ class Joint:
 
 
 def differentiate(
-    graph: Graph, wrt: Sequence[Node], upstream: Any = None, values: bool = True
+    graph: Graph,
+    wrt: Sequence[Node],
+    upstream: Any = None,
+    values: bool = True,
+    name: str | None = None,
 ) -> Joint:
     """Extend a graph by its backward pass.
 
@@ -180,6 +184,8 @@ def differentiate(
         graph. Unless given, it is the constant 1.
     values : bool
         Whether the graph holds values, and the backward pass is to be computed along.
+    name : str, optional
+        What the output is called, where the graph does not say.
 
     Returns
     -------
@@ -189,7 +195,7 @@ def differentiate(
     handles = recorder.adopt(graph.nodes)
     index = {node: handle.index for node, handle in handles.items()}
     output = graph.output
-    name = f"d{output.name or 'out'}"
+    name = f"d{name or output.name or 'output'}"
     seed = (
         recorder.constant(_ones(output), name)
         if upstream is None

@@ -17,7 +17,12 @@ Style = Literal["code", "text", "latex"]
 Template = str | Callable[..., str]
 
 #: How tightly an expression binds, loosest first.
-LEVELS = {"any": 0, "compare": 1, "sum": 2, "product": 3, "unary": 4, "power": 5, "atom": 6}
+LEVELS = {
+    level: i
+    for i, level in enumerate(
+        ("any", "compare", "bits", "sum", "product", "unary", "power", "atom")
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,17 @@ def call(code: str, latex: str | None = None, text: str | None = None, arity: in
     )
 
 
-def infix(symbol: str, level: str, tighter: str, text: str = "", latex: str = "") -> Notation:
-    """Notation of a left-associative operator; `tighter` is what its right side needs."""
+def infix(
+    symbol: str, level: str, tighter: str, text: str = "", latex: str = "", left: str = ""
+) -> Notation:
+    """Notation of an operator; `tighter` is what its right side needs.
+
+    Its left side needs `left`: unless given, the level of the operator itself, which
+    makes it associate to the left.
+    """
 
     def template(sign: str) -> str:
-        return f"{{0:{level}}} {_escape(sign)} {{1:{tighter}!}}"
+        return f"{{0:{left or level}}} {_escape(sign)} {{1:{tighter}!}}"
 
     return Notation(
         template(symbol), template(text or symbol), template(latex or text or symbol), level

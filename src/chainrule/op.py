@@ -51,7 +51,7 @@ class Abstract:
     def of(cls, value: Any) -> Abstract:
         """Describe a number or an array."""
         array = np.asarray(value)
-        return cls(array.shape, array.dtype, isinstance(value, (bool, int, float)))
+        return cls(array.shape, array.dtype, _is_weak(value))
 
     def stand_in(self, shape: tuple[int, ...] | None = None) -> Any:
         """Return ones of this kind in any shape, at the cost of a single element."""

@@ -194,16 +194,29 @@ def _same_shape(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> 
 
 def _bare(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
     """Let elementwise operations broadcast by themselves."""
-    stripped = [rw.operands(o)[0] if _is(rw, o, "broadcast_to") else o for o in operands]
+    stripped = [_unspread(rw, o) for o in operands]
     if all(s is o for s, o in zip(stripped, operands, strict=True)):
         return None
     shapes = [rw.node(s).shape for s in stripped]
     bare = node.op(*stripped, **params)
     if np.broadcast_shapes(*shapes) == node.shape:
         return bare
-    spread = next(o for o in operands if _is(rw, o, "broadcast_to"))
+    spread = next((o for o in operands if _is(rw, o, "broadcast_to")), None)
+    if spread is None or spread.shape != node.shape:
+        return None
     like = rw.operands(spread)[1:]
     return TABLE["broadcast_to"](bare, *like, **rw.node(spread).params)
+
+
+def _unspread(rw: Rewriter, spread: Any) -> Any:
+    """Return what a broadcast repeats; of a single number, also through a change of shape."""
+    if _is(rw, spread, "broadcast_to"):
+        return rw.operands(spread)[0]
+    if any(_is(rw, spread, name) for name in ("expand_dims", "reshape", "transpose")):
+        inner = rw.operands(spread)[0]
+        if _is(rw, inner, "broadcast_to") and rw.operands(inner)[0].shape == ():
+            return rw.operands(inner)[0]
+    return spread
 
 
 def _sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:

@@ -65,7 +65,7 @@ class _Run:
         return map_leaves(visit, value, path)
 
     def _is_mine(self, value: Any) -> bool:
-        return value.__class__ is Traced and value.trace is self._tape
+        return value.__class__ is Traced and value._trace is self._tape
 
     def _untraced(self, leaf: Any, path: str) -> Any:
         return leaf.value if self._is_mine(leaf) else leaf

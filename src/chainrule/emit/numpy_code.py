@@ -24,6 +24,7 @@ class _Emitter:
         self.written: dict[Node, Written] = {}
         self.parameters: list[str] = []
         self.taken = {"np", program.name, *program.arguments}
+        self.mixed = any(n.abstract.dtype == np.float32 for n in program.graph.nodes)
         self.uses: dict[Node, int] = {}
         for node in program.graph.nodes:
             for operand in node.inputs:
@@ -63,7 +64,11 @@ class _Emitter:
             return
         label = self.program.gradients.get(node) or node.name
         if label is None:
-            self.written[node] = number(node.value, "code")
+            written = number(node.value, "code")
+            if self.mixed and not node.shape and not node.abstract.weak:
+                # Beside float32 it matters that this number is not a Python one.
+                written = Written(f"np.{node.abstract.dtype.name}({written})")
+            self.written[node] = written
             return
         if node not in self.uses:
             return

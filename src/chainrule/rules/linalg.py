@@ -138,6 +138,10 @@ def _einsum_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
     return Abstract(tuple(sizes[c] for c in result), op.forward(*ones, **params).dtype)
 
 
+def _flat(a: Any) -> Any:
+    return a if np.ndim(a) == 1 else np.reshape(a, (-1,))
+
+
 _EINSUM = Notation(
     lambda *operands, spec: f"np.einsum({spec!r}, {', '.join(map(str, operands))})",
     lambda *operands, spec: f"einsum({spec}: {', '.join(map(str, operands))})",
@@ -176,7 +180,7 @@ TABLE = (
         ),  # fmt: skip
         reason="each entry is one product: it changes with one factor by the other factor",
         numpy=(np.outer,),
-        bind=lambda a, b: ((np.reshape(a, (-1,)), np.reshape(b, (-1,))), {}),
+        bind=lambda a, b: ((_flat(a), _flat(b)), {}),
         infer=lambda op, operands, params: Abstract(
             shape_of(operands[0]) + shape_of(operands[1]),
             np.result_type(*(stand_in(o) for o in operands)),

@@ -102,7 +102,7 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
 def _composed(composition: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Call a composition: its parts are no lines of the user's, only its result is."""
     traced = [a for a in (*args, *kwargs.values()) if is_traced(a)]
-    ends = [a.trace.compose() for a in traced[:1]]
+    ends = [a._trace.compose() for a in traced[:1]]
     result = None
     try:
         result = composition(*args, **kwargs)

@@ -48,7 +48,7 @@ class Recorder(Trace):
     """
 
     __slots__ = (
-        "_composing", "_constants", "_names", "_strict", "branches", "locate", "nodes", "root", "values",
+        "_composing", "_constants", "_counts", "_names", "_strict", "branches", "locate", "nodes", "root", "values",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +64,7 @@ class Recorder(Trace):
         self._strict = strict
         self._composing = False
         self._names: set[str] = set()
+        self._counts: dict[str, int] = {}
         self._constants: dict[int, Traced] = {}
 
     # -- leaves ----------------------------------------------------------------------
@@ -109,7 +110,7 @@ class Recorder(Trace):
 
     def node(self, value: Any) -> Node:
         """Return the node of a traced value, or of a constant made of a plain one."""
-        if value.__class__ is Traced and value.trace is self:
+        if value.__class__ is Traced and value._trace is self:
             return self.nodes[value.index]
         return self.nodes[self.constant(value).index]
 
@@ -153,7 +154,7 @@ class Recorder(Trace):
 
         def end(result: Any) -> None:
             self._composing = False
-            new = result.__class__ is Traced and result.trace is self and result.index >= first
+            new = result.__class__ is Traced and result._trace is self and result.index >= first
             if new and frame is not None:
                 self._rewritten(result.index, self._free_name(assigned_name(frame, self.root)), None)
 
@@ -165,7 +166,7 @@ class Recorder(Trace):
 
     def name(self, traced: Any, name: str) -> None:
         """Give the value computed last a name, unless it has one."""
-        if traced.__class__ is Traced and traced.trace is self:
+        if traced.__class__ is Traced and traced._trace is self:
             self._rewritten(traced.index, self._free_name(name), None)
 
     def credit(self, traced: Traced, node: Node) -> None:
@@ -190,10 +191,11 @@ class Recorder(Trace):
     def _free_name(self, name: str | None) -> str | None:
         if name is None or not name.isidentifier():
             return None
-        free, count = name, 1
+        free = name
         while free in self._names:
-            count += 1
-            free = f"{name}_{count}"
+            # The count goes on from where it stood: a name may be given 100,000 times.
+            self._counts[name] = self._counts.get(name, 1) + 1
+            free = f"{name}_{self._counts[name]}"
         self._names.add(free)
         return free
 

@@ -45,7 +45,7 @@ class Tape(Trace):
         nested = False
         for operand in operands:
             if operand.__class__ is Traced:
-                if operand.trace is self:
+                if operand._trace is self:
                     operand_value = operand.value
                     parents.append(operand.index)
                     values.append(operand_value)

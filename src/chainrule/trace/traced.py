@@ -71,8 +71,8 @@ def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
     """Record an operation in the deepest trace among its operands."""
     trace: Trace | None = None
     for operand in operands:
-        if operand.__class__ is Traced and (trace is None or operand.trace.level > trace.level):
-            trace = operand.trace
+        if operand.__class__ is Traced and (trace is None or operand._trace.level > trace.level):
+            trace = operand._trace
     return op(*operands, **params) if trace is None else trace.record(op, operands, params)
 
 
@@ -97,9 +97,9 @@ def _binary(op: Op, reflected: bool = False) -> Callable[[Traced, Any], Any]:
             if other is NotImplemented:
                 return NotImplemented
         operands = (other, self) if reflected else (self, other)
-        if other.__class__ is Traced and other.trace is not self.trace:
+        if other.__class__ is Traced and other._trace is not self._trace:
             return apply(op, operands)
-        return self.trace.record(op, operands, NO_PARAMS)
+        return self._trace.record(op, operands, NO_PARAMS)
 
     return method
 
@@ -124,16 +124,17 @@ class Traced:
 
     Attributes
     ----------
-    trace : Trace
+    _trace : Trace
+        Not `trace`, which is a method of arrays.
     index : int
         Its record in the trace.
     value : number, array, Traced of an outer trace, or Abstract
     """
 
-    __slots__ = ("index", "link", "trace", "value")
+    __slots__ = ("_trace", "index", "link", "value")
 
     def __init__(self, trace: Trace, index: int, value: Any) -> None:
-        self.trace = trace
+        self._trace = trace
         self.index = index
         self.value = value
         self.link: Link | None = None
@@ -214,16 +215,16 @@ class Traced:
         return self._radd(other)
 
     def __neg__(self) -> Any:
-        return self.trace.record(TABLE["negative"], (self,), NO_PARAMS)
+        return self._trace.record(TABLE["negative"], (self,), NO_PARAMS)
 
     def __pos__(self) -> Any:
         return self
 
     def __abs__(self) -> Any:
-        return self.trace.record(TABLE["absolute"], (self,), NO_PARAMS)
+        return self._trace.record(TABLE["absolute"], (self,), NO_PARAMS)
 
     def __invert__(self) -> Any:
-        return self.trace.record(TABLE["invert"], (self,), NO_PARAMS)
+        return self._trace.record(TABLE["invert"], (self,), NO_PARAMS)
 
     # -- NumPy's protocols -----------------------------------------------------------
 
@@ -295,7 +296,7 @@ class Traced:
                 "which choose without branching",
             )
         taken = bool(value)
-        self.trace.branch(self, taken)
+        self._trace.branch(self, taken)
         return taken
 
     # -- methods of arrays -----------------------------------------------------------
@@ -336,14 +337,14 @@ class Traced:
         link = self.link
         if link is not None:
             for view in link.views:
-                view.trace = OUTDATED
+                view._trace = OUTDATED
             link.views.clear()
             if link.base is not None:
                 if link.key is None:
                     raise _shared("A reshaped or transposed view cannot be written to.")
                 link.base.become(functions.setitem(link.base, link.key, result))
                 link.base.link.views.append(self)  # type: ignore[union-attr]  # it has this view
-                self.trace = result.trace
+                self._trace = result._trace
         self.index, self.value = result.index, result.value
 
 
