@@ -16,8 +16,8 @@ from chainrule.errors import ArgumentError
 from chainrule.explain import update
 from chainrule.explain.derivation import Derivation, derive
 from chainrule.explain.explanation import Explanation
-from chainrule.explain.paths import Paths, ScalarTerm, paths, scalar_terms
-from chainrule.explain.shapes import ShapeNote, shapes
+from chainrule.explain.why import Paths, ScalarTerm, paths, scalar_terms
+from chainrule.explain.forms import ShapeNote, shapes
 from chainrule.explain.steps import Step
 from chainrule.graph import Node
 from chainrule.graphing import record

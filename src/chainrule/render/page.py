@@ -54,6 +54,12 @@ def grouped(formula: str) -> str:
     return f"({formula})" if compared else formula
 
 
+def grouped_latex(formula: str) -> str:
+    """Do the same in LaTeX, in the brackets that turn a condition into 1 or 0."""
+    compared = any(f" {sign} " in formula for sign in (">", "<", r"\ge", r"\le", "=", r"\ne"))
+    return rf"\left[{formula}\right]" if compared else formula
+
+
 def branches(explanation: Explanation) -> list[str]:
     """Say which branches were taken on values."""
     found = []

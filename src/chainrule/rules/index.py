@@ -55,6 +55,10 @@ def _written_key(key: Key, positions: Sequence[Any]) -> str:
     return ", ".join(map(part, key)) + ("," if len(key) == 1 and key[0] is None else "")
 
 
+def _latex_key(key: Key, positions: Sequence[Any]) -> str:
+    return _written_key(key, positions).replace("range", r"\mathrm{range}")
+
+
 def _getitem(a: Any, *positions: Any, key: Key) -> Any:
     return a[filled(key, positions)]
 
@@ -119,7 +123,7 @@ _GETITEM = Op(
     notation=Notation(
         lambda a, *positions, key: f"{a:atom}[{_written_key(key, positions)}]",
         lambda a, *positions, key: f"{a:atom}[{_written_key(key, positions)}]",
-        lambda a, *positions, key: f"{a:atom}_{{[{_written_key(key, positions)}]}}",
+        lambda a, *positions, key: f"{{{a:atom}}}_{{[{_latex_key(key, positions)}]}}",
     ),
     reason="picking passes each gradient back to the element that was picked, and 0 to the rest",
     infer=_indexed,
@@ -142,7 +146,7 @@ _SCATTER = Op(
             f"{g} at [{_written_key(key, positions)}], 0 elsewhere"
         ),
         lambda a, g, *positions, key, out="": (
-            rf"\operatorname{{scatter}}_{{[{_written_key(key, positions)}]}}\left({g}\right)"
+            rf"\operatorname{{scatter}}_{{[{_latex_key(key, positions)}]}}\left({g}\right)"
         ),
         level="any",
         latex_level="atom",

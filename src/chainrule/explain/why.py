@@ -1,0 +1,289 @@
+"""Why a gradient is what it is: a sum over paths of products of local derivatives.
+
+The largest paths are found best-first. A first sweep from the output back gives, for each
+number that the chosen one reaches, the largest product that any path from there can
+still bring; with it as the bound, paths come out in the order of their size, and as many
+are built as are shown. Paths are counted, never listed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from chainrule.backward import Joint
+from chainrule.explain.elements import Index, Locals
+from chainrule.graph import Node
+from chainrule.writing import scalar_text
+
+#: A single number of the forward pass.
+Scalar = tuple[Node, Index]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One local derivative of a path.
+
+    Attributes
+    ----------
+    node, index
+        The number that it leads to.
+    derivative : float
+        How fast that number changes with the one before it.
+    """
+
+    node: Node
+    index: Index
+    derivative: float
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A way from a number to the output.
+
+    Attributes
+    ----------
+    links : tuple of Link
+    upstream : float
+        The upstream gradient of the output element where it ends.
+    product : float
+        Product of the local derivatives and the upstream gradient.
+    """
+
+    links: tuple[Link, ...]
+    upstream: float
+    product: float
+
+
+@dataclass(frozen=True)
+class Paths:
+    """A gradient as a sum over paths.
+
+    Attributes
+    ----------
+    node, index
+        The number asked about.
+    gradient : float
+    shown : tuple of Path
+        The largest, largest first.
+    rest : float
+        What all other paths add up to: ``gradient`` less those shown.
+    count : int
+        How many paths there are whose derivatives are not zero.
+    label : callable
+        What nodes are called.
+    """
+
+    node: Node
+    index: Index
+    gradient: float
+    shown: tuple[Path, ...]
+    rest: float
+    count: int
+    label: Callable[[Node], str]
+
+    def text(self) -> str:
+        """Return the sum, one path a line."""
+        name = element_name(self.label(self.node), self.index)
+        ways = "1 path" if self.count == 1 else f"{self.count:,} paths"
+        lines = [f"d{name} = {scalar_text(self.gradient)}, over {ways}"]
+        for path in self.shown:
+            stops = [name, *(element_name(self.label(s.node), s.index) for s in path.links)]
+            factors = [scalar_text(link.derivative) for link in path.links]
+            if path.upstream != 1 or not factors:
+                factors.append(scalar_text(path.upstream))
+            product = " · ".join(f"({f})" if f.startswith("-") else f for f in factors)
+            lines.append(f"  {scalar_text(path.product):>12} = {product}")
+            lines.append(f"  {'':>12}   {' -> '.join(stops)}")
+        hidden = self.count - len(self.shown)
+        if hidden:
+            others = "1 other path" if hidden == 1 else f"{hidden:,} other paths"
+            lines.append(f"  {scalar_text(self.rest):>12}   from {others}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def element_name(label: str, index: Index) -> str:
+    """Return what one element of an array is called."""
+    return f"{label}[{', '.join(map(str, index))}]" if index else label
+
+
+class _Reached:
+    """The numbers that one number reaches, with the derivatives between them."""
+
+    def __init__(self, joint: Joint, start: Scalar) -> None:
+        graph = joint.forward
+        self.output = graph.output
+        self.ways: dict[Scalar, list[tuple[Scalar, float]]] = {}
+        self._upstream = np.asarray(joint.gradients[self.output].value)
+        derivatives = Locals()
+        consumers = graph.consumers()
+        waiting, seen = [start], {start}
+        while waiting:
+            scalar = waiting.pop()
+            node, index = scalar
+            self.ways[scalar] = []
+            for consumer, position in consumers[node]:
+                if consumer not in joint.gradients or consumer.op.pullback(position) is None:
+                    continue
+                for j, derivative in derivatives.column(consumer, position, index).items():
+                    to = (consumer, j)
+                    self.ways[scalar].append((to, derivative))
+                    if to not in seen:
+                        seen.add(to)
+                        waiting.append(to)
+
+    def end(self, scalar: Scalar) -> float:
+        """Return the upstream gradient where a path may end, else 0."""
+        node, index = scalar
+        return float(self._upstream[index]) if node is self.output else 0.0
+
+    def outputs_first(self, start: Scalar) -> list[Scalar]:
+        """Return all numbers, each after those that it leads to."""
+        done: dict[Scalar, None] = {}
+        stack: list[tuple[Scalar, bool]] = [(start, False)]
+        while stack:
+            scalar, ready = stack.pop()
+            if scalar in done:
+                continue
+            if ready:
+                done[scalar] = None
+                continue
+            stack.append((scalar, True))
+            stack.extend((to, False) for to, _ in self.ways[scalar] if to not in done)
+        return list(done)
+
+
+def paths(
+    joint: Joint,
+    node: Node,
+    index: Index = (),
+    k: int = 10,
+    label: Callable[[Node], str] | None = None,
+) -> Paths:
+    """Write the gradient of one number as a sum over paths.
+
+    Parameters
+    ----------
+    joint : Joint
+        With values.
+    node : Node
+        Of the forward pass.
+    index : tuple of int
+        Which element of it.
+    k : int
+        How many paths to show.
+    label : callable, optional
+        What nodes are called in the text.
+
+    Returns
+    -------
+    Paths
+    """
+    start = (node, index)
+    reached = _Reached(joint, start)
+    bound: dict[Scalar, float] = {}
+    number: dict[Scalar, int] = {}
+    for scalar in reached.outputs_first(start):
+        end = reached.end(scalar)
+        ways = reached.ways[scalar]
+        bound[scalar] = max([abs(end), *(abs(d) * bound[to] for to, d in ways)])
+        number[scalar] = (end != 0) + sum(number[to] for to, _ in ways)
+    gradient = float(np.asarray(joint.gradients[node].value)[index])
+    shown = tuple(_best_first(reached, start, bound, k))
+    rest = gradient - math.fsum(path.product for path in shown)
+    if len(shown) == number[start] and abs(rest) <= 1e-9 * abs(gradient):
+        rest = 0.0  # what is left of the rounding when all paths are shown
+    return Paths(
+        node, index, gradient, shown, rest, number[start], label or (lambda n: n.name or n.op.name)
+    )
+
+
+def _best_first(
+    reached: _Reached, start: Scalar, bound: dict[Scalar, float], k: int
+) -> list[Path]:
+    """Build the k largest paths: those that promise most are extended first."""
+    ticket = count()
+    # (-promise, ticket, number, product so far, links as a linked list, whether it has ended)
+    waiting: list[Any] = [(-bound[start], next(ticket), start, 1.0, None, False)]
+    found: list[Path] = []
+    while waiting and len(found) < k:
+        promise, _, scalar, product, links, ended = heapq.heappop(waiting)
+        if promise == 0:
+            break
+        if ended:
+            found.append(Path(_unrolled(links), reached.end(scalar), product))
+            continue
+        end = reached.end(scalar)
+        if end:
+            whole = product * end
+            heapq.heappush(waiting, (-abs(whole), next(ticket), scalar, whole, links, True))
+        for to, derivative in reached.ways[scalar]:
+            further = product * derivative
+            chain = (Link(*to, derivative), links)
+            promise = -abs(further) * bound[to]
+            heapq.heappush(waiting, (promise, next(ticket), to, further, chain, False))
+    return found
+
+
+def _unrolled(links: Any) -> tuple[Link, ...]:
+    out = []
+    while links is not None:
+        link, links = links
+        out.append(link)
+    return tuple(reversed(out))
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarTerm:
+    """One product that the gradient of one number is the sum of.
+
+    Attributes
+    ----------
+    node, index
+        The number that it passes through, next on the way to the output.
+    upstream, derivative, product : float
+        ``product = upstream * derivative``.
+    """
+
+    node: Node
+    index: Index
+    upstream: float
+    derivative: float
+    product: float
+
+
+def scalar_terms(joint: Joint, node: Node, index: Index = ()) -> list[ScalarTerm]:
+    """Open the gradient of one number into its products, which add up to it.
+
+    Parameters
+    ----------
+    joint : Joint
+        With values.
+    node : Node
+        Of the forward pass.
+    index : tuple of int
+
+    Returns
+    -------
+    list of ScalarTerm
+        In the order of the operations that read the number.
+    """
+    derivatives = Locals()
+    terms = []
+    for consumer, position in joint.forward.consumers()[node]:
+        if consumer not in joint.gradients or consumer.op.pullback(position) is None:
+            continue
+        upstream = np.asarray(joint.gradients[consumer].value)
+        for j, derivative in sorted(derivatives.column(consumer, position, index).items()):
+            g = float(upstream[j])
+            terms.append(ScalarTerm(consumer, j, g, derivative, g * derivative))
+    return terms

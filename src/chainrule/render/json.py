@@ -1,0 +1,92 @@
+"""The worked solution as JSON, with every number at full precision."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import Location
+from chainrule.explain.explanation import Explanation
+from chainrule.explain.steps import Formula, Local, Step
+from chainrule.render import page
+
+
+def to_json(explanation: Explanation) -> str:
+    """Return the worked solution as JSON.
+
+    Arrays are nested lists; files are named without their folder.
+
+    Examples
+    --------
+    >>> import json, chainrule as cr
+    >>> json.loads(cr.explain(lambda w, x: w * x, 2.0, 3.0).json())["gradients"]
+    {'w': 3.0, 'x': 2.0}
+    """
+    content = {
+        "name": explanation.name,
+        "output": explanation.output_name,
+        "value": plain(explanation.value),
+        "arguments": plain(explanation.arguments),
+        "gradients": plain(explanation.gradients),
+        "branches": page.branches(explanation),
+        "steps": [_step(step) for step in explanation.steps],
+    }
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """Return a nested value made of what JSON has."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, float):
+        return float(value)
+    return value if isinstance(value, (int, str, type(None))) else str(value)
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "number": step.number,
+        "kind": step.kind,
+        "target": page.part_name(step),
+        "value": plain(step.value),
+        "symbols": _formula(step.symbols),
+        "numbers": _formula(step.numbers),
+        "simpler": _formula(step.simpler),
+        "through": _formula(step.through),
+        "upstream": {"name": step.upstream, "value": plain(step.upstream_value)}
+        if step.upstream
+        else None,
+        "local": _local(step.local),
+        "reason": step.reason,
+        "line": _line(step.where),
+    }
+
+
+def _formula(formula: Formula | None) -> dict[str, str] | None:
+    return None if formula is None else {"text": formula.text, "latex": formula.latex}
+
+
+def _local(local: Local | None) -> dict[str, Any] | None:
+    if local is None:
+        return None
+    return {
+        "of": local.of,
+        "by": local.by,
+        "symbols": _formula(local.symbols),
+        "numbers": _formula(local.numbers),
+        "value": plain(local.value),
+    }
+
+
+def _line(where: Location | None) -> dict[str, Any] | None:
+    if where is None:
+        return None
+    return {"place": where.short, "function": where.function, "source": where.source}
