@@ -185,6 +185,10 @@ class Solution:
         """Return why each transpose, sum over an axis and outer product is there."""
         return shapes(self._derivation.joint, label=self._derivation.label)
 
+    def label(self, node: Node) -> str:
+        """Return what a node of the forward pass is called: the user's name, or t1, t2, ..."""
+        return self._derivation.label(node)
+
     def _element(self, name: str) -> tuple[Node, tuple[int, ...]]:
         """Find the node and the element that a name such as ``W1[0, 2]`` stands for."""
         labels = {label: node for node, label in self._derivation.labels.items()}

@@ -50,4 +50,14 @@ def tracing(make: Callable[[int], T]) -> Iterator[T]:
 
 
 
-__all__ = ["Branch", "Recorder", "Tape", "Trace", "Traced", "WholeFloat", "apply", "location", "tracing"]
+def named(value: Any, name: str) -> Any:
+    """Return a value after telling the trace, if there is one, what it is called.
+
+    For functions that have no lines of Python to read names from, such as formulas.
+    """
+    if isinstance(value, Traced) and isinstance(value._trace, Recorder):
+        value._trace.name(value, name)
+    return value
+
+
+__all__ = ["Branch", "Recorder", "Tape", "Trace", "Traced", "WholeFloat", "apply", "location", "named", "tracing"]

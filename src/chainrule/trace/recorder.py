@@ -135,7 +135,7 @@ class Recorder(Trace):
         name = where = None
         if self.locate:
             frame = user_frame()
-            if frame is not None:
+            if frame is not None and frame is not self.root:
                 where = location(frame)
                 if not self._composing:
                     name = self._free_name(assigned_name(frame, self.root))
@@ -165,8 +165,12 @@ class Recorder(Trace):
         self.branches.append(Branch(self.nodes[traced.index], taken, location()))
 
     def name(self, traced: Any, name: str) -> None:
-        """Give the value computed last a name, unless it has one."""
-        if traced.__class__ is Traced and traced._trace is self:
+        """Give a value a name, unless it has one or has been read already."""
+        if traced.__class__ is not Traced or traced._trace is not self:
+            return
+        node = self.nodes[traced.index]
+        read = any(node in later.inputs for later in self.nodes[traced.index + 1 :])
+        if node.name is None and not read:
             self._rewritten(traced.index, self._free_name(name), None)
 
     def credit(self, traced: Traced, node: Node) -> None:

@@ -1,0 +1,31 @@
+"""The functions that a formula may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from chainrule.rules import BY_FUNCTION, COMPOSED
+
+
+def _largest(*values: Any) -> Any:
+    return np.max(values[0]) if len(values) == 1 else reduce(np.maximum, values)
+
+
+def _smallest(*values: Any) -> Any:
+    return np.min(values[0]) if len(values) == 1 else reduce(np.minimum, values)
+
+
+#: Name -> function: NumPy's that have a rule or a composition, and what people write for them.
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{function.__name__: function for function in (*BY_FUNCTION, *COMPOSED)},
+    "abs": np.absolute,
+    "ln": np.log,
+    "max": _largest,
+    "min": _smallest,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
