@@ -18,6 +18,8 @@ Wrt = int | str | Sequence[int | str]
 
 def signature_of(f: Callable[..., Any]) -> inspect.Signature | None:
     """Return the signature of a function, or None for built-in ones that hide it."""
+    if isinstance(f, np.ufunc):  # its signature lists `out` and its like, which nobody gives
+        return None
     try:
         return inspect.signature(f)
     except (TypeError, ValueError):

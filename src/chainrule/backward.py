@@ -103,6 +103,8 @@ def fitted(gradient: Any, operand: Any) -> Any:
     if extra > 0:
         gradient = np.add.reduce(gradient, axis=tuple(range(extra)))
         have = have[extra:]
+        if have == want:
+            return gradient
     repeated = tuple(i for i, (n, m) in enumerate(zip(have, want, strict=False)) if m == 1 != n)
     if extra >= 0 and repeated:
         gradient = np.add.reduce(gradient, axis=repeated, keepdims=True)

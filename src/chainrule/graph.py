@@ -110,7 +110,7 @@ class Node:
     @property
     def is_real(self) -> bool:
         """Whether it can carry a gradient: floating point, and changing smoothly."""
-        return self.abstract.dtype.kind == "f" and (self.op.vjp is not None or self.op is INPUT)
+        return self.abstract.dtype.kind == "f" and (self.op is INPUT or self.op.differentiable)
 
 
 def constant(value: Any, name: str | None = None) -> Node:

@@ -212,6 +212,8 @@ class Op:
     @property
     def differentiable(self) -> bool:
         """Whether a gradient passes through it at all."""
+        if isinstance(self.vjp, tuple):
+            return any(rule is not None for rule in self.vjp)
         return self.vjp is not None
 
     def pullback(self, position: int) -> Vjp | None:

@@ -73,9 +73,9 @@ class _Run:
     def scalar_output(self) -> None:
         """Refuse an output that is not one number."""
         f = self._call[0]
-        if shape_of(self.value) == () and not isinstance(self.value, (list, dict, tuple)):
-            if self.value is not None:
-                return
+        number = isinstance(self.value, (float, int, np.ndarray, np.generic, Traced))
+        if number and shape_of(self.value) == ():
+            return
         got = (
             f"an array of shape {shape_of(self.value)}"
             if hasattr(self.value, "shape")

@@ -1,19 +1,44 @@
-"""The command line; one file a command. It needs nothing but the standard library and NumPy."""
+"""The command line; one file a command. It needs nothing but the standard library and NumPy.
+
+::
+
+    explain, tour   the commands
+    targets         what can be explained: a file's function, a formula, a shipped example
+    files           a user's file: loaded by its path, its errors told without our own frames
+    values          what stands after --at
+    functions       the functions that a formula may call
+    screen          what is printed: plain in a pipe, with a little colour in a terminal
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from chainrule import __version__
-from chainrule.cli import explain, tour
-from chainrule.errors import ChainruleError
+from chainrule.cli import explain, screen, tour
+from chainrule.errors import ArgumentError, ChainruleError
 
 #: Exit status of a command that was asked for something it cannot do.
 REFUSED = 2
 INTERRUPTED = 130
+
+_EPILOG = """\
+examples:
+  chainrule tour
+  chainrule explain neuron
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in the same form as everything else."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ArgumentError(message[:1].upper() + message[1:] + ".", instead=f"{self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,26 +54,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 2 for a request that cannot be met, 130 when interrupted.
     """
-    parser = argparse.ArgumentParser(
+    screen.prepare()
+    try:
+        try:
+            _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            # Here, so that a reader who has left is noticed here, after --help too.
+            sys.stdout.flush()
+    except ChainruleError as error:
+        notes: list[str] = getattr(error, "__notes__", [])
+        print("\n".join([f"error: {error}", *notes]), file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Nothing more to say to the reader, also not when Python flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _run(arguments: Sequence[str]) -> None:
+    parser = _Parser(
         prog="chainrule",
         description="Backpropagation that shows its work.",
-        epilog="example:\n  chainrule explain neuron\n",
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"chainrule {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     explain.add(commands)
     tour.add(commands)
-    options = parser.parse_args(arguments)
-    try:
-        options.run(options)
-        sys.stdout.flush()
-    except ChainruleError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return REFUSED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has left: nothing more to say, also not when Python flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    options = parser.parse_args([_unlike_an_option(text) for text in arguments])
+    options.run(options)
+
+
+def _unlike_an_option(text: str) -> str:
+    """Let a formula or a number begin with a minus sign: `-w*x` is no option, `-o` and `-h` are."""
+    return f" {text}" if re.match(r"-[^-ho]", text) else text

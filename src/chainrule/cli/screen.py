@@ -6,7 +6,22 @@ import os
 import re
 import sys
 
-_GRADIENT = re.compile(r"(?<![\w∂])d[A-Za-z_]\w*(?:\[[^\]]*\])?(?=\s=|\s·|\sis)|∂\w+(?:\[[^\]]*\])?")
+_HEADING = re.compile(
+    r"\s*(Inputs|Forward pass|Backward pass|Gradients|Softmax both ways.*)$"
+    r"|\d+\. |Where to go next$"
+)
+# The name before the equals sign of a step or a result: `12  dW1 = ...`, `db = ...`.
+_TARGET = re.compile(r"^ *(?:\d+  )?(d?[^\W\d][\w.]*)(?:\[[\d, ]*\])?(?:\(\d+\))? =", re.MULTILINE)
+
+
+def prepare() -> None:
+    """Let a terminal or pipe that knows no mathematical signs get them spelled, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            "∂·→".encode(getattr(stream, "encoding", None) or "utf-8")
+        except UnicodeEncodeError:
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
 
 
 def show(text: str) -> None:
@@ -22,12 +37,25 @@ def show(text: str) -> None:
         print(text)
         return
     console = Console(highlight=False, soft_wrap=True)
-    for line in text.splitlines():
+    red = gradients(text)
+    for number, line in enumerate(text.splitlines()):
         styled = Text(line)
-        if line and not line[0].isspace():
+        if _HEADING.match(line) or (number == 0 and not line.startswith(" ")):
             styled.stylize("bold")
-        elif line.lstrip().startswith("through"):
-            styled.stylize("cyan")
+        elif line.lstrip().startswith("$ "):
+            styled.stylize("dim")
         else:
-            styled.highlight_regex(_GRADIENT, "red")
+            styled.highlight_regex(red, "red")
         console.print(styled)
+
+
+def gradients(text: str) -> re.Pattern[str]:
+    """Return what matches the gradients in a text: dv of each v that it knows, and ∂s.
+
+    Knowing the names keeps words such as `data` and `does` as they are.
+    """
+    names = set(_TARGET.findall(text))
+    named = [re.escape(name) for name in names if name[0] == "d" and name[1:]]
+    found = "|".join(sorted(named, key=len, reverse=True)) or r"(?!)"
+    element = r"(?:\[[\d, ]*\])?"
+    return re.compile(rf"(?<![\w.∂])(?:{found})(?!\w){element}|∂[\w.]+{element}")

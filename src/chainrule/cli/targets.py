@@ -1,22 +1,31 @@
-"""What the command line can explain: a file's function, a formula, a shipped example."""
+"""What the command line can explain: a file's function, a formula, a shipped example.
+
+How a text is read, in this order:
+
+1. the name of a shipped example, such as ``neuron`` or ``classifier:classifier_one_hot``;
+2. ``file.py:function``;
+3. one word, or one that nearly is the name of an example: refused with what was meant;
+4. anything else is a formula.
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import inspect
-import sys
-import traceback
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from chainrule.arguments import signature_of
+from chainrule.cli.files import loaded
 from chainrule.cli.functions import FUNCTIONS
-from chainrule.errors import ArgumentError, ChainruleError, FormulaError, Location
-from chainrule.formula import parse
+from chainrule.errors import ArgumentError, FormulaError
+from chainrule.formula import Formula, parse
 from chainrule.trace import named
 
 #: Name of a shipped example -> its module and function.
@@ -37,154 +46,165 @@ class Target:
     Attributes
     ----------
     function : callable
-    values : dict
-        Argument name -> value; those without a default are missing.
     names : tuple of str
         All arguments.
+    values : dict
+        Argument name -> default, for those that have one.
+    by_name : tuple of str
+        Arguments that can only be given by name.
     wrt, upstream
         What the file says they are.
+    formula : Formula or None
     """
 
     function: Callable[..., Any]
     names: tuple[str, ...]
-    values: dict[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    by_name: tuple[str, ...] = ()
     wrt: Any = None
     upstream: Any = None
+    formula: Formula | None = None
+
+    def call(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the values as positional arguments and arguments by name."""
+        by_name = {name: values[name] for name in self.by_name}
+        return [values[name] for name in self.names if name not in by_name], by_name
 
 
-def find(text: str) -> Target:
-    """Find what a target on the command line stands for.
+@contextmanager
+def found(text: str, given: Collection[str] = ()) -> Iterator[Target]:
+    """Find what a target on the command line stands for, and keep its file at hand.
+
+    Parameters
+    ----------
+    text : str
+    given : collection of str
+        Names that a value is given for: a formula's `e` is then no constant.
 
     Raises
     ------
     ArgumentError, FormulaError
         When it is neither a file's function nor an example nor a formula.
     """
-    if text in EXAMPLES:
-        module, function = EXAMPLES[text]
-        return _function(importlib.import_module(f"chainrule.examples.{module}"), function)
+    text = text.strip()
+    example = _example(text)
+    if example is not None:
+        yield _function(*example)
+        return
+    path, function = file_and_function(text)
+    if path is not None:
+        if not function:
+            with loaded(path) as module:
+                names = functions_of(module)
+            raise ArgumentError(
+                "The function of the file is missing.",
+                expected=f"{path}:function, with one of {', '.join(names)}" if names else None,
+                got=text,
+                instead=f"chainrule explain {path}:{names[0] if names else 'function'}",
+            )
+        with loaded(path) as module:
+            yield _function(module, function, str(path))
+        return
+    yield _formula(text, given)
+
+
+def file_and_function(text: str) -> tuple[Path | None, str]:
+    """Take ``file.py:function`` apart; None where the text is something else."""
     path, colon, function = text.rpartition(":")
     if colon and path.endswith(".py"):
-        return _function(_load(Path(path)), function)
-    if text.endswith(".py"):
+        return Path(path), function
+    return (Path(text), "") if text.endswith(".py") else (None, "")
+
+
+def _example(text: str) -> tuple[ModuleType, str, str] | None:
+    """Find a shipped example; refuse what is meant as one, or as a file, and is not."""
+    name, colon, function = text.partition(":")
+    known = EXAMPLES.get(name.replace("_", "-"))
+    if known is not None:
+        module = importlib.import_module(f"chainrule.examples.{known[0]}")
+        return module, function if colon else known[1], name
+    if re.fullmatch(r"[\w./\\-]+:\w*", text) and not name.endswith(".py"):
         raise ArgumentError(
-            "The function of the file is missing.",
+            "There is no such example, and a Python file ends in .py.",
+            expected=f"one of {', '.join(EXAMPLES)}, file.py:function, or a formula in quotes",
             got=text,
-            instead=f"chainrule explain {text}:function",
+            instead=f"chainrule explain {name}.py:{function or 'function'}",
         )
-    if text.replace("-", "").replace("_", "").isalnum() and not text[:1].isdigit():
-        close = difflib.get_close_matches(text, EXAMPLES, 1)
+    close = difflib.get_close_matches(text, EXAMPLES, 1)
+    if text.isidentifier() or (close and re.fullmatch(r"[\w-]+", text)):
         raise ArgumentError(
             f"There is no example {text!r}.",
-            expected=f"one of {', '.join(EXAMPLES)}, file.py:function, or a formula in quotes",
+            expected=f"one of {', '.join(EXAMPLES)}, file.py:function, or a formula in quotes "
+            "(with an operator or a call, such as 'w*x')",
             instead=f"chainrule explain {close[0] if close else 'neuron'}",
         )
-    return _formula(text)
+    return None
 
 
-def _function(module: ModuleType, name: str) -> Target:
+def functions_of(module: ModuleType) -> list[str]:
+    """Return the names of the functions that a module defines."""
+    return [
+        name
+        for name, f in vars(module).items()
+        if inspect.isfunction(f) and f.__module__ == module.__name__
+    ]
+
+
+def _function(module: ModuleType, name: str, shown: str) -> Target:
     function = getattr(module, name, None)
     if not callable(function):
-        here = [
-            n for n, f in vars(module).items()
-            if inspect.isfunction(f) and f.__module__ == module.__name__
-        ]  # fmt: skip
+        here = functions_of(module)
         close = difflib.get_close_matches(name, here, 1) or here[:1]
-        file = Path(module.__file__ or "").name
         raise ArgumentError(
-            f"{file} has no function {name!r}.",
+            f"{Path(module.__file__ or shown).name} has no function {name!r}.",
             expected=f"one of {', '.join(here)}" if here else "a function in the file",
-            instead=f"chainrule explain {file}:{close[0]}" if close else None,
+            instead=f"chainrule explain {shown}:{close[0]}" if close else None,
         )
-    parameters = inspect.signature(function).parameters
-    values = {n: p.default for n, p in parameters.items() if p.default is not p.empty}
+    signature = signature_of(function)
+    if signature is None:
+        raise ArgumentError(
+            f"{name} does not say what arguments it takes.",
+            expected="a function written in Python",
+        )
+    parameters = {n: p for n, p in signature.parameters.items() if p.kind != p.VAR_KEYWORD}
+    for parameter in parameters.values():
+        if parameter.kind == parameter.VAR_POSITIONAL:
+            raise ArgumentError(
+                f"{name} takes any number of arguments, so there is nothing to name on a "
+                "command line.",
+                got=f"{name}{signature}",
+                instead=f"write its arguments out: {name}(w, x, b)",
+            )
     return Target(
-        function, tuple(parameters), values,
-        getattr(module, "WRT", None), getattr(module, "UPSTREAM", None),
-    )  # fmt: skip
-
-
-def _load(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ArgumentError("There is no such file.", got=str(path))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        spec.loader.exec_module(module)
-    except ChainruleError:
-        raise
-    except BaseException as error:
-        raise told(error, path) from error
-    finally:
-        sys.path.pop(0)
-    return module
-
-
-def told(error: BaseException, path: Path | None = None) -> ChainruleError:
-    """Return an error of the user's code, with the user's line and nothing of ours."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = str(Path(__file__).resolve().parents[1])
-    examples = str(Path(own) / "examples")
-    theirs = [
-        f for f in frames
-        if not f.filename.startswith(("<frozen", own)) or f.filename.startswith(examples)
-    ]  # fmt: skip
-    where = None
-    if isinstance(error, SyntaxError) and error.filename:
-        where = Location(error.filename, error.lineno or 1, "module")
-    elif theirs:
-        last = theirs[-1]
-        where = Location(last.filename, last.lineno or 1, last.name)
-    message = str(error) or type(error).__name__
-    return ArgumentError(
-        f"The code raised {type(error).__name__}: {message.splitlines()[0]}", where=where
+        function,
+        tuple(parameters),
+        {n: p.default for n, p in parameters.items() if p.default is not p.empty},
+        tuple(n for n, p in parameters.items() if p.kind == p.KEYWORD_ONLY),
+        getattr(module, "WRT", None),
+        getattr(module, "UPSTREAM", None),
     )
 
 
-def _formula(text: str) -> Target:
+def _formula(text: str, given: Collection[str]) -> Target:
     parsed = parse(text, FUNCTIONS)
-    if not parsed.names:
+    names = (*parsed.names, *(name for name in parsed.constants if name in given))
+    if not names:
         raise FormulaError(
             "The formula has no variable to differentiate with respect to.",
             got=text,
-            instead="a formula such as 'y = w*x + b' with --at w=2 --at x=3 --at b=1",
+            instead="chainrule explain 'y = w*x + b' --at w=2 --at x=3 --at b=1",
         )
+    taken = {*names, *parsed.assigned}
+    output = parsed.output or ("y" if "y" not in taken else "output")
 
-    def formula(*given: Any) -> Any:
-        values = dict(zip(parsed.names, given, strict=True))
-        result = parsed.evaluate(values, on_assign=lambda name, value: named(value, name))
-        return named(result, parsed.output or "y")
-
-    formula.__signature__ = parsed.__signature__  # type: ignore[attr-defined]  # read by inspect
-    return Target(formula, parsed.names)
-
-
-def completed(target: Target, given: Mapping[str, Any], command: str) -> dict[str, Any]:
-    """Return a value for each argument.
-
-    Raises
-    ------
-    ArgumentError
-        When one is missing, or a name is no argument.
-    """
-    for name in given:
-        if name not in target.names:
-            close = difflib.get_close_matches(name, target.names, 1)
-            raise ArgumentError(
-                f"There is no argument {name!r}.",
-                expected=f"one of {', '.join(target.names)}",
-                got=f"--at {name}=...",
-                instead=f"--at {close[0]}=..." if close else None,
-            )
-    values = {**target.values, **given}
-    missing = [name for name in target.names if name not in values]
-    if missing:
-        example = " ".join(f"--at {name}={i}" for i, name in enumerate(missing, 2))
-        raise ArgumentError(
-            f"No value is given for {', '.join(missing)}.",
-            instead=f"{command} {example}",
+    def formula(*values: Any) -> Any:
+        result = parsed.evaluate(
+            dict(zip(names, values, strict=True)),
+            on_assign=lambda name, value: named(value, name),
         )
-    return {name: values[name] for name in target.names}
+        return named(result, output)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+    formula.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect
+    return Target(formula, names, formula=parsed)

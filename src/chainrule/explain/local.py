@@ -1,130 +1,155 @@
-"""Local derivatives between single numbers, from the rules alone.
-
-A row of an operation's local Jacobian is its vjp with a one-hot upstream gradient. A
-column is the same product the other way round: the vjp is linear in the upstream
-gradient, so differentiating ⟨vjp(u), one-hot⟩ with respect to u transposes it.
-"""
+"""Local derivatives of one operation, scalar by scalar: elements, rows, columns, blocks."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from chainrule.backward import backpropagate, fitted
 from chainrule.errors import ArgumentError
+from chainrule.explain.probe import Floats, Probe, carries, edges
 from chainrule.graph import Node
-from chainrule.op import shape_of
-from chainrule.trace import Tape, Traced, tracing
 
 Index = tuple[int, ...]
 
-#: Jacobians with more entries than this are not shown whole.
-LARGEST_BLOCK = 4096
 
-
-class Locals:
-    """Local derivatives of the operations of one graph, remembered."""
-
-    def __init__(self) -> None:
-        self._diagonals: dict[tuple[Node, int], Any] = {}
-        self._columns: dict[tuple[Node, int, Index], dict[Index, float]] = {}
-
-    def column(self, consumer: Node, position: int, element: Index) -> dict[Index, float]:
-        """Return ∂out[j]/∂in[element] for the output elements j where it is not zero.
-
-        Parameters
-        ----------
-        consumer : Node
-        position : int
-            Which of its operands is meant by `in`.
-        element : tuple of int
-        """
-        if consumer.op.elementwise:
-            return self._elementwise(consumer, position, element)
-        key = (consumer, position, element)
-        if key not in self._columns:
-            self._columns[key] = _column(consumer, position, element)
-        return self._columns[key]
-
-    def _elementwise(self, consumer: Node, position: int, element: Index) -> dict[Index, float]:
-        key = (consumer, position)
-        if key not in self._diagonals:
-            ones = np.ones(consumer.shape, consumer.abstract.dtype)
-            product = pulled(consumer, position, ones)
-            self._diagonals[key] = np.broadcast_to(product, consumer.shape)
-        diagonal = self._diagonals[key]
-        shape = consumer.inputs[position].shape
-        extra = len(consumer.shape) - len(shape)
-        # The element stands wherever it was repeated to.
-        spans: list[Any] = [range(n) for n in consumer.shape[:extra]]
-        for i, n, m in zip(element, shape, consumer.shape[extra:], strict=True):
-            spans.append(range(m) if n != m else (i,))
-        return {
-            j: float(diagonal[j]) for j in _product(spans) if diagonal[j] != 0
-        }
-
-
-def _product(spans: list[Any]) -> list[Index]:
-    found: list[Index] = [()]
-    for span in spans:
-        found = [(*head, i) for head in found for i in span]
-    return found
-
-
-def pulled(consumer: Node, position: int, upstream: Any) -> Any:
-    """Return the vjp of one operation for one operand, as the rule gives it."""
-    pullback = consumer.op.pullback(position)
-    if pullback is None:
-        return np.zeros(consumer.inputs[position].shape)
-    values = [i.value for i in consumer.inputs]
-    return pullback(upstream, consumer.value, *values, **consumer.params)
-
-
-def _column(consumer: Node, position: int, element: Index) -> dict[Index, float]:
-    operand = consumer.inputs[position].value
-    with tracing(Tape) as tape:
-        upstream = tape.input(np.ones(consumer.shape, consumer.abstract.dtype)[()])
-        product = pulled(consumer, position, upstream)
-        if shape_of(product) != shape_of(operand):
-            product = fitted(product, operand)
-        if not (isinstance(product, Traced) and product._trace is tape):
-            return {}
-        unit = np.zeros(shape_of(operand), consumer.abstract.dtype)
-        unit[element] = 1
-        column = backpropagate(tape.records, {product.index: unit[()]}, (0,)).get(0)
-    if column is None:
-        return {}
-    array = np.broadcast_to(column, consumer.shape)
-    places = zip(*np.nonzero(array), strict=True) if array.ndim else [()] if array else []
-    return {tuple(map(int, j)): float(array[tuple(j)]) for j in places}
-
-
-def jacobian_block(consumer: Node, position: int) -> Any:
-    """Return the whole local Jacobian of one operation with respect to one operand.
-
-    Returns
-    -------
-    array
-        Of the shape of the output followed by that of the operand.
+def flat_index(node: Node, index: int | Index) -> int:
+    """Return the row-major number of an element.
 
     Raises
     ------
     ArgumentError
-        When it has more than :data:`LARGEST_BLOCK` entries.
+        When the node has no such element.
+    """
+    given = index if isinstance(index, tuple) else (index,)
+    shape = node.shape
+    inside = len(given) == len(shape) and all(
+        -n <= i < n for i, n in zip(given, shape, strict=True)
+    )
+    if not inside:
+        raise ArgumentError(
+            f"{node.name or node.op.name} has no element {list(given)}.",
+            expected=f"{len(shape)} whole numbers within shape {shape}"
+            if shape
+            else "no index: it is one number",
+            got=repr(index),
+        )
+    place = tuple(i % n for i, n in zip(given, shape, strict=True))
+    return int(np.ravel_multi_index(place, shape)) if shape else 0
+
+
+def element(node: Node, number: int) -> Index:
+    """Return the index of the element with a row-major number."""
+    return tuple(int(i) for i in np.unravel_index(number, node.shape)) if node.shape else ()
+
+
+def column(consumer: Node, position: int, index: int | Index = ()) -> dict[Index, float]:
+    """Return how each element of a result changes with one element of an operand.
+
+    Parameters
+    ----------
+    consumer : Node
+    position : int
+        Which operand.
+    index : int or tuple of int
+        Which element of the operand.
+
+    Returns
+    -------
+    dict
+        Index in the result -> derivative, where that is not zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.graphing import record
+    >>> f = lambda X, W: X @ W
+    >>> z = record(f, (np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 2))), {}).graph.output
+    >>> column(z, 1, (0, 1))
+    {(0, 1): 1.0, (1, 1): 3.0}
+    """
+    number = flat_index(consumer.inputs[position], index)
+    found = edges(consumer, position, np.array([number]))
+    return {
+        element(consumer, int(t)): float(v)
+        for t, v in sorted(zip(found.targets, found.values, strict=True))
+    }
+
+
+def row(consumer: Node, position: int, index: int | Index = ()) -> dict[Index, float]:
+    """Return how one element of a result changes with each element of an operand.
+
+    It is the rule's product with a one-hot upstream gradient.
+
+    Parameters
+    ----------
+    consumer : Node
+    position : int
+        Which operand.
+    index : int or tuple of int
+        Which element of the result.
+
+    Returns
+    -------
+    dict
+        Index in the operand -> derivative, where that is not zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.graphing import record
+    >>> f = lambda X, W: X @ W
+    >>> z = record(f, (np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 2))), {}).graph.output
+    >>> row(z, 1, (1, 0))
+    {(0, 0): 3.0, (1, 0): 4.0}
+    """
+    number = flat_index(consumer, index)
+    operand = consumer.inputs[position]
+    if not carries(consumer, position) or 0 in operand.shape:
+        return {}
+    unit = np.zeros(consumer.abstract.size)
+    unit[number] = 1.0
+    values = Probe(consumer, position).pulled(unit.reshape(consumer.shape)).reshape(-1)
+    return {element(operand, int(i)): float(values[i]) for i in np.flatnonzero(values)}
+
+
+def jacobian_block(consumer: Node, position: int, limit: int = 4096) -> Floats:
+    """Return all local derivatives of one operation by one operand, to be shown.
+
+    Parameters
+    ----------
+    consumer : Node
+    position : int
+    limit : int
+        More numbers than this are refused.
+
+    Returns
+    -------
+    array
+        Of the result's shape followed by the operand's.
+
+    Raises
+    ------
+    ArgumentError
+        When it would be too large to show.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule.graphing import record
+    >>> y = record(lambda x: x**2, (np.array([1.0, 3.0]),), {}).graph.output
+    >>> jacobian_block(y, 0)
+    array([[2., 0.],
+           [0., 6.]])
     """
     operand = consumer.inputs[position]
-    size = int(np.prod(consumer.shape + operand.shape))
-    if size > LARGEST_BLOCK:
+    rows, columns = consumer.abstract.size, operand.abstract.size
+    if rows * columns > limit:
         raise ArgumentError(
-            f"The local Jacobian of {consumer.op.name} is too large to show.",
-            expected=f"at most {LARGEST_BLOCK} entries",
-            got=f"{size}",
+            f"The Jacobian of {consumer.name or consumer.op.name} is too large to show.",
+            expected=f"at most {limit:,} numbers",
+            got=f"{rows:,} × {columns:,}",
+            instead="ask for one row or one column of it",
         )
-    out = np.zeros(consumer.shape + operand.shape)
-    for j in np.ndindex(consumer.shape):
-        unit = np.zeros(consumer.shape, consumer.abstract.dtype)
-        unit[j] = 1
-        product = pulled(consumer, position, unit[()])
-        out[j] = fitted(product, operand.value)
-    return out
+    found = edges(consumer, position)
+    block = np.zeros((rows, columns))
+    block[found.targets, found.sources] = found.values
+    return block.reshape(consumer.shape + operand.shape)

@@ -2,30 +2,27 @@
 
 From one scalar, such as a single weight, the local derivatives lead element by element
 to the output. The number of paths grows exponentially with the depth, so they are never
-listed: sums over all of them come from one pass over the elements, and the k largest
-from ranking the best ways to each element, after V. M. Jiménez and A. Marzal,
-"Computing the K shortest paths" (1999). An element asks its predecessors for their next
-best way only when it needs one, so that ties cost nothing.
+listed: sums over all of them come from one pass over the elements, and the largest from
+a ranking (:mod:`chainrule.explain.ranking`).
 """
 
 from __future__ import annotations
 
-import heapq
-import math
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from chainrule.backward import Joint
 from chainrule.errors import ArgumentError
 from chainrule.explain.local import Index, element, flat_index
-from chainrule.explain.probe import Edges, Floats, Ints, edges
+from chainrule.explain.probe import Edges, edges
+from chainrule.explain.ranking import Layer, Ranking
 from chainrule.graph import Node
+from chainrule.writing import scalar_text
 
-_EXACT = 2.0**62
+Label = Callable[[Node], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +32,7 @@ class Link:
     Attributes
     ----------
     node : Node
-        What the step arrives at; for the upstream gradient of the output, as the last
-        factor, the node of that gradient.
+        What the step arrives at.
     index : tuple of int
         Which element of it.
     derivative : float
@@ -56,12 +52,21 @@ class Path:
     ----------
     links : tuple of Link
         In the order of the forward pass.
+    upstream : float
+        The upstream gradient of the element of the output where it ends.
     product : float
-        Of their derivatives.
+        Of all derivatives and the upstream gradient.
     """
 
     links: tuple[Link, ...]
+    upstream: float
     product: float
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """What the product is made of: the derivatives, and the upstream unless it is 1."""
+        derivatives = tuple(link.derivative for link in self.links)
+        return derivatives if derivatives and self.upstream == 1 else (*derivatives, self.upstream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,10 @@ class Paths:
     count : int
         How many paths there are whose derivatives are all different from zero.
     total : float
-        The sum over all paths, taken path by path.
+        The sum over all paths, independently of the backward pass.
     scale : float
         The sum of the magnitudes of all products: how much cancels is seen beside it.
-    names : callable
+    label : callable
         What each node is called.
     """
 
@@ -97,7 +102,7 @@ class Paths:
     count: int
     total: float
     scale: float
-    names: Callable[[Node], str] = field(repr=False, compare=False)
+    label: Label = field(repr=False, compare=False)
 
     @property
     def hidden(self) -> int:
@@ -110,6 +115,25 @@ class Paths:
         eps = float(np.finfo(self.node.abstract.dtype).eps)
         return abs(self.total - self.gradient) <= min(4096 * eps, 0.1) * self.scale
 
+    def text(self) -> str:
+        """Return the sum as text, two lines a path."""
+        name = element_name(self.label(self.node), self.index)
+        ways = "1 path" if self.count == 1 else f"{self.count:,} paths"
+        lines = [f"d{name} = {scalar_text(self.gradient)}, over {ways}"]
+        for path in self.shown:
+            stops = [name, *(element_name(self.label(s.node), s.index) for s in path.links)]
+            factors = map(scalar_text, path.factors)
+            product = " · ".join(f"({f})" if f.startswith("-") else f for f in factors)
+            lines.append(f"  {scalar_text(path.product):>12} = {product}")
+            lines.append(f"  {'':>12}   {' -> '.join(stops)}")
+        if self.hidden:
+            others = "1 other path" if self.hidden == 1 else f"{self.hidden:,} other paths"
+            lines.append(f"  {scalar_text(self.rest):>12}   from {others}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
+
 
 @dataclass(frozen=True, slots=True)
 class ScalarTerm:
@@ -117,37 +141,32 @@ class ScalarTerm:
 
     Attributes
     ----------
-    consumer : Node
+    node : Node
         The operation that the scalar goes into.
     index : tuple of int
         The element of its result that changes.
-    position : int
-        As which operand the scalar goes into it.
     upstream : float
         Gradient of the output with respect to that element.
     derivative : float
         Local derivative of that element with respect to the scalar.
+    product : float
+        ``upstream * derivative``.
     """
 
-    consumer: Node
+    node: Node
     index: Index
-    position: int
     upstream: float
     derivative: float
+    product: float
 
-    @property
-    def product(self) -> float:
-        """The upstream gradient times the local derivative."""
-        return self.upstream * self.derivative
+
+def element_name(label: str, index: Index) -> str:
+    """Return what one element of an array is called: ``W[0, 1]``."""
+    return f"{label}[{', '.join(map(str, index))}]" if index else label
 
 
 def paths(
-    joint: Joint,
-    node: Node,
-    index: int | Index = (),
-    k: int = 10,
-    *,
-    label: Callable[[Node], str] | None = None,
+    joint: Joint, node: Node, index: int | Index = (), k: int = 10, label: Label | None = None
 ) -> Paths:
     """Write the gradient with respect to one scalar as a sum over paths.
 
@@ -193,17 +212,17 @@ def paths(
         raise ArgumentError("k counts paths.", expected="0 or more", got=str(k))
     gradient = gradient_at(joint, node, number)
     end = _flood(joint, node, number)
-    shown = _Ranking(end).largest(k) if end is not None else []
-    upstream = joint.gradients.get(joint.forward.output)
-    found = [_path(chain, upstream) for chain in shown]
+    found = [] if end is None else [_path(chain) for chain in Ranking(end).largest(k)]
     found.sort(key=lambda path: -abs(path.product))
+    count = 0 if end is None else int(end.count[0])
+    rest = math.fsum([gradient, *(-path.product for path in found)])
+    if len(found) == count and abs(rest) <= 1e-12 * abs(gradient):
+        rest = 0.0  # nothing but rounding is left of all paths
     return Paths(
-        node, element(node, number), gradient, tuple(found),
-        rest=math.fsum([gradient, *(-path.product for path in found)]),
-        count=int(end.count[0]) if end is not None else 0,
-        total=float(end.total[0]) if end is not None else 0.0,
-        scale=float(end.scale[0]) if end is not None else 0.0,
-        names=label or (lambda n: n.name or n.op.name),
+        node, element(node, number), gradient, tuple(found), rest, count,
+        total=0.0 if end is None else float(end.total[0]),
+        scale=0.0 if end is None else float(end.scale[0]),
+        label=label or (lambda n: n.name or n.op.name),
     )  # fmt: skip
 
 
@@ -222,8 +241,8 @@ def scalar_terms(joint: Joint, node: Node, index: int | Index = ()) -> list[Scal
     Returns
     -------
     list of ScalarTerm
-        In the order of the forward pass. The gradient of the output itself is given, and
-        has none.
+        In the order of the operations that read the scalar. The gradient of the output
+        itself is given, and has none.
 
     Raises
     ------
@@ -250,9 +269,9 @@ def scalar_terms(joint: Joint, node: Node, index: int | Index = ()) -> list[Scal
             continue
         found = edges(consumer, position, np.array([number]))
         for target, value in sorted(zip(found.targets, found.values, strict=True)):
-            upstream = gradient_at(joint, consumer, int(target))
+            upstream, local = gradient_at(joint, consumer, int(target)), float(value)
             place = element(consumer, int(target))
-            terms.append(ScalarTerm(consumer, place, position, upstream, float(value)))
+            terms.append(ScalarTerm(consumer, place, upstream, local, upstream * local))
     return terms
 
 
@@ -273,72 +292,17 @@ def gradient_at(joint: Joint, node: Node, number: int) -> float:
     return float(np.broadcast_to(np.asarray(value), node.shape).reshape(-1)[number])
 
 
-# -- sums over all paths ---------------------------------------------------------------
-
-
-class _Layer:
-    """The elements of one node that the scalar reaches, and the edges into them.
-
-    Edges are sorted by target; those into element i stand from ``starts[i]`` to
-    ``starts[i + 1]``.
-    """
-
-    def __init__(self, node: Node | None, incoming: list[tuple[_Layer, Edges]]) -> None:
-        self.node = node
-        self.origins = [layer for layer, _ in incoming]
-        targets = np.concatenate([e.targets for _, e in incoming])
-        order = np.argsort(targets, kind="stable")
-
-        def gathered(parts: list[Any]) -> Any:
-            return np.concatenate(parts)[order]
-
-        #: Row-major numbers of the elements.
-        self.elements, starts = np.unique(targets[order], return_index=True)
-        self.starts: list[int] = [*starts.tolist(), len(targets)]
-        places = [np.searchsorted(layer.elements, e.sources) for layer, e in incoming]
-        self.origin: Ints = gathered([np.full(len(p), i) for i, p in enumerate(places)])
-        self.source: Ints = gathered(places)
-        self.value: Floats = gathered([e.values for _, e in incoming])
-        known = [(layer, place) for (layer, _), place in zip(incoming, places, strict=True)]
-        totals = gathered([layer.total[p] for layer, p in known])
-        scales = gathered([layer.scale[p] for layer, p in known])
-        bests = gathered([layer.best[p] for layer, p in known])
-        self.log: Floats = np.log(np.abs(self.value))
-        self.score: Floats = bests + self.log
-        with np.errstate(all="ignore"):
-            self.total: Floats = np.add.reduceat(totals * self.value, starts)
-            self.scale: Floats = np.add.reduceat(scales * np.abs(self.value), starts)
-        self.best: Floats = np.maximum.reduceat(self.score, starts)
-        counts = gathered([layer.count[p] for layer, p in known])
-        if counts.dtype != object:
-            bound = np.add.reduceat(counts.astype(np.float64), starts)
-            counts = counts if np.max(bound) < _EXACT else counts.astype(object)
-        self.count: Any = np.add.reduceat(counts, starts)
-
-    @classmethod
-    def start(cls, node: Node, number: int) -> _Layer:
-        """Return the layer of the scalar itself: one empty path."""
-        layer = cls.__new__(cls)
-        layer.node, layer.origins, layer.starts = node, [], [0, 0]
-        none = np.zeros(0, np.intp)
-        layer.elements, layer.origin, layer.source = np.array([number]), none, none
-        layer.value = layer.log = layer.score = np.zeros(0)
-        layer.total, layer.scale, layer.best = np.ones(1), np.ones(1), np.zeros(1)
-        layer.count = np.ones(1, np.int64)
-        return layer
-
-
-def _flood(joint: Joint, node: Node, number: int) -> _Layer | None:
+def _flood(joint: Joint, node: Node, number: int) -> Layer | None:
     """Follow all paths at once, node by node; returns the end, None if none arrives."""
     output = joint.forward.output
     if output not in joint.gradients:
         return None
     consumers = joint.forward.consumers()
-    incoming: dict[Node, list[tuple[_Layer, Edges]]] = {}
-    reached: dict[Node, _Layer] = {node: _Layer.start(node, number)}
+    incoming: dict[Node, list[tuple[Layer, Edges]]] = {}
+    reached: dict[Node, Layer] = {node: Layer.start(node, number)}
     for current in joint.forward.nodes:
         if current in incoming:
-            reached[current] = _Layer(current, incoming.pop(current))
+            reached[current] = Layer(current, incoming.pop(current))
         layer = reached.get(current)
         if layer is None:
             continue
@@ -357,108 +321,16 @@ def _flood(joint: Joint, node: Node, number: int) -> _Layer | None:
     given = weights != 0
     if not bool(np.any(given)):
         return None
-    ones = np.zeros(int(np.count_nonzero(given)), np.intp)
-    return _Layer(None, [(reached[output], Edges(elements[given], ones, weights[given]))])
+    one = np.zeros(int(np.count_nonzero(given)), np.intp)
+    return Layer(None, [(reached[output], Edges(elements[given], one, weights[given]))])
 
 
-def _path(chain: list[tuple[_Layer, int, float]], upstream: Node | None) -> Path:
-    """Make a path of the elements that it passes, the end first."""
-    links = []
-    end: Index = ()
-    for layer, place, value in reversed(chain):
-        if layer.node is not None:
-            end = element(layer.node, int(layer.elements[place]))
-            links.append(Link(layer.node, end, value))
-        elif value != 1.0 and upstream is not None:
-            links.append(Link(upstream, end if upstream.shape else (), value))
-    return Path(tuple(links), math.prod(link.derivative for link in links))
-
-
-# -- the largest paths -----------------------------------------------------------------
-
-
-class _Way:
-    """The ways to one element that are known so far, the largest first."""
-
-    __slots__ = ("candidates", "exhausted", "found", "layer", "place")
-
-    def __init__(self, layer: _Layer, place: int) -> None:
-        self.layer = layer
-        self.place = place
-        first, last = layer.starts[place], layer.starts[place + 1]
-        self.exhausted = first == last
-        self.candidates: list[tuple[float, int, int]] | None = None
-        if self.exhausted:
-            self.found = [(0.0, -1, -1)]
-        else:
-            edge = first + int(np.argmax(layer.score[first:last]))
-            #: Logarithm of the magnitude, last edge, rank of the way to its source.
-            self.found = [(float(layer.score[edge]), edge, 0)]
-
-    def others(self) -> list[tuple[float, int, int]]:
-        """Return the heap of what may come next, made when first asked for."""
-        if self.candidates is None:
-            first, last = self.layer.starts[self.place], self.layer.starts[self.place + 1]
-            best = self.found[0][1]
-            scores = self.layer.score[first:last].tolist()
-            self.candidates = [
-                (-s, e, 0) for e, s in enumerate(scores, first) if e != best
-            ]  # fmt: skip
-            heapq.heapify(self.candidates)
-        return self.candidates
-
-
-class _Ranking:
-    """Ranks the paths to the one element of the last layer."""
-
-    def __init__(self, end: _Layer) -> None:
-        self.end = end
-        self._ways: dict[tuple[int, int], _Way] = {}
-
-    def way(self, layer: _Layer, place: int) -> _Way:
-        key = id(layer), place
-        if key not in self._ways:
-            self._ways[key] = _Way(layer, place)
-        return self._ways[key]
-
-    def source(self, way: _Way, edge: int) -> _Way:
-        layer = way.layer
-        return self.way(layer.origins[layer.origin[edge]], int(layer.source[edge]))
-
-    def largest(self, k: int) -> list[list[tuple[_Layer, int, float]]]:
-        """Return the k largest paths as elements with the derivative into each."""
-        end = self.way(self.end, 0)
-        while len(end.found) < k and not end.exhausted:
-            self.extend(end)
-        return [self.chain(end, rank) for rank in range(min(k, len(end.found)))]
-
-    def extend(self, end: _Way) -> None:
-        """Find the next best way to an element, and those that it is made of."""
-        pending = [end]
-        while True:
-            _, edge, rank = pending[-1].found[-1]
-            before = self.source(pending[-1], edge)
-            if before.exhausted or len(before.found) > rank + 1:
-                break
-            pending.append(before)
-        for way in reversed(pending):
-            _, edge, rank = way.found[-1]
-            candidates = way.others()
-            before = self.source(way, edge)
-            if len(before.found) > rank + 1:
-                score = before.found[rank + 1][0] + float(way.layer.log[edge])
-                heapq.heappush(candidates, (-score, edge, rank + 1))
-            if candidates:
-                score, edge, rank = heapq.heappop(candidates)
-                way.found.append((-score, edge, rank))
-            else:
-                way.exhausted = True
-
-    def chain(self, way: _Way, rank: int) -> list[tuple[_Layer, int, float]]:
-        """Follow one way back to the scalar; the end comes first."""
-        steps = []
-        while way.found[rank][1] >= 0:
-            _, edge, rank = way.found[rank]
-            steps.append((way.layer, way.place, float(way.layer.value[edge])))
-            way = self.source(way, edge)
-        return steps
+def _path(chain: list[tuple[Layer, int, float]]) -> Path:
+    """Make a path of the elements that it passes, the end of all first."""
+    upstream = chain[0][2]
+    links = tuple(
+        Link(layer.node, element(layer.node, int(layer.elements[place])), value)
+        for layer, place, value in reversed(chain)
+        if layer.node is not None
+    )
+    return Path(links, upstream, math.prod(link.derivative for link in links) * upstream)

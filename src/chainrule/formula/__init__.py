@@ -2,7 +2,9 @@
 
 ::
 
-    source        characters: what is refused before parsing, and the pointer into the text
+    limits        how large a formula may be
+    source        the text, and the pointer into it
+    scanner       what is refused from the characters alone; then Python's parser
     tree          the closed set of nodes that a formula is made of
     calls         which function a call means
     translator    Python's syntax tree -> nodes, by an allow-list
@@ -12,7 +14,7 @@
 
 No text becomes code: there is no ``eval``, ``exec`` or ``compile`` here. Functions come from a
 mapping that the caller gives, and the one attribute that is ever read is ``.T``. How large a
-text, a number or a nesting may be is bounded by the ``MAX_`` constants of `source`.
+text, a number or a nesting may be is bounded by the ``MAX_`` constants of `limits`.
 """
 
 from chainrule.formula.interpreter import CONSTANTS, Formula

@@ -9,7 +9,8 @@ from typing import Any
 
 from chainrule.errors import FormulaError
 from chainrule.formula import tree
-from chainrule.formula.source import MAX_AXES, MAX_INTEGER, Source
+from chainrule.formula.limits import MAX_AXES, MAX_INTEGER
+from chainrule.formula.source import Source
 
 #: Keyword arguments that a call may have. ``out=`` and ``where=`` would change values in place.
 KEYWORDS = ("axis", "axes", "keepdims", "ddof")

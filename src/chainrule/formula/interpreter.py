@@ -17,7 +17,8 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, FormulaError
 from chainrule.formula import tree
-from chainrule.formula.source import MAX_INTEGER, Source
+from chainrule.formula.limits import MAX_INTEGER
+from chainrule.formula.source import Source
 
 #: Names that need no value.
 CONSTANTS: Mapping[str, float] = MappingProxyType({"pi": math.pi, "π": math.pi, "e": math.e})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from chainrule.formula import scanner
 from chainrule.formula.interpreter import Formula
 from chainrule.formula.source import Source
 from chainrule.formula.translator import Translator
@@ -59,7 +60,7 @@ def parse(
       instead:  write ** for powers, as in x**2
     """
     source = Source.of(text)
-    statements = source.parse()
+    statements = scanner.statements(source)
     translator = Translator(source, functions, variables)
     translated = tuple(
         translator.statement(statement, last=statement is statements[-1])

@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.errors import FormulaError
 from chainrule.formula import calls, tree
 from chainrule.formula.interpreter import CONSTANTS, operate, signed
-from chainrule.formula.source import (
+from chainrule.formula.limits import (
     MAX_AXES,
     MAX_DEPTH,
     MAX_EXPONENT,
@@ -23,8 +23,8 @@ from chainrule.formula.source import (
     MAX_LIST,
     MAX_MAGNITUDE,
     MAX_NODES,
-    Source,
 )
+from chainrule.formula.source import Source
 
 _SYMBOLS: Mapping[type[ast.AST], str] = {
     ast.Add: "+",
@@ -253,7 +253,11 @@ class Translator:
         if isinstance(value, bool):
             return None
         written = f"{f'({left:g})' if left < 0 else f'{left:g}'} {symbol} {right:g}"
-        if not np.isfinite(value):
+        if (
+            np.isnan(value)
+            or (symbol == "/" and right == 0)
+            or (symbol == "**" and left == 0 > right)
+        ):
             raise self.source.refusal(
                 at,
                 f"{written} is no finite real number",

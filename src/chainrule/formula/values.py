@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import FormulaError
-from chainrule.formula import tree
+from chainrule.formula import scanner, tree
 from chainrule.formula.interpreter import CONSTANTS, entries
 from chainrule.formula.source import Source
 from chainrule.formula.translator import Translator
@@ -75,7 +75,7 @@ def parse_value(text: str, *, integers: bool = False) -> float | np.ndarray[Any,
     array([0, 2, 1])
     """
     source = Source.of(text)
-    statements = source.parse()
+    statements = scanner.statements(source)
     translator = _ValueTranslator(source, {})
     match statements:
         case [ast.Expr(value=expression)]:
@@ -142,7 +142,7 @@ def parse_assignment(
     if not name:
         raise source.refusal(0, "the name is missing", "write name=VALUE, as in w=2")
     at = left.index(name)
-    source.check_name(name, at)
+    scanner.check_name(source, name, at)
     if not name.isidentifier() or name in ("True", "False", "None"):
         raise source.refusal(
             at, f"{name!r} is no name", "write letters and digits, a letter first, as in w1=2"
@@ -151,8 +151,9 @@ def parse_assignment(
         raise source.refusal(
             len(source.text), "the value is missing", f"write a number or a list: {name}=2"
         )
-    if right.startswith("="):
-        raise source.refusal(len(left) + 1, "there is one = too many", f"write {name}=VALUE")
+    if "=" in right:
+        at = source.text.rindex("=")
+        raise source.refusal(at, "there is one = too many", f"write {name}=VALUE")
     try:
         return name, parse_value(right, integers=integers)
     except FormulaError as error:

@@ -60,11 +60,12 @@ def _strong(a: Any) -> Any:
 
 
 def _dot(a: Any, b: Any) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    n, m = np.ndim(a), np.ndim(b)
+    if n == 0 or m == 0:
         return _strong(a) * _strong(b)
-    if np.ndim(b) <= 2 and np.ndim(a) <= 2:
+    if n <= 2 and m <= 2:
         return np.matmul(a, b)
-    return _tensordot(a, b, ((np.ndim(a) - 1,), (max(np.ndim(b) - 2, 0),)))
+    return _tensordot(a, b, ((n - 1,), (max(m - 2, 0),)))
 
 
 def _inner(a: Any, b: Any) -> Any:

@@ -169,7 +169,7 @@ def _filled(function: Any, digit: str) -> Op:
     return Op(
         name=name,
         forward=lambda a, dtype: function(a, dtype=dtype),
-        vjp=None,
+        vjp=(None,),  # not None: the array may be written to, and carry gradients then
         notation=Notation(
             lambda a, dtype: f"np.{name}({a})", lambda a, dtype: digit, lambda a, dtype: digit
         ),

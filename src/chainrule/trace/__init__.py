@@ -8,10 +8,11 @@ who will use it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
+from chainrule.errors import ChainruleError
 from chainrule.trace import builtin
 from chainrule.trace.recorder import Branch, Recorder
 from chainrule.trace.source import location
@@ -28,26 +29,40 @@ _depth = _Depth()
 T = TypeVar("T", bound=Trace)
 
 
-@contextmanager
-def tracing(make: Callable[[int], T]) -> Iterator[T]:
-    """Open a trace, and close it whatever happens in between.
+class _Tracing(Generic[T]):
+    """What :func:`tracing` returns: a class, which costs less than a generator."""
+
+    __slots__ = ("_make", "_trace")
+
+    def __init__(self, make: Callable[[int], T]) -> None:
+        self._make = make
+
+    def __enter__(self) -> T:
+        self._trace = self._make(_depth.level + 1)
+        _depth.level += 1
+        builtin.install()
+        return self._trace
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        builtin.restore()
+        self._trace.open = False
+        _depth.level -= 1
+        # NumPy wraps what a conversion raises; the user is told the reason itself.
+        if isinstance(error, ValueError) and isinstance(error.__cause__, ChainruleError):
+            raise error.__cause__ from None
+
+
+def tracing(make: Callable[[int], T]) -> _Tracing[T]:
+    """Open a trace in a ``with`` statement, and close it whatever happens in between.
 
     Parameters
     ----------
     make : callable
         Takes the level of nesting, returns the trace.
     """
-    _depth.level += 1
-    trace = make(_depth.level)
-    builtin.install()
-    try:
-        yield trace
-    finally:
-        builtin.restore()
-        trace.open = False
-        _depth.level -= 1
-
-
+    return _Tracing(make)
 
 
 def named(value: Any, name: str) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,7 @@ def call_ufunc(
             where=location(),
             instead="a = a + b in place of a += b or out=a",
         )
-    kwargs = {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
+    kwargs = _telling(kwargs)
     if method == "reduce" and ufunc in _REDUCTIONS:
         kwargs.setdefault("axis", 0)
         return call_function(_REDUCTIONS[ufunc], inputs, kwargs)
@@ -67,6 +66,13 @@ def call_ufunc(
     return _apply(row, [i if not isinstance(i, list) else from_list(i) for i in inputs])
 
 
+def _telling(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the keywords that change nothing."""
+    if not kwargs:
+        return kwargs
+    return {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
+
+
 def _apply(row: Op, operands: Sequence[Any]) -> Any:
     if row.constant_last and is_traced(operands[1]) and not is_traced(operands[0]):
         operands = operands[::-1]
@@ -77,7 +83,7 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     """Apply a NumPy function of which at least one argument is traced."""
     if function in _DESCRIPTIVE:
         return _DESCRIPTIVE[function](*args, **kwargs)
-    kwargs = {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
+    kwargs = _telling(kwargs)
     row = BY_FUNCTION.get(function)
     composition = COMPOSED.get(function)
     if row is None and composition is None:
@@ -88,13 +94,15 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
         return _apply(row, [from_list(a) if isinstance(a, (list, tuple)) else a for a in args])
     target = composition if row is None else row.bind
     assert target is not None
-    _check_arguments(function, target, args, kwargs)
     try:
         if composition is not None and row is None:
             return _composed(composition, args, kwargs)
         operands, params = target(*args, **kwargs)
     except NotImplementedError as error:
         raise _unsupported_keyword(function, str(error)) from None
+    except TypeError:
+        _check_arguments(function, target, args, kwargs)
+        raise
     result = row(*operands, **params)  # type: ignore[misc]  # row is set where composition is not
     return linked(result, operands[0]) if row is not None and row.view else result
 
@@ -113,21 +121,18 @@ def _composed(composition: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> 
 
 
 def _check_arguments(function: Any, target: Any, args: Sequence[Any], kwargs: Any) -> None:
+    """Refuse arguments that the target does not take; asked once the call has failed."""
+    signature = inspect.signature(target)
     try:
-        _signature(target).bind(*args, **kwargs)
+        signature.bind(*args, **kwargs)
     except TypeError as error:
-        unknown = [k for k in kwargs if k not in _signature(target).parameters]
+        unknown = [k for k in kwargs if k not in signature.parameters]
         if unknown:
             raise _unsupported_keyword(function, unknown[0]) from None
         raise UnsupportedError(
             f"np.{function.__name__} cannot be traced with these arguments: {error}.",
             where=location(),
         ) from None
-
-
-@lru_cache(maxsize=256)
-def _signature(target: Any) -> inspect.Signature:
-    return inspect.signature(target)
 
 
 def _unsupported(function: Any, method: str = "") -> UnsupportedError:

@@ -44,21 +44,23 @@ class Tape(Trace):
         parents = []
         nested = False
         for operand in operands:
+            parent = -1
             if operand.__class__ is Traced:
                 if operand._trace is self:
-                    operand_value = operand.value
-                    parents.append(operand.index)
-                    values.append(operand_value)
-                    if operand_value.__class__ is Traced:
-                        nested = True
-                    continue
-                nested = True
-            parents.append(-1)
+                    parent = operand.index
+                    operand = operand.value
+                nested = nested or operand.__class__ is Traced
+            parents.append(parent)
             values.append(operand)
         if not self.open:
             self.check_open()
         try:
-            out = apply(op, values, params) if nested else op.forward(*values, **params)
+            if nested:
+                out = apply(op, values, params)
+            elif params:
+                out = op.forward(*values, **params)
+            else:
+                out = op.forward(*values)
         except Exception as error:
             raise explained(error, op, values) from error
         if op.vjp is None:

@@ -1,0 +1,79 @@
+"""What stands after ``--at``: values in the form of the defaults that they take the place of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ArgumentError
+from chainrule.formula import parse_assignment
+from chainrule.structure import leaves
+
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def name_in(text: str) -> str:
+    """Return the name in ``name=VALUE``."""
+    return text.partition("=")[0].strip()
+
+
+def read(texts: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the values given on the command line.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Each ``name=VALUE``.
+    defaults : mapping
+        Argument name -> default, for the arguments that have one.
+
+    Raises
+    ------
+    ArgumentError, FormulaError
+        When a name comes twice, or a value is none.
+    """
+    given: dict[str, Any] = {}
+    for text in texts:
+        name = name_in(text)
+        if name in given:
+            raise ArgumentError(f"{name!r} is given twice.", got=f"--at {text}")
+        default = defaults.get(name)
+        if isinstance(default, (str, bool)) and "=" in text:
+            given[name] = _word(name, text.partition("=")[2].strip(), default)
+        else:
+            name, value = parse_assignment(text)
+            given[name] = like(default, value)
+    return given
+
+
+def _word(name: str, text: str, default: str | bool) -> str | bool:
+    if isinstance(default, str):
+        return text
+    if text.lower() not in _TRUTH:
+        raise ArgumentError(
+            f"The value of {name!r} is neither true nor false.",
+            expected="True or False, as its default is",
+            got=text,
+        )
+    return _TRUTH[text.lower()]
+
+
+def like(default: Any, value: Any) -> Any:
+    """Return a value in the form of a default: a list, whole numbers, single precision."""
+    if isinstance(default, np.ndarray | np.generic):
+        fits = default.dtype.kind == "f" or (default.dtype.kind in "iub" and _is_whole(value))
+        return np.asarray(value).astype(default.dtype)[()] if fits else value
+    if isinstance(default, list | tuple) and isinstance(value, np.ndarray):
+        numbers = [leaf for _, leaf in leaves(default)]
+        whole = bool(numbers) and all(type(n) is int for n in numbers) and _is_whole(value)
+        items = (value.astype(int) if whole else value).tolist()
+        return tuple(items) if isinstance(default, tuple) else items
+    if type(default) is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _is_whole(value: Any) -> bool:
+    return bool(np.all(np.equal(np.mod(value, 1), 0)))
