@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import eager, imports, scale
-from benchmarks.measure import Table, Unavailable
+from benchmarks.measure import Table, UnavailableError
 
 GROUPS = {"eager": eager.run, "import": imports.run, "scale": scale.run}
 
@@ -34,7 +34,7 @@ def main() -> int:
     for name in options.names or GROUPS:
         try:
             tables[name] = GROUPS[name]()
-        except Unavailable as error:
+        except UnavailableError as error:
             print(error, file=sys.stderr)
             missing = True
             continue

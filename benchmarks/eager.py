@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 import chainrule as cr
-from benchmarks.measure import Table, Unavailable, assert_same, compared
+from benchmarks.measure import Table, UnavailableError, assert_same, compared
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def run() -> Table:
         import autograd
         import autograd.numpy
     except ModuleNotFoundError:
-        raise Unavailable("eager needs HIPS autograd: pip install 'autograd>=1.8'") from None
+        raise UnavailableError("eager needs HIPS autograd: pip install 'autograd>=1.8'") from None
     rows = []
     for case in cases():
         f, f_theirs = case.write(numpy), case.write(autograd.numpy)

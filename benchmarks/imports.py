@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import chainrule
@@ -56,7 +57,7 @@ def run() -> Table:
             times[statement].append(_seconds(statement))
     foreign = foreign_modules()
     rows = []
-    for before, statement in zip(statements, statements[1:], strict=False):
+    for before, statement in pairwise(statements):
         added = [b - a for a, b in zip(times[before], times[statement], strict=True)]
         low, middle, high = statistics.quantiles(added, n=4)
         rows.append(

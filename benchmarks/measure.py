@@ -14,7 +14,7 @@ import numpy as np
 Run = Callable[[], Any]
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """A benchmark needs something that is not installed; the message says what."""
 
 

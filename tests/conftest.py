@@ -7,9 +7,7 @@ ORIGINALS = (builtins.max, builtins.min)
 
 def pytest_addoption(parser):
     group = parser.getgroup("fuzzing")
-    group.addoption(
-        "--programs", type=int, default=300, help="random programs to run (default: 300)"
-    )
+    group.addoption("--programs", type=int, default=60, help="random programs to run (default: 60)")
     group.addoption("--seed", type=int, default=0, help="seed of the first random program")
 
 

@@ -84,7 +84,7 @@ class Draw:
         """Name of a value that fits; the latest ones are the likeliest."""
         names = [n for n, v in self.values.items() if fits(v)]
         if not names:
-            raise NoOperand
+            raise NoOperandError
         name = self.choice(names[-3:] if self.rng.random() < 0.6 else names)
         self.used.add(name)
         return name
@@ -124,7 +124,7 @@ class Draw:
         self.guards.append(expression)
 
 
-class NoOperand(Exception):
+class NoOperandError(Exception):
     """No value of the program suits the operation."""
 
 
@@ -195,7 +195,7 @@ def _matmul(d):
 
     try:
         b = d.value(fits)
-    except NoOperand:
+    except NoOperandError:
         rows = np.array2string(d.rng.uniform(-1, 1, (last, 2)), separator=", ", precision=3)
         b = f"np.array({' '.join(rows.split())})"
     return d.choice([f"{a} @ {b}", f"np.matmul({a}, {b})"])
@@ -216,7 +216,7 @@ def _einsum(d):
             sizes[fresh] = n
             other += fresh
     if np.prod(list(sizes.values())) > 4 * MOST:
-        raise NoOperand
+        raise NoOperandError
     kept = [c for c in sizes if d.rng.random() < 0.5]
     result = "".join(kept[i] for i in d.rng.permutation(len(kept)))
     return f'np.einsum("{letters},{other}->{result}", {a}, {b})'
@@ -429,7 +429,7 @@ def generate(seed):
         try:
             text = FORMS[name](d)
             value = _evaluated(d, text)
-        except NoOperand:
+        except NoOperandError:
             d.used = before
             continue
         largest = np.max(np.abs(value))
@@ -451,9 +451,9 @@ def _evaluated(d, text):
     with np.errstate(all="ignore"):
         value = np.asarray(eval(text, NUMPY, d.values))[()]
         if value.size > MOST or value.size == 0 or value.ndim > 3 or not np.all(np.isfinite(value)):
-            raise NoOperand
+            raise NoOperandError
         for guard in d.guards:
             distance = np.abs(eval(guard, NUMPY, d.values))
             if np.size(distance) and np.min(distance) < MARGIN:
-                raise NoOperand
+                raise NoOperandError
     return value

@@ -152,11 +152,9 @@ def still_works():
 @pytest.mark.parametrize(("f", "args", "error", "words"), CASES, ids=[c[0].__name__ for c in CASES])
 def test_refused_with_the_users_line(ask, f, args, error, words):
     original = builtins.max
+    call = cr.grad(f) if ask == "grad" else lambda *a: cr.explain(f, *a)
     with pytest.raises(error) as caught:
-        if ask == "explain":
-            cr.explain(f, *args)
-        else:
-            cr.grad(f)(*args)
+        call(*args)
     message = str(caught.value)
     first, last = f.__code__.co_firstlineno, f.__code__.co_firstlineno + 6
     where = caught.value.where

@@ -75,19 +75,13 @@ def test_graphs_keep_the_grammar(case, values):
         return
     recording = record(case.function, (), case.arguments, case.wrt, values=values)
     recording.graph.validate()
-    joint = differentiate(
-        recording.graph, recording.wrt_inputs(), case.upstream, values=values
-    )
+    joint = differentiate(recording.graph, recording.wrt_inputs(), case.upstream, values=values)
     joint.graph.validate()
     simple, image = simplify(joint.graph)
     simple.validate()
     assert len(simple) <= len(joint.graph)
     assert set(image.values()) <= set(simple.nodes)
-    inputs = dict(
-        leaf
-        for name, value in recording.values.items()
-        for leaf in leaves(value, name)
-    )
+    inputs = dict(leaf for name, value in recording.values.items() for leaf in leaves(value, name))
     if case.upstream is not None:
         inputs[f"d{recording.graph.output.name}"] = case.upstream
     for whole, less in zip(evaluate(joint.graph, inputs), evaluate(simple, inputs), strict=True):

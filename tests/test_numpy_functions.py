@@ -498,9 +498,7 @@ def test_gradient(call):
     joint = differentiate(recording.graph, recording.wrt_inputs())
     joint.graph.validate()
     for node, gradient in zip(joint.wrt, gradients, strict=True):
-        np.testing.assert_allclose(
-            joint.gradients[node].value, gradient, rtol=1e-10, atol=1e-12
-        )
+        np.testing.assert_allclose(joint.gradients[node].value, gradient, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("call", marked(CASES, NEEDS_VALUES))

@@ -141,9 +141,7 @@ def test_derivative_to_first_order(row, sample):
         f, weights = weighted(row, sample, operands, [position])
         gradient = cr.grad(f, wrt=1)(weights, operand)
         assert np.shape(gradient) == np.shape(operand)
-        assert_gradients(
-            lambda x, f=f, w=weights: f(w, x), [as_python(operand)], [gradient], rng
-        )
+        assert_gradients(lambda x, f=f, w=weights: f(w, x), [as_python(operand)], [gradient], rng)
 
 
 @pytest.mark.parametrize(("row", "sample"), DERIVED)
@@ -193,15 +191,11 @@ def test_rows_without_derivative_give_none(row):
                 np.testing.assert_array_equal(gradient, np.zeros(np.shape(operand)))
 
 
-@pytest.mark.parametrize(
-    ("row", "sample"), [p for p in DERIVED if p.values[0].name != "astype"]
-)
+@pytest.mark.parametrize(("row", "sample"), [p for p in DERIVED if p.values[0].name != "astype"])
 def test_float32_in_float32_out(row, sample):
     operands = drawn(row, sample, np.float32)
     varied = [i for i, o in enumerate(operands) if is_floating(o) and not isinstance(o, float)]
-    out, pullback = cr.vjp(
-        applied(row, sample, operands, varied), *(operands[i] for i in varied)
-    )
+    out, pullback = cr.vjp(applied(row, sample, operands, varied), *(operands[i] for i in varied))
     assert out.dtype == np.float32
     exact = drawn(row, sample, np.float64)
     f, _ = weighted(row, sample, exact, varied)

@@ -171,9 +171,7 @@ def test_two_layer_update_by_hand():
     np.testing.assert_allclose(
         update.parameters["w1"], W1 - (lr * delta * layer1).reshape(2, 1), rtol=1e-15
     )
-    np.testing.assert_allclose(
-        update.parameters["w0"], W0 - (lr * delta * W1.T * data), rtol=1e-15
-    )
+    np.testing.assert_allclose(update.parameters["w0"], W0 - (lr * delta * W1.T * data), rtol=1e-15)
 
 
 # -- softmax with cross-entropy ----------------------------------------------------------

@@ -54,7 +54,9 @@ def test_paths_come_largest_first(case):
         assert [abs(p.product) for p in shorter.shown] == pytest.approx(sizes[:3])
         products = [p.product for p in shorter.shown]
         together = math.fsum([*products, shorter.rest])
-        assert together == pytest.approx(shorter.gradient, rel=1e-15, abs=1e-15 * max(sizes, default=1))
+        assert together == pytest.approx(
+            shorter.gradient, rel=1e-15, abs=1e-15 * max(sizes, default=1)
+        )
 
 
 @EVERY

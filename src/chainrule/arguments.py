@@ -44,9 +44,7 @@ def bound(
     signature = signature_of(f)
     if signature is None:
         names = [f"x{i}" for i in range(len(args))]
-        parameters = [
-            inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names
-        ]
+        parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
         signature = inspect.Signature(parameters)
     try:
         arguments = signature.bind(*args, **kwargs)
@@ -54,8 +52,7 @@ def bound(
         raise ArgumentError(
             f"The arguments do not fit {name_of(f)}: {error}.",
             expected=f"{name_of(f)}{signature}",
-            got=f"{len(args)} positional"
-            + (f" and {', '.join(kwargs)} by name" if kwargs else ""),
+            got=f"{len(args)} positional" + (f" and {', '.join(kwargs)} by name" if kwargs else ""),
         ) from None
     arguments.apply_defaults()
     return arguments

@@ -77,12 +77,9 @@ def backpropagate(
                 product = rule(g, out, *operands, **params)
             else:
                 product = vjp(position, g, out, *operands, **params)
-            if product.__class__ is not float:
-                operand = operands[position]
-                if shape_of(product) != shape_of(operand):
-                    product = fitted(product, operand)
-            elif operands[position].__class__ is not float:
-                product = fitted(product, operands[position])
+            operand = operands[position]
+            if product.__class__ is not float or operand.__class__ is not float:
+                product = fitted(product, operand)
             if observe is not None:
                 observe(index, position, product)
             before = gradients[parent]
@@ -251,5 +248,3 @@ def _on_the_way(graph: Graph, wrt: Sequence[Node]) -> dict[Node, bool]:
             node.is_real and any(needed[operand] for operand in node.inputs)
         )
     return needed
-
-

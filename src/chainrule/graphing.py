@@ -126,9 +126,7 @@ def record(
         graph = recorder.graph([free])
     if wrt is None:
         names = tuple(
-            name
-            for name in names
-            if any(node.is_real for node in _nodes(nodes[name], name))
+            name for name in names if any(node.is_real for node in _nodes(nodes[name], name))
         )
     return Recording(name_of(f), graph, nodes, given, names, tuple(recorder.branches))
 
@@ -156,5 +154,10 @@ def _node(recorder: Recorder) -> Callable[[Any, str], Any]:
 
 def _nodes(value: Any, name: str) -> list[Node]:
     found: list[Node] = []
-    map_leaves(lambda leaf, path: found.append(leaf), value, name)
-    return [leaf for leaf in found if isinstance(leaf, Node)]
+
+    def visit(leaf: Any, path: str) -> None:
+        if isinstance(leaf, Node):
+            found.append(leaf)
+
+    map_leaves(visit, value, name)
+    return found

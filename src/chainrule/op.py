@@ -76,6 +76,8 @@ def stand_in(operand: Any, shape: tuple[int, ...] | None = None) -> Any:
 
 def shape_of(operand: Any) -> tuple[int, ...]:
     """Shape of an abstract or a concrete operand."""
+    if operand.__class__ is float:
+        return ()
     return operand.shape if hasattr(operand, "shape") else np.shape(operand)
 
 
@@ -96,9 +98,7 @@ def _is_weak(value: Any) -> bool:
 
 @lru_cache(maxsize=4096)
 def _elementwise_dtype(op: Op, dtypes: tuple[Any, ...]) -> tuple[np.dtype[Any], bool]:
-    ones = [
-        dtype.type(1).item() if weak else np.ones((1,), dtype) for dtype, weak in dtypes
-    ]
+    ones = [dtype.type(1).item() if weak else np.ones((1,), dtype) for dtype, weak in dtypes]
     with np.errstate(all="ignore"):
         out = op.forward(*ones)
     return np.asarray(out).dtype, _is_weak(out)

@@ -326,10 +326,16 @@ def _counted(rw: Rewriter, node: Node, a: Any, axis: int | None) -> Any:
 _ELEMENTWISE = tuple(row.name for row in TABLE.values() if row.elementwise)
 
 #: Operation -> rewrites to try on it, in order.
-REWRITES: dict[str, tuple[Callable[..., Any], ...]] = {name: (_bare,) for name in _ELEMENTWISE}
+REWRITES: dict[str, tuple[Callable[..., Any], ...]] = dict.fromkeys(_ELEMENTWISE, (_bare,))
 for _name, _rows in {
-    "multiply": (_folded, _without_one, _one_hot_row_sum, _sign_turned, _one_quotient,
-                 _one_fraction),
+    "multiply": (
+        _folded,
+        _without_one,
+        _one_hot_row_sum,
+        _sign_turned,
+        _one_quotient,
+        _one_fraction,
+    ),
     "divide": (_without_one, _sign_outside),
     "power": (_folded, _without_one),
     "add": (_folded, _without_zero, _flat_sum),
@@ -413,5 +419,3 @@ def _substituted(graph: Graph, same: dict[Node, Node], image: dict[Node, Node]) 
     image.update({node: made[now] for node, now in image.items()})
     distinct = dict.fromkeys(made[n] for n in graph.nodes)
     return Graph(distinct, (made[o] for o in graph.outputs))
-
-

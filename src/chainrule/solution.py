@@ -16,9 +16,9 @@ from chainrule.errors import ArgumentError
 from chainrule.explain import update
 from chainrule.explain.derivation import Derivation, derive
 from chainrule.explain.explanation import Explanation
-from chainrule.explain.why import Paths, ScalarTerm, paths, scalar_terms
 from chainrule.explain.forms import ShapeNote, shapes
 from chainrule.explain.steps import Step
+from chainrule.explain.why import Paths, ScalarTerm, paths, scalar_terms
 from chainrule.graph import Node
 from chainrule.graphing import record
 from chainrule.nonfinite import non_finite_gradient, non_finite_input
@@ -266,9 +266,13 @@ class Solution:
             raise ArgumentError(
                 "The number of steps is not a positive whole number.", got=f"steps={steps!r}"
             )
-        return update.descend(*self._start(lr, wrt), steps=steps)
+        return update.descend(*self._start(lr, wrt), steps)
 
-    def _start(self, lr: float, wrt: Sequence[str] | None) -> tuple[Any, ...]:
+    def _start(
+        self, lr: float, wrt: Sequence[str] | None
+    ) -> tuple[
+        update.Evaluate, Mapping[str, Any], float, Mapping[str, Any], float, tuple[str, ...]
+    ]:
         if shape_of(self.value) != ():
             raise ArgumentError(
                 "A gradient step lowers a single number, and this output is an array.",
@@ -360,9 +364,7 @@ def explain(
         raise error
 
     def again(values: Mapping[str, Any]) -> Solution:
-        return explain(
-            f, **values, wrt=recording.wrt, upstream=upstream, simplify=simplify
-        )
+        return explain(f, **values, wrt=recording.wrt, upstream=upstream, simplify=simplify)
 
     return Solution(derivation, f, again)
 
@@ -383,5 +385,3 @@ def _check_upstream(f: Callable[..., Any], output: Node, upstream: Any) -> None:
             expected=f"shape {output.shape}",
             got=f"shape {np.shape(upstream)}",
         )
-
-

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.arguments import Wrt, bound, differentiable, name_of, resolve_wrt
 from chainrule.backward import backpropagate
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, DtypeError
 from chainrule.nonfinite import located
 from chainrule.op import shape_of
 from chainrule.structure import map_leaves
@@ -37,25 +37,49 @@ class _Run:
         self._call = (f, wrt, args, kwargs)
         with tracing(Tape) as tape:
             self._tape = tape
-            if isinstance(wrt, int) and 0 <= wrt < len(args):
-                # The common case costs no look at the signature.
-                self._values = [args[wrt]]
-                args = (*args[:wrt], self._traced(args[wrt], f"argument {wrt}"), *args[wrt + 1 :])
-            else:
-                arguments = bound(f, args, kwargs)
-                given = arguments.arguments
-                names = resolve_wrt(f, list(given), wrt)
-                self._values = [given[name] for name in names]
-                given.update({name: self._traced(given[name], name) for name in names})
-                args, kwargs = arguments.args, arguments.kwargs
+            traced = self._traced_by_position()
+            args, kwargs = self._traced_by_name() if traced is None else (traced, kwargs)
             if not tape.records:
                 raise ArgumentError(
                     f"There is no number in wrt={wrt!r} of {name_of(f)} to differentiate by.",
                     expected="a number, an array, or a structure of them",
                 )
             self._keys = range(len(tape.records))
-            self._output = f(*args, **kwargs)
+            try:
+                self._output = f(*args, **kwargs)
+            except TypeError:
+                bound(f, self._call[2], self._call[3])  # tells it better where they do not fit
+                raise
         self.value = map_leaves(self._untraced, self._output, "")
+
+    def _traced_by_position(self) -> tuple[Any, ...] | None:
+        """Trace the arguments without a look at the signature, where that is enough.
+
+        It is not enough for names, nor for an error, which needs the argument's name.
+        """
+        _, wrt, args, _ = self._call
+        positions = (wrt,) if isinstance(wrt, (int, str)) else wrt
+        traced = list(args)
+        self._values = []
+        for i in positions:
+            if not isinstance(i, int) or not 0 <= i < len(args):
+                return None
+            self._values.append(args[i])
+            try:
+                traced[i] = self._traced(args[i], "")
+            except DtypeError:
+                return None
+        return tuple(traced) if self._values else None
+
+    def _traced_by_name(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        f, wrt, args, kwargs = self._call
+        self._tape.records.clear()
+        arguments = bound(f, args, kwargs)
+        given = arguments.arguments
+        names = resolve_wrt(f, list(given), wrt)
+        self._values = [given[name] for name in names]
+        given.update({name: self._traced(given[name], name) for name in names})
+        return arguments.args, arguments.kwargs
 
     def _traced(self, value: Any, path: str) -> Any:
         def visit(leaf: Any, path: str) -> Any:
@@ -142,8 +166,9 @@ def _is_finite(value: Any) -> bool:
     if value.__class__ is float:
         return math.isfinite(value)
     if isinstance(value, np.ndarray):
-        # The sum of finite numbers is finite but for overflow, and cheaper to test.
-        return bool(math.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all())
+        # The squared length of finite numbers is finite but for overflow, and cheapest to test.
+        flat = value.ravel()
+        return bool(math.isfinite(np.dot(flat, flat)) or np.isfinite(value).all())
     return math.isfinite(value) if isinstance(value, np.generic) else True
 
 
@@ -334,5 +359,3 @@ def hessian(f: Function, wrt: int | str = 0) -> Function:
            [2., 0.]])
     """
     return jacobian(grad(f, wrt), wrt)
-
-

@@ -159,9 +159,7 @@ def _matrix(array: np.ndarray[Any, Any], digits: int) -> str:
         size = r" \times ".join(map(str, array.shape))
         return rf"\left[{size}\right]"
     rows = np.atleast_2d(array)
-    body = r" \\ ".join(
-        " & ".join(_scalar(v, "latex", digits).string for v in row) for row in rows
-    )
+    body = r" \\ ".join(" & ".join(_scalar(v, "latex", digits).string for v in row) for row in rows)
     return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"
 
 

@@ -69,6 +69,11 @@ def told(error: BaseException) -> ChainruleError:
         where = Location(error.filename, error.lineno or 1, "the file")
     elif theirs:
         where = Location(theirs[-1].filename, theirs[-1].lineno or 1, theirs[-1].name)
+    else:  # a defect of ours must not look like one of theirs
+        return ChainruleError(
+            f"chainrule itself failed: {type(error).__name__}: {error}",
+            instead="this is a defect of chainrule, not of your code: please report it",
+        )
     message = error.msg if isinstance(error, SyntaxError) else str(error)
     first = message.splitlines()[0] if message else ""
     kind = type(error).__name__

@@ -58,4 +58,6 @@ def gradients(text: str) -> re.Pattern[str]:
     named = [re.escape(name) for name in names if name[0] == "d" and name[1:]]
     found = "|".join(sorted(named, key=len, reverse=True)) or r"(?!)"
     element = r"(?:\[[\d, ]*\])?"
-    return re.compile(rf"(?<![\w.∂])(?:{found})(?!\w){element}|∂[\w.]+{element}")
+    return re.compile(
+        rf"(?<![\w.∂])(?:{found})(?!\w){element}|∂[\w.]+{element}(?:/∂[\w.]+{element})?"
+    )

@@ -60,9 +60,7 @@ class Locals:
         spans: list[Any] = [range(n) for n in consumer.shape[:extra]]
         for i, n, m in zip(element, shape, consumer.shape[extra:], strict=True):
             spans.append(range(m) if n != m else (i,))
-        return {
-            j: float(diagonal[j]) for j in _product(spans) if diagonal[j] != 0
-        }
+        return {j: float(diagonal[j]) for j in _product(spans) if diagonal[j] != 0}
 
 
 def _product(spans: list[Any]) -> list[Index]:

@@ -60,9 +60,7 @@ class Explanation:
         """The arguments as given, those without numbers left out."""
         recording = self.derivation.recording
         return {
-            name: value
-            for name, value in recording.values.items()
-            if recording.inputs_of(name)
+            name: value for name, value in recording.values.items() if recording.inputs_of(name)
         }
 
     @cached_property

@@ -149,9 +149,7 @@ def _shapes(root: Node) -> str:
     return ", ".join(map(str, operands))
 
 
-def _factors(
-    root: Node, letters: tuple[str, ...], names: dict[Node, str]
-) -> list[Factor] | None:
+def _factors(root: Node, letters: tuple[str, ...], names: dict[Node, str]) -> list[Factor] | None:
     """Spread the indices of a result over the named arrays that it is made of."""
     fresh = iter(_SUMMED)
     found: list[Factor] = []

@@ -71,9 +71,7 @@ def both_ways(derivation: Derivation, most_rows: int = 3) -> BothWays | None:
     return None
 
 
-def _rows(
-    derivation: Derivation, softmax: Node, original: Node, most_rows: int
-) -> BothWays | None:
+def _rows(derivation: Derivation, softmax: Node, original: Node, most_rows: int) -> BothWays | None:
     (logits,) = softmax.inputs
     short = derivation.joint.gradients.get(logits)
     explicit = derive(derivation.recording, _upstream(derivation), simplified=False)

@@ -118,9 +118,7 @@ class _Writer:
         _, image = derivation.simplified
         known = {image[n]: label for n, label in derivation.labels.items() if n in image}
         #: Nodes of the backward pass that equal a value of the forward pass.
-        self.aliases = {
-            n: known[now] for n, now in image.items() if now in known and not n.is_leaf
-        }
+        self.aliases = {n: known[now] for n, now in image.items() if now in known and not n.is_leaf}
 
     def next(self) -> int:
         self.count += 1
@@ -316,9 +314,7 @@ class _Writer:
             label = self.derivation.labels[operand]
             over = ", ".join(map(str, axes))
             axis = f"ax{'is' if len(axes) == 1 else 'es'} {over}"
-            reason += (
-                f"; {label} was repeated along {axis}, so its gradient is summed over {axis}"
-            )
+            reason += f"; {label} was repeated along {axis}, so its gradient is summed over {axis}"
         return reason
 
     def total(self, operand: Node, parts: list[Contribution]) -> Step:
@@ -359,5 +355,3 @@ def worked_steps(derivation: Derivation) -> tuple[Step, ...]:
     """Return all steps, forward and then backward."""
     writer = _Writer(derivation)
     return (*writer.forward(), *writer.backward())
-
-

@@ -135,13 +135,17 @@ def moved_names(wrt: Sequence[str], chosen: Sequence[str] | None) -> tuple[str, 
 
 def check_lr(lr: float) -> float:
     """Return a learning rate, refusing what is none."""
-    if type(lr) is bool or not (np.isscalar(lr) and np.isreal(lr) and 0 < lr < np.inf):
+    try:
+        rate = float("nan" if isinstance(lr, (bool, str)) else lr)
+    except TypeError:
+        rate = float("nan")
+    if not 0 < rate < float("inf"):
         raise ArgumentError(
             "The learning rate is not a positive number.",
             expected="a small positive number, such as 0.001",
             got=f"lr={lr!r}",
         )
-    return float(lr)
+    return rate
 
 
 def stepped(value: Any, gradient: Any, lr: float) -> Any:
@@ -208,14 +212,10 @@ def descend(
     updates: list[Update] = []
     for count in range(1, steps + 1):
         try:
-            update, new_values, new_gradients = step(
-                evaluate, values, before, gradients, lr, names
-            )
+            update, new_values, new_gradients = step(evaluate, values, before, gradients, lr, names)
         except NonFiniteError:
             rate = stable_rate(evaluate, values, before, gradients, lr, names)
-            return Descent(
-                tuple(updates), _too_large(count, lr, before, np.inf, rate), rate
-            )
+            return Descent(tuple(updates), _too_large(count, lr, before, np.inf, rate), rate)
         updates.append(update)
         if update.after > update.before:
             rate = stable_rate(evaluate, values, before, gradients, lr, names)
@@ -253,9 +253,7 @@ def stable_rate(
     if squared == 0:
         return None
     tiny = 1e-6 * lr
-    _, ahead = evaluate(
-        {**values, **{n: stepped(values[n], gradients[n], tiny) for n in names}}
-    )
+    _, ahead = evaluate({**values, **{n: stepped(values[n], gradients[n], tiny) for n in names}})
     along = sum(
         np.sum(np.asarray(g, dtype=float) * np.asarray(h, dtype=float))
         for name in names

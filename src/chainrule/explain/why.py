@@ -207,9 +207,7 @@ def paths(
     )
 
 
-def _best_first(
-    reached: _Reached, start: Scalar, bound: dict[Scalar, float], k: int
-) -> list[Path]:
+def _best_first(reached: _Reached, start: Scalar, bound: dict[Scalar, float], k: int) -> list[Path]:
     """Build the k largest paths: those that promise most are extended first."""
     ticket = count()
     # (-promise, ticket, number, product so far, links as a linked list, whether it has ended)

@@ -17,7 +17,7 @@ from chainrule.explain.softmax import both_ways
 from chainrule.explain.steps import Step, gradient_latex
 from chainrule.render import page
 from chainrule.structure import leaves
-from chainrule.writing import latex_name, number
+from chainrule.writing import LITERAL_SIZE, latex_name, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _named(name: str, value: Any, write: Any) -> Iterator[Equation]:
 def value_latex(value: Any) -> str:
     """Write a value: whole when small, by its shape and size when large."""
     array = np.asarray(value)
-    text = page.value_text(value) if array.size > page.LITERAL_SIZE else ""
+    text = page.value_text(value) if array.size > LITERAL_SIZE else ""
     if array.dtype == bool:
         array = array.astype(int)
     return rf"\text{{{text}}}" if text else number(array, "latex", 5).string
@@ -112,7 +112,9 @@ def _forward(step: Step) -> Equation:
     rights = [step.symbols.latex]
     if step.numbers is not None:
         rights.append(step.numbers.latex)
-    return Equation(step.number, latex_name(step.target), _distinct(*rights, value_latex(step.value)))
+    return Equation(
+        step.number, latex_name(step.target), _distinct(*rights, value_latex(step.value))
+    )
 
 
 def _distinct(*rights: str) -> tuple[str, ...]:
@@ -158,13 +160,13 @@ def _softmax(explanation: Explanation) -> Iterator[Item]:
     p, z = latex_name(found.probabilities), latex_name(found.logits)
     dp, dz = rf"\mathrm{{d}}{p}", rf"\mathrm{{d}}{z}"
     yield Heading("Softmax both ways")
-    yield Sentence("Row by row: the explicit Jacobian times the upstream gradient, and the result above.")
+    yield Sentence(
+        "Row by row: the explicit Jacobian times the upstream gradient, and the result above."
+    )
     for row in found.rows:
         at = rf"_{{[{','.join(map(str, row.index))}]}}" if row.index else ""
         yield Equation(0, rf"{{{p}}}{at}", (value_latex(row.probabilities),))
         yield Equation(0, rf"{{{dp}}}{at}", (value_latex(row.upstream),))
-        yield Equation(
-            0, r"J = \operatorname{diag}(p) - p\,p^{\top}", (value_latex(row.jacobian),)
-        )
+        yield Equation(0, r"J = \operatorname{diag}(p) - p\,p^{\top}", (value_latex(row.jacobian),))
         yield Equation(0, rf"J\, {dp}", (value_latex(row.product),))
         yield Equation(0, rf"{{{dz}}}{at}", (value_latex(row.short),))

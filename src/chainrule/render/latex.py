@@ -55,7 +55,8 @@ def _blocks(item: Item) -> Iterator[str]:
         tag = rf" \tag*{{{item.step}}}" if item.step else ""
         long = sum(map(len, item.rights)) > _LONG
         between = " \\\\\n  &= " if long else " = "
-        yield f"\\begin{{align*}}\n  {item.left} &= {between.join(item.rights)}{tag}\n\\end{{align*}}"
+        chain = f"  {item.left} &= {between.join(item.rights)}{tag}"
+        yield f"\\begin{{align*}}\n{chain}\n\\end{{align*}}"
 
 
 def escaped(text: str) -> str:

@@ -132,8 +132,7 @@ def _aligned(array: np.ndarray[Any, Any]) -> str:
     cells = [[value_text_short(v) for v in row] for row in array.tolist()]
     widths = [max(len(row[j]) for row in cells) for j in range(array.shape[1])]
     rows = [
-        "[" + ", ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + "]"
-        for row in cells
+        "[" + ", ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + "]" for row in cells
     ]
     body = ",\n ".join(rows)
     return f"[{body}]"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-
 from chainrule.explain.explanation import Explanation
 from chainrule.explain.softmax import both_ways
 from chainrule.explain.steps import Step
@@ -143,5 +142,3 @@ def _valued(head: str, value: object) -> Iterator[str]:
     yield head
     for line in text.splitlines():
         yield f"{_INDENT}{line}"
-
-

@@ -74,9 +74,9 @@ def _binary(
 # Operators work on Python numbers as fast as on arrays, and keep them Python numbers.
 
 
-def _add(*terms: Any) -> Any:
-    total = terms[0] + terms[1]
-    for term in terms[2:]:
+def _add(a: Any, b: Any, *rest: Any) -> Any:
+    total = a + b
+    for term in rest:
         total = total + term
     return total
 
@@ -156,9 +156,7 @@ ARITHMETIC = (
             lambda g, out, a, b: g * out * np.log(a),
         ),
         "a power's derivative is exponent · base^(exponent - 1)",
-        Notation(
-            "{0:atom!} ** {1:power}", "{0:atom!}^{1:power}", "{0:atom!}^{{{1}}}", "power"
-        ),
+        Notation("{0:atom!} ** {1:power}", "{0:atom!}^{1:power}", "{0:atom!}^{{{1}}}", "power"),
         forward=lambda a, b: a**b,
         low=0.5,
     ),
@@ -179,12 +177,8 @@ FUNCTIONS = (
     _unary(np.exp2, lambda g, out, a: g * out * np.log(2.0), "2^a grows by ln 2 times itself"),
     _unary(np.expm1, lambda g, out, a: g * (out + 1), "exp(a) - 1 has derivative exp(a)"),
     _unary(np.log, lambda g, out, a: g / a, "the derivative of ln(a) is 1/a", r"\ln", 0.3),
-    _unary(
-        np.log2, lambda g, out, a: g / (a * np.log(2.0)), "ln(a)/ln(2)", r"\log_2", 0.3
-    ),
-    _unary(
-        np.log10, lambda g, out, a: g / (a * np.log(10.0)), "ln(a)/ln(10)", r"\log_{10}", 0.3
-    ),
+    _unary(np.log2, lambda g, out, a: g / (a * np.log(2.0)), "ln(a)/ln(2)", r"\log_2", 0.3),
+    _unary(np.log10, lambda g, out, a: g / (a * np.log(10.0)), "ln(a)/ln(10)", r"\log_{10}", 0.3),
     _unary(np.log1p, lambda g, out, a: g / (1 + a), "ln(1 + a) has derivative 1/(1 + a)", low=-0.7),
     _unary(
         np.sqrt,
@@ -218,16 +212,28 @@ FUNCTIONS = (
     _unary(np.sin, lambda g, out, a: g * np.cos(a), "the derivative of sin is cos", r"\sin"),
     _unary(np.cos, lambda g, out, a: -g * np.sin(a), "the derivative of cos is -sin", r"\cos"),
     _unary(
-        np.tan, lambda g, out, a: g * (1 + out**2), "tan has derivative 1 + tan^2", r"\tan",
-        -1.2, 1.2,
+        np.tan,
+        lambda g, out, a: g * (1 + out**2),
+        "tan has derivative 1 + tan^2",
+        r"\tan",
+        -1.2,
+        1.2,
     ),
     _unary(
-        np.arcsin, lambda g, out, a: g / np.sqrt(1 - a**2), "1/sqrt(1 - a^2)", r"\arcsin",
-        -0.8, 0.8,
+        np.arcsin,
+        lambda g, out, a: g / np.sqrt(1 - a**2),
+        "1/sqrt(1 - a^2)",
+        r"\arcsin",
+        -0.8,
+        0.8,
     ),
     _unary(
-        np.arccos, lambda g, out, a: -g / np.sqrt(1 - a**2), "-1/sqrt(1 - a^2)", r"\arccos",
-        -0.8, 0.8,
+        np.arccos,
+        lambda g, out, a: -g / np.sqrt(1 - a**2),
+        "-1/sqrt(1 - a^2)",
+        r"\arccos",
+        -0.8,
+        0.8,
     ),
     _unary(np.arctan, lambda g, out, a: g / (1 + a**2), "1/(1 + a^2)", r"\arctan"),
     _unary(np.sinh, lambda g, out, a: g * np.cosh(a), "the derivative of sinh is cosh", r"\sinh"),

@@ -160,7 +160,7 @@ _SCATTER = Op(
     ),
 )
 
-_SETITEM = Op(
+_SETITEM: Op = Op(
     name="setitem",
     forward=_setitem,
     vjp=(

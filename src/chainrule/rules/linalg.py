@@ -100,7 +100,9 @@ def _bind_einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
             while terms[i].count(c) > 1:
                 fresh = next(free)
                 size = np.shape(operand)[term.index(c)]
-                terms[i] = terms[i][: terms[i].rindex(c)] + fresh + terms[i][terms[i].rindex(c) + 1 :]
+                terms[i] = (
+                    terms[i][: terms[i].rindex(c)] + fresh + terms[i][terms[i].rindex(c) + 1 :]
+                )
                 terms.append(c + fresh)
                 arrays.append(np.eye(size, dtype=_dtype(operand)))
     return tuple(arrays), {"spec": f"{','.join(terms)}->{result}"}
@@ -157,27 +159,37 @@ TABLE = (
         forward=np.matmul,
         vjp=(_matmul_left, _matmul_right),
         notation=Notation(
-            "{0:product} @ {1:unary!}", "{0:product} @ {1:unary!}", r"{0:product}\, {1:unary!}",
+            "{0:product} @ {1:unary!}",
+            "{0:product} @ {1:unary!}",
+            r"{0:product}\, {1:unary!}",
             "product",
-        ),  # fmt: skip
+        ),
         reason="each product of the index sum changes with one factor by the other factor",
         numpy=(np.matmul,),
         infer=_matmul_infer,
         subscripts=_matmul_subscripts,
         samples=(
-            Sample(((3, 4), (4, 2))), Sample(((4,), (4,))), Sample(((3, 4), (4,))),
-            Sample(((4,), (4, 2))), Sample(((2, 3, 4), (4, 5))), Sample(((2, 1, 3, 4), (5, 4, 2))),
-            Sample(((4,), (2, 4, 3))), Sample(((2, 3, 4), (4,))),
-        ),  # fmt: skip
+            Sample(((3, 4), (4, 2))),
+            Sample(((4,), (4,))),
+            Sample(((3, 4), (4,))),
+            Sample(((4,), (4, 2))),
+            Sample(((2, 3, 4), (4, 5))),
+            Sample(((2, 1, 3, 4), (5, 4, 2))),
+            Sample(((4,), (2, 4, 3))),
+            Sample(((2, 3, 4), (4,))),
+        ),
     ),
     Op(
         name="outer",
         forward=lambda a, b: np.outer(a, b),
         vjp=(lambda g, out, a, b: g @ b, lambda g, out, a, b: a @ g),
         notation=Notation(
-            "np.outer({0}, {1})", "outer({0}, {1})", r"{0:power!} \otimes {1:power!}", "atom",
+            "np.outer({0}, {1})",
+            "outer({0}, {1})",
+            r"{0:power!} \otimes {1:power!}",
+            "atom",
             "product",
-        ),  # fmt: skip
+        ),
         reason="each entry is one product: it changes with one factor by the other factor",
         numpy=(np.outer,),
         bind=lambda a, b: ((_flat(a), _flat(b)), {}),

@@ -95,8 +95,8 @@ def _axis_samples(shape: tuple[int, ...] = (3, 4)) -> tuple[Sample, ...]:
 def _mean(a: Any, axis: Axis, keepdims: bool) -> Any:
     if type(a) is float:
         return a
-    total = np.add.reduce(a, axis=axis, keepdims=keepdims)
-    return total / (np.size(a) // max(np.size(total), 1))
+    total: Any = np.add.reduce(a, axis=axis, keepdims=keepdims)
+    return total / (np.size(a) // (np.size(total) or 1))
 
 
 def _reduction(
@@ -204,18 +204,28 @@ TABLE = (
         (np.min, np.amin),
     ),
     _reduction(
-        "any", lambda a, axis, keepdims: np.any(a, axis=axis, keepdims=keepdims), None,
-        "a truth value does not change where it does not jump", _operator("any"), (np.any,),
+        "any",
+        lambda a, axis, keepdims: np.any(a, axis=axis, keepdims=keepdims),
+        None,
+        "a truth value does not change where it does not jump",
+        _operator("any"),
+        (np.any,),
     ),
     _reduction(
-        "all", lambda a, axis, keepdims: np.all(a, axis=axis, keepdims=keepdims), None,
-        "a truth value does not change where it does not jump", _operator("all"), (np.all,),
+        "all",
+        lambda a, axis, keepdims: np.all(a, axis=axis, keepdims=keepdims),
+        None,
+        "a truth value does not change where it does not jump",
+        _operator("all"),
+        (np.all,),
     ),
     _reduction(
         "count_nonzero",
         lambda a, axis, keepdims: np.count_nonzero(a, axis=axis, keepdims=keepdims),
         None,
-        "a count does not change where it does not jump", _operator("count"), (np.count_nonzero,),
+        "a count does not change where it does not jump",
+        _operator("count"),
+        (np.count_nonzero,),
     ),
     _argument(np.argmax),
     _argument(np.argmin),
@@ -232,4 +242,3 @@ TABLE = (
     ),
 )
 BY_NAME = {row.name: row for row in TABLE}
-

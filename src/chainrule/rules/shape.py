@@ -62,7 +62,7 @@ def _joined_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
     return Abstract((*first[:axis], sum(s[axis] for s in shapes), *first[axis + 1 :]), dtype)
 
 
-def _bind_concatenate(arrays: Any, axis: int = 0) -> Any:
+def _bind_concatenate(arrays: Any, axis: int | None = 0) -> Any:
     parts = tuple(arrays)
     if axis is None:
         parts, axis = tuple(np.reshape(p, (-1,)) for p in parts), 0
@@ -249,36 +249,57 @@ _BROADCAST = Notation(
 
 TABLE = (
     _row(
-        "reshape", lambda a, shape: np.reshape(a, shape),
+        "reshape",
+        lambda a, shape: np.reshape(a, shape),
         (lambda g, out, a, shape: np.reshape(g, np.shape(a)),),
         Notation(
             lambda a, shape: f"{a:atom}.reshape({', '.join(map(str, shape))})",
             lambda a, shape: f"reshape({a}, {shape})",
             lambda a, shape: rf"\operatorname{{reshape}}\left({a}\right)",
         ),
-        (np.reshape,), _bind_reshape, viewing, (Sample(((3, 4),), {"shape": (2, 6)}),), view=True,
+        (np.reshape,),
+        _bind_reshape,
+        viewing,
+        (Sample(((3, 4),), {"shape": (2, 6)}),),
+        view=True,
     ),
     _row(
-        "transpose", lambda a, axes: np.transpose(a, axes), (_transpose_vjp,),
-        _transpose_notation(), (np.transpose,), _bind_transpose, viewing,
+        "transpose",
+        lambda a, axes: np.transpose(a, axes),
+        (_transpose_vjp,),
+        _transpose_notation(),
+        (np.transpose,),
+        _bind_transpose,
+        viewing,
         (Sample(((3, 4),), {"axes": (1, 0)}), Sample(((2, 3, 4),), {"axes": (2, 0, 1)})),
-        _transpose_subscripts, view=True,
+        _transpose_subscripts,
+        view=True,
     ),
     _row(
-        "expand_dims", lambda a, axis: np.expand_dims(a, axis),
+        "expand_dims",
+        lambda a, axis: np.expand_dims(a, axis),
         (lambda g, out, a, axis: np.squeeze(g, axis=axis),),
-        _called("expand_dims", "axis"), (np.expand_dims,), _bind_expand, viewing,
-        (Sample(((3, 4),), {"axis": (1,)}),), view=True,
+        _called("expand_dims", "axis"),
+        (np.expand_dims,),
+        _bind_expand,
+        viewing,
+        (Sample(((3, 4),), {"axis": (1,)}),),
+        view=True,
     ),
     _row(
-        "squeeze", lambda a, axis: np.squeeze(a, axis=axis),
+        "squeeze",
+        lambda a, axis: np.squeeze(a, axis=axis),
         (lambda g, out, a, axis: np.reshape(g, np.shape(a)),),
         Notation(
             lambda a, axis: f"np.squeeze({a}{keywords(axis=axis)})",
             lambda a, axis: f"squeeze({a}{keywords(axis=axis)})",
             lambda a, axis: rf"\operatorname{{squeeze}}\left({a}\right)",
         ),
-        (np.squeeze,), _bind_axis, viewing, (Sample(((3, 1, 2),), {"axis": (1,)}),), view=True,
+        (np.squeeze,),
+        _bind_axis,
+        viewing,
+        (Sample(((3, 1, 2),), {"axis": (1,)}),),
+        view=True,
     ),
     Op(
         name="broadcast_to",
@@ -293,41 +314,65 @@ TABLE = (
         samples=(Sample(((4,),), {"shape": (3, 4)}),),
     ),
     _row(
-        "concatenate", lambda *parts, axis: np.concatenate(parts, axis=axis), _concatenate_vjp,
-        _joined("concatenate"), (np.concatenate,), _bind_concatenate, _joined_infer,
+        "concatenate",
+        lambda *parts, axis: np.concatenate(parts, axis=axis),
+        _concatenate_vjp,
+        _joined("concatenate"),
+        (np.concatenate,),
+        _bind_concatenate,
+        _joined_infer,
         (Sample(((2, 4), (3, 4)), {"axis": 0}), Sample(((2, 4), (2, 1)), {"axis": 1})),
     ),
     _row(
-        "stack", lambda *parts, axis: np.stack(parts, axis=axis),
+        "stack",
+        lambda *parts, axis: np.stack(parts, axis=axis),
         lambda i, g, out, *parts, axis: g[(slice(None),) * axis + (i,)],
-        _joined("stack"), (np.stack,), _bind_stack, _stack_infer,
-        (Sample(((4,), (4,)), {"axis": 0}), Sample(((2, 3), (2, 3)), {"axis": 1}),
-         Sample(((), (), ()), {"axis": 0})),
+        _joined("stack"),
+        (np.stack,),
+        _bind_stack,
+        _stack_infer,
+        (
+            Sample(((4,), (4,)), {"axis": 0}),
+            Sample(((2, 3), (2, 3)), {"axis": 1}),
+            Sample(((), (), ()), {"axis": 0}),
+        ),
     ),
     _row(
-        "pad", lambda a, pad_width, constant_values: np.pad(
-            a, pad_width, constant_values=constant_values
-        ),
-        (_pad_vjp,), _called("pad", "pad_width"), (np.pad,), _bind_pad, _pad_infer,
+        "pad",
+        lambda a, pad_width, constant_values: np.pad(a, pad_width, constant_values=constant_values),
+        (_pad_vjp,),
+        _called("pad", "pad_width"),
+        (np.pad,),
+        _bind_pad,
+        _pad_infer,
         (Sample(((3, 2),), {"pad_width": ((1, 0), (2, 1)), "constant_values": 0}),),
     ),
     _row(
-        "flip", lambda a, axis: np.flip(a, axis), (lambda g, out, a, axis: np.flip(g, axis),),
-        _called("flip", "axis"), (np.flip,), _bind_flip, viewing,
-        (Sample(((3, 4),), {"axis": (1,)}),), view=True,
+        "flip",
+        lambda a, axis: np.flip(a, axis),
+        (lambda g, out, a, axis: np.flip(g, axis),),
+        _called("flip", "axis"),
+        (np.flip,),
+        _bind_flip,
+        viewing,
+        (Sample(((3, 4),), {"axis": (1,)}),),
+        view=True,
     ),
     _row(
-        "repeat", lambda a, repeats, axis: np.repeat(a, repeats, axis=axis), (_repeat_vjp,),
-        _called("repeat", "repeats", "axis"), (np.repeat,), _bind_repeat, _repeat_infer,
+        "repeat",
+        lambda a, repeats, axis: np.repeat(a, repeats, axis=axis),
+        (_repeat_vjp,),
+        _called("repeat", "repeats", "axis"),
+        (np.repeat,),
+        _bind_repeat,
+        _repeat_infer,
         (Sample(((3, 4),), {"repeats": 2, "axis": 1}),),
     ),
     Op(
         name="astype",
         forward=lambda a, dtype: np.asarray(a).astype(dtype),
         vjp=(lambda g, out, a, dtype: g,),
-        notation=Notation(
-            lambda a, dtype: f"{a:atom}.astype(np.{dtype.name})", "{0}", "{0}"
-        ),
+        notation=Notation(lambda a, dtype: f"{a:atom}.astype(np.{dtype.name})", "{0}", "{0}"),
         reason="a change of precision passes the gradient on",
         infer=_astype_infer,
         samples=(Sample(((3, 4),), {"dtype": np.dtype(np.float64)}),),
@@ -345,4 +390,3 @@ TABLE = (
     _filled(np.ones_like, "1"),
     _filled(np.zeros_like, "0"),
 )
-

@@ -53,9 +53,7 @@ def _log_softmax_code(z: Any, axis: tuple[int, ...], out: str = "") -> str:
 SOFTMAX = Op(
     name="softmax",
     forward=_softmax,
-    vjp=(
-        lambda g, out, z, axis: out * (g - np.sum(g * out, axis=axis, keepdims=True)),
-    ),
+    vjp=(lambda g, out, z, axis: out * (g - np.sum(g * out, axis=axis, keepdims=True)),),
     notation=Notation(
         _softmax_code,
         lambda z, axis, out="": f"softmax({z})",
@@ -71,10 +69,7 @@ SOFTMAX = Op(
 LOG_SOFTMAX = Op(
     name="log_softmax",
     forward=_log_softmax,
-    vjp=(
-        lambda g, out, z, axis: g
-        - SOFTMAX(z, axis=axis) * np.sum(g, axis=axis, keepdims=True),
-    ),
+    vjp=(lambda g, out, z, axis: g - SOFTMAX(z, axis=axis) * np.sum(g, axis=axis, keepdims=True),),
     notation=Notation(
         _log_softmax_code,
         lambda z, axis, out="": f"log_softmax({z})",

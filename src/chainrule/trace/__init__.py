@@ -44,7 +44,10 @@ class _Tracing(Generic[T]):
         return self._trace
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         builtin.restore()
         self._trace.open = False
@@ -75,4 +78,15 @@ def named(value: Any, name: str) -> Any:
     return value
 
 
-__all__ = ["Branch", "Recorder", "Tape", "Trace", "Traced", "WholeFloat", "apply", "location", "named", "tracing"]
+__all__ = [
+    "Branch",
+    "Recorder",
+    "Tape",
+    "Trace",
+    "Traced",
+    "WholeFloat",
+    "apply",
+    "location",
+    "named",
+    "tracing",
+]

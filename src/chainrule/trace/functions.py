@@ -41,9 +41,7 @@ def is_traced(value: Any) -> bool:
     return hasattr(value, "__apply_op__")
 
 
-def call_ufunc(
-    ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a ufunc of which at least one argument is traced."""
     out = kwargs.get("out")
     if out is not None and any(o is not None for o in (out if isinstance(out, tuple) else (out,))):

@@ -48,8 +48,17 @@ class Recorder(Trace):
     """
 
     __slots__ = (
-        "_composing", "_constants", "_counts", "_names", "_strict", "branches", "locate", "nodes", "root", "values",
-    )  # fmt: skip
+        "_composing",
+        "_constants",
+        "_counts",
+        "_names",
+        "_strict",
+        "branches",
+        "locate",
+        "nodes",
+        "root",
+        "values",
+    )
 
     def __init__(
         self, level: int = 0, values: bool = True, locate: bool = False, strict: bool = False
@@ -156,7 +165,9 @@ class Recorder(Trace):
             self._composing = False
             new = result.__class__ is Traced and result._trace is self and result.index >= first
             if new and frame is not None:
-                self._rewritten(result.index, self._free_name(assigned_name(frame, self.root)), None)
+                self._rewritten(
+                    result.index, self._free_name(assigned_name(frame, self.root)), None
+                )
 
         return end
 
@@ -239,5 +250,3 @@ def _shown(value: Any) -> str:
     if array.size <= 8:
         return np.array2string(array, separator=", ", precision=6).replace("\n", "")
     return f"array of {array.shape} between {np.min(array):.6g} and {np.max(array):.6g}"
-
-

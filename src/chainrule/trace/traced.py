@@ -202,8 +202,8 @@ class Traced:
     __imul__ = _in_place(TABLE["multiply"])
     __itruediv__ = _in_place(TABLE["divide"])
     __ipow__ = _in_place(TABLE["power"])
-    __eq__ = _binary(TABLE["equal"])  # type: ignore[assignment]  # arrays compare elementwise
-    __ne__ = _binary(TABLE["not_equal"])  # type: ignore[assignment]  # likewise
+    __eq__ = _binary(TABLE["equal"])
+    __ne__ = _binary(TABLE["not_equal"])
     __hash__ = None  # type: ignore[assignment]  # like an array, it equals no single thing
 
     _radd = _binary(TABLE["add"], reflected=True)
@@ -256,18 +256,11 @@ class Traced:
             return self.value
         return None
 
-    def _refuse(self, conversion: str, instead: str) -> Any:
-        raise ConversionError(
-            f"{conversion} of a traced value would lose its gradient.",
-            where=location(),
-            instead=instead,
-        )
-
     def __float__(self) -> float:
         concrete = self._concrete()
         if concrete is not None:
             return float(concrete)
-        self._refuse(
+        raise _lossy(
             "float()",
             "the value itself; NumPy's functions instead of math's (np.exp, not math.exp); "
             "np.stack([...]) instead of filling a plain array",
@@ -275,7 +268,9 @@ class Traced:
 
     def __int__(self) -> int:
         concrete = self._concrete()
-        return int(concrete) if concrete is not None else self._refuse("int()", "the value itself")
+        if concrete is None:
+            raise _lossy("int()", "the value itself")
+        return int(concrete)
 
     def __index__(self) -> int:
         value = self.value
@@ -284,7 +279,7 @@ class Traced:
         concrete = self._concrete()
         if concrete is None:
             raise TypeError("a traced floating-point value cannot be used as an index")
-        return concrete.__index__()
+        return int(concrete.__index__())
 
     def __bool__(self) -> bool:
         value = self.value
@@ -302,9 +297,9 @@ class Traced:
     # -- methods of arrays -----------------------------------------------------------
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Any:  # noqa: N802  # NumPy's name
         """The transpose."""
-        return np.transpose(self)  # type: ignore[call-overload]  # dispatched to the trace
+        return np.transpose(self)
 
     def __getattr__(self, name: str) -> Any:
         method = functions.METHODS.get(name)
@@ -367,6 +362,14 @@ class Link:
         self.base = base
         self.key = key
         self.views: list[Traced] = []
+
+
+def _lossy(conversion: str, instead: str) -> ConversionError:
+    return ConversionError(
+        f"{conversion} of a traced value would lose its gradient.",
+        where=location(),
+        instead=instead,
+    )
 
 
 def _shared(what: str) -> MutationError:
