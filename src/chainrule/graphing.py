@@ -13,7 +13,7 @@ from chainrule.errors import ArgumentError
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract
 from chainrule.structure import map_leaves
-from chainrule.trace import Branch, Recorder, Traced, location, tracing
+from chainrule.trace import Branch, Recorder, Traced, WholeFloat, location, tracing
 from chainrule.trace.source import user_frame
 
 
@@ -125,8 +125,15 @@ def record(
         recorder.name(free, name_output or "output")
         graph = recorder.graph([free])
     if wrt is None:
+        read = {operand for node in graph.reachable().nodes for operand in node.inputs}
+        # A Python int that nothing is computed from, such as a count, is not asked about.
         names = tuple(
-            name for name in names if any(node.is_real for node in _nodes(nodes[name], name))
+            name
+            for name in names
+            if any(
+                n.is_real and (n in read or not isinstance(n.value, WholeFloat))
+                for n in _nodes(nodes[name], name)
+            )
         )
     return Recording(name_of(f), graph, nodes, given, names, tuple(recorder.branches))
 
