@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,7 @@ from chainrule.cli import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.S)
-PYTHON = [
-    (code, output)
-    for (kind, code), (_, output) in zip(BLOCKS, BLOCKS[1:], strict=False)
-    if kind == "python"
-]
+PYTHON = [(code, output) for (kind, code), (_, output) in pairwise(BLOCKS) if kind == "python"]
 COMMANDS = [
     line.removeprefix("$ chainrule ")
     for kind, code in BLOCKS

@@ -127,6 +127,19 @@ def test_a_trillion_paths_are_counted_and_not_listed():
     assert "1,099,511,627,771 other paths" in why.text()
 
 
+@pytest.mark.parametrize(("a", "b"), [(0.7, 0.7), (-0.7, 0.7), (1 / 3, 1 / 3)])
+def test_ties_cost_nothing(a, b):
+    def diamonds(x, a, b):
+        for _ in range(40):
+            x = x * a + x * b
+        return x
+
+    why = cr.explain(diamonds, 1.0, a, b).why("x", k=20)
+    assert why.count == 2**40
+    assert len(why.shown) == 20
+    assert all(abs(p.product) == pytest.approx(abs(a) ** 40) for p in why.shown)
+
+
 def test_a_value_read_twice_is_two_paths():
     why = cr.explain(lambda x: x * x, 3.0).why("x")
     assert why.count == 2

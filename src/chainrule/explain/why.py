@@ -208,28 +208,39 @@ def paths(
 
 
 def _best_first(reached: _Reached, start: Scalar, bound: dict[Scalar, float], k: int) -> list[Path]:
-    """Build the k largest paths: those that promise most are extended first."""
+    """Build the k largest paths: those that promise most are extended first.
+
+    Of equal promises the one made last comes first, so that a path is followed to its
+    end before another one just as good is begun.
+    """
     ticket = count()
-    # (-promise, ticket, number, product so far, links as a linked list, whether it has ended)
-    waiting: list[Any] = [(-bound[start], next(ticket), start, 1.0, None, False)]
+    # (-promise, -ticket, number, product so far, links as a linked list, whether it has ended)
+    waiting: list[Any] = []
+
+    def wait(promise: float, scalar: Scalar, product: float, links: Any, ended: bool) -> None:
+        if promise > 0:
+            entry = (-_rounded(promise), -next(ticket), scalar, product, links, ended)
+            heapq.heappush(waiting, entry)
+
+    wait(bound[start], start, 1.0, None, False)
     found: list[Path] = []
     while waiting and len(found) < k:
-        promise, _, scalar, product, links, ended = heapq.heappop(waiting)
-        if promise == 0:
-            break
+        _, _, scalar, product, links, ended = heapq.heappop(waiting)
         if ended:
             found.append(Path(_unrolled(links), reached.end(scalar), product))
             continue
         end = reached.end(scalar)
-        if end:
-            whole = product * end
-            heapq.heappush(waiting, (-abs(whole), next(ticket), scalar, whole, links, True))
+        wait(abs(product * end), scalar, product * end, links, True)
         for to, derivative in reached.ways[scalar]:
             further = product * derivative
-            chain = (Link(*to, derivative), links)
-            promise = -abs(further) * bound[to]
-            heapq.heappush(waiting, (promise, next(ticket), to, further, chain, False))
-    return found
+            wait(abs(further) * bound[to], to, further, (Link(*to, derivative), links), False)
+    return sorted(found, key=lambda path: -abs(path.product))
+
+
+def _rounded(promise: float) -> float:
+    """Round to ten digits or so, since equal products differ by their rounding."""
+    mantissa, exponent = math.frexp(promise)
+    return math.ldexp(round(mantissa, 10), exponent)
 
 
 def _unrolled(links: Any) -> tuple[Link, ...]:

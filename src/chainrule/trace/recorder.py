@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -227,6 +228,8 @@ class Recorder(Trace):
 
 def _check_finite(node: Node) -> None:
     value = node.value
+    if value.__class__ is float and math.isfinite(value):
+        return
     if np.asarray(value).dtype.kind not in "fc" or np.all(np.isfinite(value)):
         return
     # Operands that were infinite already have been let through by the user, as in a mask.

@@ -1,0 +1,74 @@
+"""Long chains and large graphs: no recursion, and each node visited once."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import backward
+from chainrule.evaluate import evaluate
+from chainrule.graphing import record
+from chainrule.simplify import simplify
+
+
+def chain(x, w, length):
+    for _ in range(length):
+        x = x * w
+    return x
+
+
+def wide(x, width):
+    total = x
+    for i in range(width):
+        total = total + x * float(i)
+    return total
+
+
+@pytest.fixture(autouse=True)
+def _shallow():
+    """A stack in which nothing that recurses over a graph gets far."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    yield
+    sys.setrecursionlimit(before)
+
+
+def test_gradient_of_a_chain_of_100_000():
+    assert cr.grad(chain, "x")(1.0, 1.0, length=100_000) == 1.0
+    assert cr.grad(chain, "w")(1.0, 1.0, length=100_000) == 100_000.0
+
+
+def test_gradient_of_a_million_nodes():
+    assert cr.grad(lambda x: wide(x, 500_000))(2.0) == 1 + sum(range(500_000))
+
+
+def test_graph_of_a_chain_of_100_000():
+    recording = record(lambda x, w: chain(x, w, 100_000), (1.0, 1.0), {})
+    assert len(recording.graph) == 100_002
+    joint = backward.differentiate(recording.graph, recording.wrt_inputs())
+    assert joint.gradients[recording.wrt_inputs()[1]].value == 100_000.0
+    assert len(joint.contributions) == 200_000
+    assert evaluate(joint.graph, {"x": 1.0, "w": 1.0}) == (1.0, 1.0, 100_000.0)
+    del joint, recording
+
+
+def test_a_short_chain_is_explained_to_the_end():
+    s = cr.explain(chain, 1.0, 1.01, 600, wrt=("x", "w"))
+    assert s.grads["x"] == pytest.approx(1.01**600)
+    assert len(s.steps) > 1_800
+    assert s.why("w", k=3).count == 600
+    graph, _ = simplify(s._derivation.joint.graph)
+    assert evaluate(graph, {"x": 1.0, "w": 1.01})[0] == pytest.approx(s.value)
+    assert s.code().count("\n") > 1_000
+
+
+@pytest.mark.parametrize("length", [10, 1_000])
+def test_each_product_is_computed_once(length, monkeypatch):
+    """The work of the backward pass: one product for each operand, whatever the length."""
+    seen = []
+    fitted = backward.fitted
+    monkeypatch.setattr(backward, "fitted", lambda g, a: seen.append(1) or fitted(g, a))
+    x = np.ones(3)
+    cr.grad(lambda w: np.sum(chain(x, w, length)))(2.0)
+    assert len(seen) <= 2 * length + 2
