@@ -161,8 +161,14 @@ def test_tour_runs_the_main_job(run):
     out = run("tour")
     assert out.count("\n") < 150
     assert max(map(len, out.splitlines())) <= 100
-    for word in ("dz = dy · ∂y/∂z = 1 · 1 = 1", "6 -> 5.985", "1.59561 -> 49.2473", "too large",
-                 "dz2 = (probabilities - np.eye(3)[y]) / confidences.size", "Where to go next"):  # fmt: skip
+    for word in (
+        "dz = dy · ∂y/∂z = 1 · 1 = 1",
+        "6 -> 5.985",
+        "1.59561 -> 49.2473",
+        "too large",
+        "dz2 = (probabilities - np.eye(3)[y]) / confidences.size",
+        "Where to go next",
+    ):
         assert word in out
     commands = re.findall(r"^  \$ chainrule (.*)$", out, re.M)
     assert len(commands) == 6
@@ -217,7 +223,8 @@ def test_values_take_the_form_of_the_defaults(run, tmp_path):
     path = tmp_path / "forms.py"
     path.write_text(
         "import numpy as np\n"
-        "def f(w=np.float32([1, 2]), y=np.array([0, 1]), n=2, square=False, kind='mean', *, c=1.0):\n"
+        "def f(w=np.float32([1, 2]), y=np.array([0, 1]), n=2,\n"
+        "      square=False, kind='mean', *, c=1.0):\n"
         "    z = w[y] * c\n"
         "    assert w.dtype == np.float32 and isinstance(square, bool)\n"
         "    z = z**2 if square else z\n"

@@ -92,6 +92,13 @@ def resolve_wrt(f: Callable[..., Any], names: Sequence[str], wrt: Wrt) -> tuple[
                     got=f"wrt={key}",
                 )
             found.append(names[key])
+    twice = [name for name in found if found.count(name) > 1]
+    if twice:
+        raise ArgumentError(
+            f"wrt names the argument {twice[0]} of {name_of(f)} twice.",
+            expected="each argument once",
+            got=f"wrt={wrt!r}",
+        )
     return tuple(found)
 
 

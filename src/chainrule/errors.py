@@ -25,8 +25,8 @@ expected, what came, where in the user's code, and what to write instead.
 from __future__ import annotations
 
 import linecache
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Location:
     @property
     def short(self) -> str:
         """File name and line, as in ``neuron.py:12``."""
-        return f"{Path(self.file).name}:{self.line}"
+        return f"{os.path.basename(self.file)}:{self.line}"
 
     def __str__(self) -> str:
         source = self.source

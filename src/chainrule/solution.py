@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +24,9 @@ from chainrule.nonfinite import non_finite_gradient, non_finite_input
 from chainrule.op import shape_of
 from chainrule.render import RENDERERS, SUFFIXES
 from chainrule.trace import location
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Solution:
@@ -136,6 +138,8 @@ class Solution:
         ArgumentError
             For any other suffix.
         """
+        from pathlib import Path  # a tenth of the time that importing chainrule may take
+
         path = Path(path)
         if path.suffix == ".py":
             content = self.code()

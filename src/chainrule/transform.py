@@ -59,6 +59,8 @@ class _Run:
         """
         _, wrt, args, _ = self._call
         positions = (wrt,) if isinstance(wrt, (int, str)) else wrt
+        if len(set(positions)) != len(positions):
+            return None
         traced = list(args)
         self._values = []
         for i in positions:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import BranchError
 from chainrule.notation import Notation
 from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
 
@@ -84,17 +85,16 @@ def _getitem_vjp(g: Any, out: Any, a: Any, *positions: Any, key: Key) -> Any:
 
 
 def _indexed(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    for operand in operands[1:]:
+        if isinstance(operand, Abstract) and operand.dtype.kind == "b":
+            raise BranchError(
+                "How many elements a mask picks depends on its values, and only shapes are known.",
+                instead="np.where(mask, a, 0), which keeps the shape",
+            )
     array, *positions = (stand_in(o) for o in operands)
-    key = filled(params["key"], positions)
-    # Stand-ins of positions are ones: in range only if the indexed axes are long enough.
-    long = np.broadcast_to(array.flat[:1].reshape(()), tuple(max(n, 2) for n in array.shape))
-    out = (array if is_basic(params["key"]) else long)[key]
-    shape = array[tuple(np.zeros_like(k) if _is_positions(k) else k for k in key)].shape
-    return Abstract(shape, out.dtype)
-
-
-def _is_positions(k: Any) -> bool:
-    return isinstance(k, np.ndarray) and k.dtype.kind in "iu"
+    # Position 0 is in range whatever the positions will be.
+    anywhere = [np.zeros_like(p) if p.dtype.kind in "iu" else p for p in positions]
+    return Abstract.of(array[filled(params["key"], anywhere)])
 
 
 def _scatter_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:

@@ -8,19 +8,19 @@ gets the name that the caller stores it under.
 from __future__ import annotations
 
 import dis
+import os
 import sys
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from types import CodeType, FrameType
 
 import numpy as np
 
 from chainrule.errors import Location
 
-_OWN = str(Path(__file__).resolve().parents[1])
-_EXAMPLES = str(Path(_OWN) / "examples")
-_NUMPY = str(Path(np.__file__).resolve().parent)
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_EXAMPLES = os.path.join(_OWN, "examples")
+_NUMPY = os.path.dirname(os.path.abspath(np.__file__))
 _SKIPPED = ("COPY", "NOP", "CACHE", "RESUME", "SWAP")
 
 
