@@ -8,7 +8,7 @@ from corpus import CASES, IDS
 import chainrule as cr
 from chainrule.examples.classifier import classifier
 from chainrule.examples.neuron import neuron
-from chainrule.explain.elements import Locals, jacobian_block
+from chainrule.explaining.elements import Locals, jacobian_block
 
 EVERY = pytest.mark.parametrize("case", CASES, ids=IDS)
 

@@ -12,12 +12,12 @@ import numpy as np
 from chainrule.arguments import Wrt, name_of
 from chainrule.emit import numpy_code, verified
 from chainrule.errors import ArgumentError
-from chainrule.explain import update
-from chainrule.explain.derivation import Derivation, derive
-from chainrule.explain.explanation import Explanation
-from chainrule.explain.forms import ShapeNote, shapes
-from chainrule.explain.steps import Step
-from chainrule.explain.why import Paths, ScalarTerm, paths, scalar_terms
+from chainrule.explaining import update
+from chainrule.explaining.derivation import Derivation, derive
+from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.forms import ShapeNote, shapes
+from chainrule.explaining.steps import Step
+from chainrule.explaining.why import Paths, ScalarTerm, paths, scalar_terms
 from chainrule.graph import Node
 from chainrule.graphing import record
 from chainrule.nonfinite import non_finite_gradient, non_finite_input

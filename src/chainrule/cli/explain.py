@@ -21,7 +21,7 @@ from chainrule.cli.files import loaded, told
 from chainrule.cli.functions import FUNCTIONS
 from chainrule.cli.targets import EXAMPLES, Target, file_and_function, found, functions_of
 from chainrule.errors import ArgumentError, ChainruleError
-from chainrule.explain.why import element_name
+from chainrule.explaining.why import element_name
 from chainrule.formula import parse_value
 from chainrule.render import RENDERERS
 from chainrule.solution import Solution

@@ -1,6 +1,6 @@
 """Views of one list of steps: text, Markdown, LaTeX and JSON.
 
-A renderer is a function from an :class:`~chainrule.explain.explanation.Explanation` to a
+A renderer is a function from an :class:`~chainrule.explaining.explanation.Explanation` to a
 string; :data:`RENDERERS` has them by name.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chainrule.explain.explanation import Explanation
+from chainrule.explaining.explanation import Explanation
 from chainrule.render.json import to_json
 from chainrule.render.latex import to_latex
 from chainrule.render.markdown import to_markdown

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.explanation import Explanation
-from chainrule.explain.softmax import both_ways
-from chainrule.explain.steps import Step, gradient_latex
+from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.softmax import both_ways
+from chainrule.explaining.steps import Step, gradient_latex
 from chainrule.render import page
 from chainrule.structure import leaves
 from chainrule.writing import LITERAL_SIZE, latex_name, number

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import Location
-from chainrule.explain.explanation import Explanation
-from chainrule.explain.steps import Formula, Local, Step
+from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.steps import Formula, Local, Step
 from chainrule.render import page
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from chainrule.emit import numpy_code, verified
-from chainrule.explain.explanation import Explanation
+from chainrule.explaining.explanation import Explanation
 from chainrule.render import page
 from chainrule.render.formulas import Equation, Heading, Item, Sentence, Through, items
 

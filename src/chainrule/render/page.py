@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.explanation import Explanation
-from chainrule.explain.steps import Step
+from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.steps import Step
 from chainrule.graph import Node
 from chainrule.notation import Written
 from chainrule.structure import leaves

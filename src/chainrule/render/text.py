@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from chainrule.explain.explanation import Explanation
-from chainrule.explain.softmax import both_ways
-from chainrule.explain.steps import Step
+from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.softmax import both_ways
+from chainrule.explaining.steps import Step
 from chainrule.render import page
 
 _INDENT = " " * 8

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.derivation import Derivation, derive
+from chainrule.explaining.derivation import Derivation, derive
 from chainrule.graph import Node
 from chainrule.rules.softmax import SOFTMAX
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.backward import Contribution
 from chainrule.errors import Location
-from chainrule.explain.derivation import Derivation
+from chainrule.explaining.derivation import Derivation
 from chainrule.graph import Graph, Node
 from chainrule.notation import Style, Written
 from chainrule.simplify import simplify

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.backward import Joint
-from chainrule.explain.elements import Index, Locals
+from chainrule.explaining.elements import Index, Locals
 from chainrule.graph import Node
 from chainrule.writing import scalar_text
 

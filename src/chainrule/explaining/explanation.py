@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explain.derivation import Derivation
-from chainrule.explain.steps import Step, worked_steps
+from chainrule.explaining.derivation import Derivation
+from chainrule.explaining.steps import Step, worked_steps
 from chainrule.graph import Node
 from chainrule.structure import map_leaves
 from chainrule.trace import Branch
