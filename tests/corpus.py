@@ -107,6 +107,38 @@ def mixture(x, w):
     return np.sum(np.where(padded > 0, np.sqrt(np.abs(padded) + 1), padded**3))
 
 
+def rnn(W, U, b, xs, target):
+    h = np.zeros(2)
+    for x in xs:
+        h = np.tanh(W @ h + U @ x + b)
+    return np.sum((h - target) ** 2)
+
+
+def logistic(w, b, X, y):
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+def penalised(params, X, y):
+    out = X
+    for i, (W, b) in enumerate(params):
+        out = out @ W + b
+        if i < len(params) - 1:
+            out = np.maximum(out, 0)
+    penalty = sum(np.sum(W**2) for W, _ in params)
+    return np.mean((out - y) ** 2) + 0.01 * penalty
+
+
+def names_like_ours(t1, dz, z):
+    dy = (t1 * dz + 1) ** 2 * np.sin(t1)
+    y = dy * z
+    return y
+
+
+def of_nothing(x):
+    return np.sum(np.exp(x))
+
+
 def norms(A, x):
     return np.linalg.norm(A @ x) + np.std(A) + np.outer(x, x).trace()
 
@@ -138,6 +170,15 @@ def _cases():
     yield Case(clipped_cross_entropy, {"z": normal(size=(3, 4)), "y": np.array([0, 3, 1])}, "z")
     yield Case(mixture, {"x": normal(size=4), "w": normal(size=4)})
     yield Case(norms, {"A": normal(size=(3, 4)), "x": normal(size=4)})
+    state = {"W": normal(size=(2, 2)), "U": normal(size=(2, 3)), "b": np.zeros(2)}
+    yield Case(rnn, {**state, "xs": normal(size=(2, 3)), "target": np.ones(2)}, ("W", "U", "b"))
+    data = {"X": normal(size=(5, 3)), "y": np.array([0, 1, 1, 0, 1])}
+    yield Case(logistic, {"w": normal(size=3), "b": 0.1, **data}, ("w", "b"))
+    layers = [(normal(size=(3, 4)), np.zeros(4)), (normal(size=(4, 1)), np.zeros(1))]
+    target = normal(size=(5, 1))
+    yield Case(penalised, {"params": layers, "X": data["X"], "y": target}, "params")
+    yield Case(names_like_ours, {"t1": 2.0, "dz": 3.0, "z": 0.5})
+    yield Case(of_nothing, {"x": np.zeros((0, 3))})
     single = {k: normal(size=(3, 4)).astype(np.float32) for k in "QKV"}
     yield Case(attention, single)
 

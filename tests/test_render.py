@@ -68,14 +68,15 @@ def test_json_holds_every_number_exactly(case):
         assert mine == theirs
     assert len(content["steps"]) == len(s.steps)
     for row, step in zip(content["steps"], s.steps, strict=True):
-        np.testing.assert_array_equal(np.array(row["value"]), np.asarray(step.value))
+        value = np.asarray(step.value)
+        np.testing.assert_array_equal(np.array(row["value"]).reshape(value.shape), value)
         assert row["kind"] == step.kind
 
 
 def _plain(value):
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value.tolist() if hasattr(value, "tolist") else value
 

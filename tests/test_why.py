@@ -97,7 +97,7 @@ def test_columns_are_the_columns_of_the_jacobian(case):
             want = block[(..., *element)] if element else block
             np.testing.assert_allclose(dense, want, rtol=1e-5, atol=1e-7)
             checked += 1
-    assert checked
+    assert checked or case.name == "of_nothing"
 
 
 def test_neuron_has_one_path_a_weight():

@@ -109,7 +109,9 @@ def fitted(gradient: Any, operand: Any) -> Any:
         if hasattr(gradient, "__apply_op__") or hasattr(operand, "__apply_op__"):
             gradient = TABLE["broadcast_to"](gradient, operand)
         else:
-            filled = np.empty(want, np.asarray(gradient).dtype)
+            # A Python number gives way to the precision of arrays.
+            like = operand if gradient.__class__ is float else np.asarray(gradient)
+            filled = np.empty(want, like.dtype)
             filled[...] = gradient
             gradient = filled
     return gradient

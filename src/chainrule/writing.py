@@ -80,7 +80,7 @@ def latex_name(name: str) -> str:
     Examples
     --------
     >>> latex_name("w[0]"), latex_name("alpha_t"), latex_name("loss")
-    ('w_{0}', '\\\\alpha_{t}', '\\\\mathrm{loss}')
+    ('w_{0}', '\\alpha_{t}', '\\mathrm{loss}')
     """
     match = re.fullmatch(r"([A-Za-z]+)[_]?(\d*|[A-Za-z0-9]{0,3})((?:\[.*\]|\..*)*)", name)
     if match is None:

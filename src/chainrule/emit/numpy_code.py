@@ -42,8 +42,11 @@ class _Emitter:
     def temporary(self, node: Node) -> str:
         """Return a name for a value that the user did not name."""
         origin = self.program.gradient_of.get(node)
-        if origin is not None and self.written[origin].string in self.taken:
-            return self.free(f"d{self.written[origin]}")
+        if node in self.program.forward:
+            origin = None
+        forward = self.written.get(origin) if origin is not None else None
+        if forward is not None and forward.string in self.taken:
+            return self.free(f"d{forward}")
         count = 1
         while f"t{count}" in self.taken:
             count += 1
@@ -83,7 +86,9 @@ class _Emitter:
         """Write an operation: in line where it is read once, else on a line of its own."""
         notation = node.op.notation
         operands = [self.written[i] for i in node.inputs]
-        label = node.name or self.program.gradients.get(node)
+        label = node.name
+        if label is None and node not in self.program.forward:
+            label = self.program.gradients.get(node)
         if notation.statement:
             name = self.free(label) if label else self.temporary(node)
             code = notation.write("code", operands, {**node.params, "out": name})
@@ -121,7 +126,9 @@ class _Emitter:
             found = map_leaves(visit, structure, name)
             expression = found if isinstance(found, str) else _structure_code(found)
             label = f"d{name}"
-            if expression != label:
+            if expression.rstrip("_") == label:  # the name was taken: it is called so already
+                label = expression
+            else:
                 label = self.free(label)
                 self.lines.append((False, f"{label} = {expression}"))
             shown.append(label)

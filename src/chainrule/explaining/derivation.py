@@ -73,6 +73,8 @@ class Derivation:
         gradient_of: dict[Node, Node] = {}
         for node, gradient in self.joint.gradients.items():
             now = image.get(gradient)
+            if now is not None and now.is_constant and now.name is None:
+                continue  # a number that happens to be a gradient, too
             if now is not None and node.name and node.name.isidentifier():
                 gradients.setdefault(now, f"d{node.name}")
             if now is not None and node in image:

@@ -117,6 +117,8 @@ def value_text(value: Any) -> str:
     if array.shape == ():
         number = array.item()
         return scalar_text(number) if isinstance(number, float) else str(number)
+    if not array.size:
+        return f"empty array of {' x '.join(map(str, array.shape))}"
     if array.size > LITERAL_SIZE:
         return summary(array)
     text = np.array2string(

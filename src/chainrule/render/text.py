@@ -19,8 +19,8 @@ def to_text(explanation: Explanation) -> str:
     Examples
     --------
     >>> import chainrule as cr
-    >>> print(cr.explain(lambda w, x: w * x, 2.0, 3.0).text().splitlines()[0])
-    <lambda>(w, x)
+    >>> print(cr.explain(lambda w, x: w * x, 2.0, 3.0).text().splitlines()[-4])
+      dw = 3
     """
     return "\n".join(_lines(explanation)) + "\n"
 

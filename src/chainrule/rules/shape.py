@@ -225,13 +225,18 @@ def _transpose_notation() -> Notation:
 
 
 def _broadcast_forward(a: Any, like: Any = None, *, shape: tuple[int, ...] | None = None) -> Any:
+    if type(a) is float and hasattr(like, "dtype"):
+        a = np.asarray(a, like.dtype)  # a Python number gives way to the precision of arrays
     return np.broadcast_to(a, np.shape(like) if shape is None else shape)
 
 
 def _broadcast_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
     shape = params.get("shape") or shape_of(operands[-1])
     np.broadcast_shapes(shape_of(operands[0]), shape)
-    return Abstract(tuple(shape), np.asarray(stand_in(operands[0])).dtype)
+    one = stand_in(operands[0])
+    like = stand_in(operands[-1]) if len(operands) > 1 else one
+    dtype = np.asarray(like if type(one) is float else one).dtype
+    return Abstract(tuple(shape), dtype)
 
 
 def _bind_broadcast(a: Any, shape: Any) -> Any:
