@@ -103,6 +103,10 @@ def python_division(x):
     return 1.0 / x
 
 
+def root_of_negative(x):
+    return (x - 9.0) ** 0.5
+
+
 def infinite_on_the_way_back(x):
     y = np.sqrt(x)
     return np.sum(y)
@@ -136,6 +140,7 @@ CASES = [
     (read_after_its_array_was_written, (np.ones(2),), errors.MutationError, ["copy"]),
     (log_of_negative, (np.ones(2),), errors.NonFiniteError, ["log gave a NaN", "np.clip"]),
     (python_division, (0.0,), errors.NonFiniteError, ["division by zero"]),
+    (root_of_negative, (1.0,), errors.NonFiniteError, ["power gave a NaN"]),
     (infinite_on_the_way_back, (np.zeros(2),), errors.NonFiniteError, ["derivative of sqrt"]),
 ]
 

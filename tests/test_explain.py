@@ -223,6 +223,15 @@ def test_repeated_steps_leave_the_arguments_alone():
     assert s.value == 6.0
 
 
+def test_steps_whatever_the_arguments_are_called():
+    def loss(f, upstream, /, simplify):
+        return f * upstream * simplify
+
+    s = cr.explain(loss, 2.0, 3.0, 1.0)
+    assert s.step(lr=0.01).after == pytest.approx((2 - 0.03) * (3 - 0.02) * (1 - 0.06))
+    assert cr.explain(lambda f: f**2, f=3.0).step(lr=0.1).after == pytest.approx(2.4**2)
+
+
 def test_public_surface():
     assert cr.__all__ == sorted(cr.__all__, key=lambda n: (n.islower(), n))
     assert set(cr.__all__) == {

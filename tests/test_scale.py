@@ -59,7 +59,7 @@ def test_a_short_chain_is_explained_to_the_end():
     assert len(s.steps) > 1_800
     assert s.why("w", k=3).count == 600
     graph, _ = simplify(s._derivation.joint.graph)
-    assert evaluate(graph, {"x": 1.0, "w": 1.01})[0] == pytest.approx(s.value)
+    assert evaluate(graph, {"x": 1.0, "w": 1.01, "length": 600.0})[0] == pytest.approx(s.value)
     assert s.code().count("\n") > 1_000
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.arguments import Wrt, name_of
+from chainrule.arguments import Wrt, bound, name_of
 from chainrule.emit import numpy_code, verified
 from chainrule.errors import ArgumentError
 from chainrule.explaining import update
@@ -305,6 +305,7 @@ def _base(wanted: str, labels: Mapping[str, Node]) -> str | None:
 
 def explain(
     f: Callable[..., Any],
+    /,
     *args: Any,
     wrt: Wrt | None = None,
     upstream: Any = None,
@@ -368,7 +369,10 @@ def explain(
         raise error
 
     def again(values: Mapping[str, Any]) -> Solution:
-        return explain(f, **values, wrt=recording.wrt, upstream=upstream, simplify=simplify)
+        call = bound(f, args, kwargs)
+        call.arguments.update(values)
+        options = {"wrt": recording.wrt, "upstream": upstream, "simplify": simplify}
+        return explain(f, *call.args, **options, **call.kwargs)
 
     return Solution(derivation, f, again)
 

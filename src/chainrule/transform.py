@@ -119,6 +119,7 @@ class _Run:
     def gradients(self, upstream: Any) -> list[Any]:
         """Return the gradient of each wrt argument in the structure of the argument."""
         records = self._tape.records
+        self._check_finite([self.value])
         seeds: dict[int, Any] = {}
 
         def seed(leaf: Any, path: str, g: Any) -> None:
@@ -138,8 +139,8 @@ class _Run:
 
         return [map_leaves(visit, value, "") for value in self._values]
 
-    def _check_finite(self, gradients: list[Any]) -> None:
-        if _is_finite(self.value) and all(map(_is_finite, gradients)):
+    def _check_finite(self, values: list[Any]) -> None:
+        if all(map(_is_finite, values)):
             return
         f, wrt, args, kwargs = self._call
         error = located(f, wrt, args, kwargs)
@@ -258,7 +259,7 @@ def grad(f: Function, wrt: Wrt = 0) -> Function:
     return gradient
 
 
-def vjp(f: Function, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+def vjp(f: Function, /, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Run `f` forward, and return its value with a function that runs it backward.
 
     Parameters

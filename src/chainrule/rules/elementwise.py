@@ -81,6 +81,12 @@ def _add(a: Any, b: Any, *rest: Any) -> Any:
     return total
 
 
+def _power(a: Any, b: Any) -> Any:
+    out = a**b
+    # Python answers a root of a negative number with a complex one, NumPy with NaN.
+    return float("nan") if out.__class__ is complex else out
+
+
 def _larger(a: Any, b: Any) -> Any:
     if type(a) is float and a == a and type(b) in (float, int):
         return a if a > b else float(b)
@@ -157,7 +163,7 @@ ARITHMETIC = (
         ),
         "a power's derivative is exponent · base^(exponent - 1)",
         Notation("{0:atom!} ** {1:power}", "{0:atom!}^{1:power}", "{0:atom!}^{{{1}}}", "power"),
-        forward=lambda a, b: a**b,
+        forward=_power,
         low=0.5,
     ),
     Op(

@@ -66,5 +66,5 @@ class Tape(Trace):
         if op.vjp is None:
             return out
         records = self.records
-        records.append((op, parents, values, params, out))
+        records.append((op, tuple(parents), tuple(values), params, out))
         return Traced(self, len(records) - 1, out)
