@@ -78,7 +78,11 @@ def shape_of(operand: Any) -> tuple[int, ...]:
     """Shape of an abstract or a concrete operand."""
     if operand.__class__ is float:
         return ()
-    return operand.shape if hasattr(operand, "shape") else np.shape(operand)
+    try:
+        shape: tuple[int, ...] = operand.shape
+    except AttributeError:
+        return np.shape(operand)
+    return shape
 
 
 def broadcasting(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:

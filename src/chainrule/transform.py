@@ -171,7 +171,7 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         # The squared length of finite numbers is finite but for overflow, and cheapest to test.
         flat = value.ravel()
-        return bool(math.isfinite(np.dot(flat, flat)) or np.isfinite(value).all())
+        return bool(math.isfinite(flat.dot(flat)) or np.isfinite(value).all())
     return math.isfinite(value) if isinstance(value, np.generic) else True
 
 

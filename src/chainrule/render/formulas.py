@@ -89,7 +89,7 @@ def items(explanation: Explanation) -> Iterator[Item]:
 
 def _named(name: str, value: Any, write: Any) -> Iterator[Equation]:
     """Write an argument or a gradient: a list of numbers in one line, others leaf by leaf."""
-    if isinstance(value, (list, tuple)) and all(np.ndim(v) == 0 for _, v in leaves(value)):
+    if isinstance(value, (list, tuple)) and page.is_flat(value):
         inside = ", ".join(number(v, "latex").string for _, v in leaves(value) if v is not None)
         yield Equation(0, write(name), (rf"\left[{inside}\right]",))
         return

@@ -102,15 +102,18 @@ def summed_axes(step: Step) -> tuple[int, ...]:
     )
 
 
+def is_flat(value: Any) -> bool:
+    """Whether a value is a leaf, or a list of nothing but numbers."""
+    if not isinstance(value, (list, tuple, dict)) and not hasattr(value, "__dataclass_fields__"):
+        return True
+    numbers = (float, int, np.generic, type(None))
+    return isinstance(value, (list, tuple)) and all(isinstance(v, numbers) for v in value)
+
+
 def value_text(value: Any) -> str:
     """Write a value: whole when small, by its shape, size and range when large."""
-    if isinstance(value, (list, tuple)) and all(np.ndim(v) == 0 for _, v in leaves(value)):
+    if isinstance(value, (list, tuple)) and is_flat(value):
         return "[" + ", ".join(value_text(v) for v in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k!r}: {value_text(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "\n".join(f"[{i}] " + value_text(v).replace("\n", "\n    ")
-                         for i, v in enumerate(value))  # fmt: skip
     if value is None or isinstance(value, str) or hasattr(value, "__dataclass_fields__"):
         return "-" if value is None else str(value)
     array = np.asarray(value)

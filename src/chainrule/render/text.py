@@ -9,6 +9,7 @@ from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.softmax import both_ways
 from chainrule.explaining.steps import Step
 from chainrule.render import page
+from chainrule.structure import leaves
 
 _INDENT = " " * 8
 
@@ -30,7 +31,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield ""
     yield "Inputs"
     for name, value in explanation.arguments.items():
-        yield from _valued(f"  {name} =", value)
+        yield from _named(name, value)
     yield ""
     yield "Forward pass"
     for step in explanation.of_kind("forward"):
@@ -49,7 +50,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield ""
     yield "Gradients"
     for name, gradient in explanation.gradients.items():
-        yield from _valued(f"  d{name} =", gradient)
+        yield from _named(f"d{name}", gradient)
     yield ""
     yield from page.what_it_says(explanation)
 
@@ -131,6 +132,13 @@ def _softmax(explanation: Explanation) -> Iterator[str]:
         yield from _valued("  diag(p) - p pᵀ =", row.jacobian)
         yield from _valued("  Jacobian · upstream =", row.product)
         yield from _valued(f"  d{z}{at} =", row.short)
+
+
+def _named(name: str, value: object) -> Iterator[str]:
+    """Write an argument or a gradient: a list of numbers in one line, others leaf by leaf."""
+    parts = [(name, value)] if page.is_flat(value) else leaves(value, name)
+    for path, part in parts:
+        yield from _valued(f"  {path} =", part)
 
 
 def _valued(head: str, value: object) -> Iterator[str]:

@@ -31,7 +31,8 @@ def normal_axis(axis: Any, ndim: int) -> Axis:
 
 
 def _bind(a: Any, axis: Any = None, keepdims: bool = False) -> tuple[tuple[Any], dict[str, Any]]:
-    return (a,), {"axis": normal_axis(axis, np.ndim(a)), "keepdims": bool(keepdims)}
+    axes = None if axis is None else normal_axis(axis, np.ndim(a))
+    return (a,), {"axis": axes, "keepdims": bool(keepdims)}
 
 
 def _reducing(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:

@@ -61,7 +61,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
         return call_function(ufunc, inputs, kwargs)
     if kwargs:
         raise _unsupported_keyword(ufunc, next(iter(kwargs)))
-    return _apply(row, [i if not isinstance(i, list) else from_list(i) for i in inputs])
+    return row(*in_order(row, inputs))
 
 
 def _telling(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -71,10 +71,18 @@ def _telling(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
 
 
-def _apply(row: Op, operands: Sequence[Any]) -> Any:
+def plain_row(function: Any) -> Op | None:
+    """Return the row of a NumPy function whose arguments are the row's operands as they are."""
+    row = BY_FUNCTION.get(function)
+    return row if row is None or row.bind is None else None
+
+
+def in_order(row: Op, arguments: Sequence[Any]) -> Sequence[Any]:
+    """Return arguments as the operands of a row: lists as arrays, a constant last."""
+    operands = [from_list(a) if isinstance(a, (list, tuple)) else a for a in arguments]
     if row.constant_last and is_traced(operands[1]) and not is_traced(operands[0]):
-        operands = operands[::-1]
-    return row(*operands)
+        operands.reverse()
+    return operands
 
 
 def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -89,7 +97,7 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     if row is not None and row.bind is None:
         if kwargs:
             raise _unsupported_keyword(function, next(iter(kwargs)))
-        return _apply(row, [from_list(a) if isinstance(a, (list, tuple)) else a for a in args])
+        return row(*in_order(row, args))
     target = composition if row is None else row.bind
     assert target is not None
     try:

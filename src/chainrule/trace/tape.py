@@ -44,14 +44,13 @@ class Tape(Trace):
         parents = []
         nested = False
         for operand in operands:
-            parent = -1
+            value, parent = operand, -1
             if operand.__class__ is Traced:
                 if operand._trace is self:
-                    parent = operand.index
-                    operand = operand.value
-                nested = nested or operand.__class__ is Traced
+                    value, parent = operand.value, operand.index
+                nested = nested or value.__class__ is Traced
             parents.append(parent)
-            values.append(operand)
+            values.append(value)
         if not self.open:
             self.check_open()
         try:

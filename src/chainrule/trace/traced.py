@@ -82,7 +82,7 @@ _PLAIN = (float, int, np.ndarray, np.generic, bool)
 
 def _operand(value: Any) -> Any:
     """Return a value that an operation takes, or NotImplemented."""
-    if isinstance(value, (Traced, *_PLAIN)):
+    if isinstance(value, _PLAIN) or value.__class__ is Traced:
         return value
     if isinstance(value, (list, tuple)):
         return functions.from_list(value)
@@ -229,7 +229,10 @@ class Traced:
     # -- NumPy's protocols -----------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return functions.call_ufunc(ufunc, method, inputs, kwargs)
+        row = functions.plain_row(ufunc)
+        if row is None or kwargs or method != "__call__":
+            return functions.call_ufunc(ufunc, method, inputs, kwargs)
+        return apply(row, functions.in_order(row, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return functions.call_function(function, args, kwargs)
