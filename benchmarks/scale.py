@@ -74,7 +74,8 @@ WAYS = {"cr.grad": eager, "record + differentiate": graph}
 def measured(way: str, shape: str, size: int) -> dict[str, Any]:
     """Measure in this process."""
     run, nodes = WAYS[way](shape, size)
-    seconds = statistics.median(timed(run) for _ in range(max(3, 10**4 // size)))
+    rounds = min(25, max(1, 3 * 10**5 // size))
+    seconds = statistics.median(timed(run) for _ in range(rounds))
     tracemalloc.start()
     run()
     _, peak = tracemalloc.get_traced_memory()

@@ -79,7 +79,12 @@ class Derivation:
                 gradients.setdefault(now, f"d{node.name}")
             if now is not None and node in image:
                 gradient_of.setdefault(now, image[node])
-        forward = frozenset(image[n] for n in self.graph.nodes if n in image)
+        # What simplification put in between belongs to the forward pass as well.
+        needed = {image[n] for n in self.graph.nodes if n in image}
+        for node in reversed(graph.nodes):
+            if node in needed:
+                needed.update(node.inputs)
+        forward = frozenset(needed)
         upstream = next((n for n in graph.inputs if n not in forward), None)
         recording = self.recording
         return Program(
