@@ -73,6 +73,35 @@ def made_a_float(x):
     return float(x[0]) * x[1]
 
 
+def remainder_of_division(x):
+    return np.sum(x % 2)
+
+
+def whole_part_of_division(x):
+    return np.sum(7 // x)
+
+
+def both_parts_of_division(x):
+    whole, rest = divmod(x[0], 2)
+    return whole + rest
+
+
+def rounded(x):
+    return round(x[0], 2) * x[1]
+
+
+def exponentials_of_a_list(x):
+    return np.sum(np.exp([x[0], x[1]]))
+
+
+def made_an_int(x):
+    return x[1] * int(x[0])
+
+
+def a_float_as_an_index(x):
+    return x[x[0]]
+
+
 def through_math(x):
     return math.exp(x[0])
 
@@ -134,6 +163,13 @@ CASES = [
     (as_an_array, (np.ones(2),), errors.ConversionError, ["np.asarray(x)"]),
     (stored_in_a_plain_array, (np.ones(2),), errors.ConversionError, ["np.stack"]),
     (made_a_float, (np.ones(2),), errors.ConversionError, ["float()"]),
+    (remainder_of_division, (np.ones(2),), errors.UnsupportedError, ["np.remainder"]),
+    (whole_part_of_division, (np.ones(2),), errors.UnsupportedError, ["np.floor_divide"]),
+    (both_parts_of_division, (np.ones(2),), errors.UnsupportedError, ["np.divmod"]),
+    (rounded, (np.ones(2),), errors.ConversionError, ["round()", "np.rint"]),
+    (exponentials_of_a_list, (np.ones(2),), errors.ConversionError, ["np.stack"]),
+    (made_an_int, (np.ones(2),), errors.ConversionError, ["int()"]),
+    (a_float_as_an_index, (np.ones(2),), errors.ConversionError, ["index"]),
     (through_math, (np.ones(2),), errors.ConversionError, ["np.exp, not math.exp"]),
     (made_an_item, (np.ones(2),), errors.UnsupportedError, ["'item'"]),
     (written_through_a_reshaped_view, (np.ones(2),), errors.MutationError, ["copy"]),

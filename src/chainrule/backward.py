@@ -9,7 +9,9 @@ numbers it yields gradients, on traced values the graph that computes them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,6 +167,23 @@ class Joint:
     wrt: tuple[Node, ...]
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Hold off Python's search for garbage while a graph is built: none of it is garbage.
+
+    The search would walk over the growing graph again and again, which makes large graphs
+    cost more a node than small ones.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_collector_paused()
 def differentiate(
     graph: Graph,
     wrt: Sequence[Node],

@@ -119,6 +119,11 @@ def _in_place(op: Op) -> Callable[[Traced, Any], Any]:
     return method
 
 
+def _without_rule(ufunc: Any) -> Callable[[Traced, Any], Any]:
+    """Return an operator that is refused by the name that NumPy has for it."""
+    return lambda self, other: functions.call_ufunc(ufunc, "__call__", (self, other), {})
+
+
 class Traced:
     """A number or array inside a trace.
 
@@ -197,6 +202,11 @@ class Traced:
     __rand__ = _binary(TABLE["bitwise_and"], reflected=True)
     __or__ = _binary(TABLE["bitwise_or"])
     __ror__ = _binary(TABLE["bitwise_or"], reflected=True)
+    __mod__ = _without_rule(np.remainder)
+    __rmod__ = _without_rule(np.remainder)
+    __floordiv__ = _without_rule(np.floor_divide)
+    __rfloordiv__ = _without_rule(np.floor_divide)
+    __divmod__ = _without_rule(np.divmod)
     __iadd__ = _in_place(TABLE["add"])
     __isub__ = _in_place(TABLE["subtract"])
     __imul__ = _in_place(TABLE["multiply"])
@@ -275,13 +285,21 @@ class Traced:
             raise _lossy("int()", "the value itself")
         return int(concrete)
 
+    def __round__(self, digits: int | None = None) -> Any:
+        raise _lossy("round()", "np.rint(x), whose derivative is 0, or the value itself")
+
     def __index__(self) -> int:
         value = self.value
         if isinstance(value, WholeFloat):
             return int(value)
         concrete = self._concrete()
         if concrete is None:
-            raise TypeError("a traced floating-point value cannot be used as an index")
+            raise ConversionError(
+                "A traced value cannot be used as an index or a count: only whole numbers "
+                "whose value is known can.",
+                where=location(),
+                instead="an integer that is not traced, such as len(x) or x.shape[0]",
+            )
         return int(concrete.__index__())
 
     def __bool__(self) -> bool:
