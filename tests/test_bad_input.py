@@ -284,6 +284,12 @@ def test_a_branch_under_abstract_tracing():
     assert record(branching, (2.0,), {}).branches[0].taken is True
 
 
+def test_a_mask_of_unknown_values_under_abstract_tracing():
+    with pytest.raises(errors.BranchError, match="mask picks depends on its values") as caught:
+        record(lambda a: np.sum(a[a > 0]), (np.ones(3),), {}, values=False)
+    assert "np.where" in caught.value.instead
+
+
 def test_an_argument_that_is_not_finite_is_named():
     for bad in (np.nan, np.inf):
         with pytest.raises(errors.NonFiniteError, match=r"argument x .*\(1,\)"):
