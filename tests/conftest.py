@@ -14,6 +14,9 @@ def pytest_addoption(parser):
     group = parser.getgroup("fuzzing")
     group.addoption("--programs", type=int, default=60, help="random programs to run (default: 60)")
     group.addoption("--seed", type=int, default=0, help="seed of the first random program")
+    parser.addoption(
+        "--update-golden", action="store_true", help="write tests/golden anew instead of comparing"
+    )
 
 
 @pytest.fixture(autouse=True)

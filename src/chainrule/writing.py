@@ -16,14 +16,24 @@ Label = Callable[[Node], Written | None]
 
 #: Arrays up to this size are written in code.
 LITERAL_SIZE = 64
+_SMALL_GREEK = (
+    *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
+    *("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi"),
+    *("psi", "omega"),
+)
 _GREEK = frozenset(
     (
-        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
-        *("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi"),
-        *("psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon"),
+        *(*_SMALL_GREEK, "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon"),
         *("Phi", "Psi", "Omega"),
     )
 )
+
+#: Greek letters as LaTeX calls them; the capitals that look like Latin ones have no name there.
+GREEK_LETTERS = {
+    **dict(zip("αβγδεζηθικλμνξπρστυφχψω", _SMALL_GREEK, strict=True)),
+    "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi",
+    "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
 
 
 def write(node: Node, style: Style, label: Label) -> Written:
@@ -82,7 +92,11 @@ def latex_name(name: str) -> str:
     >>> latex_name("w[0]"), latex_name("alpha_t"), latex_name("loss")
     ('w_{0}', '\\alpha_{t}', '\\mathrm{loss}')
     """
-    match = re.fullmatch(r"([A-Za-z]+)[_]?(\d*|[A-Za-z0-9]{0,3})((?:\[.*\]|\..*)*)", name)
+    greek = GREEK_LETTERS.get(name[:1])
+    match = re.fullmatch(
+        r"([A-Za-z]+)[_]?(\d*|[A-Za-z0-9]{0,3})((?:\[.*\]|\..*)*)",
+        (greek or "") + name[bool(greek) :],
+    )
     if match is None:
         return rf"\mathrm{{{_escaped(name)}}}"
     base, low, path = match.groups()
@@ -99,8 +113,15 @@ def _indices(path: str) -> list[str]:
     ]
 
 
+#: What a key of a dict may hold and LaTeX takes for markup.
+_MARKS = {
+    **{sign: rf"\{sign}" for sign in "_#%&$"},
+    "\\": r"\backslash ", "{": r"\lbrace ", "}": r"\rbrace ", "^": r"\wedge ", "~": r"\sim ",
+}  # fmt: skip
+
+
 def _escaped(name: str) -> str:
-    return re.sub(r"([_#%&$])", r"\\\1", name)
+    return "".join(_MARKS.get(c, c) for c in name)
 
 
 def number(value: Any, style: Style, digits: int = 6) -> Written:

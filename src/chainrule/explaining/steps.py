@@ -126,11 +126,15 @@ class _Writer:
 
     # -- formulas ----------------------------------------------------------------------
 
-    def formula(self, node: Node, names: dict[Node, str]) -> Formula:
-        """Write a node in terms of named ones."""
+    def formula(
+        self, node: Node, names: dict[Node, str], gradients: dict[Node, str] | None = None
+    ) -> Formula:
+        """Write a node in terms of named ones, and of gradients under their names."""
 
         def written(style: Style) -> str:
             def label(n: Node) -> Written | None:
+                if style == "latex" and gradients and n in gradients:
+                    return Written(gradient_latex(gradients[n]), "atom", style)
                 name = names.get(n) or (self.aliases.get(n) if n is not node else None)
                 return None if name is None else symbol(name, style)
 
@@ -197,13 +201,14 @@ class _Writer:
         consumer, operand = contribution.consumer, contribution.operand
         upstream = gradients[consumer]
         name = f"d{labels[consumer]}"
-        names = {**labels, upstream: name}
+        gradient = {upstream: name}
         if contribution.node is upstream:
             symbols = Formula(name, gradient_latex(name))
         elif consumer.op.elementwise and consumer.shape == operand.shape:
-            symbols = self.formula(self.pulled_back(contribution, upstream)[0], {})
+            node, _, given = self.pulled_back(contribution, upstream)
+            symbols = self.formula(node, {}, {given: name} if given is not None else None)
         else:
-            symbols = self.formula(contribution.node, names)
+            symbols = self.formula(contribution.node, {**labels, **gradient}, gradient)
         local = self.local(contribution)
         numbers = None
         if local is not None and np.size(local.value) == np.size(upstream.value) == 1:
@@ -238,14 +243,16 @@ class _Writer:
         consumer = contribution.consumer
         if not consumer.op.elementwise:
             return None
-        node, few = self.pulled_back(contribution, 1.0)
+        node, few, _ = self.pulled_back(contribution, 1.0)
         symbols = self.formula(node, {})
         numbers = self._valued(node) if few else symbols
         value = float(node.value) if isinstance(node.value, (bool, np.bool_)) else node.value
         labels = self.derivation.labels
         return Local(labels[consumer], labels[contribution.operand], symbols, numbers, value)
 
-    def pulled_back(self, contribution: Contribution, upstream: Any) -> tuple[Node, bool]:
+    def pulled_back(
+        self, contribution: Contribution, upstream: Any
+    ) -> tuple[Node, bool, Node | None]:
         """Derive what a rule gives for an upstream gradient, simplified.
 
         Returns
@@ -254,6 +261,8 @@ class _Writer:
             In terms of inputs that carry the names of the operands.
         few : bool
             Whether all values in it are single numbers.
+        given : Node or None
+            What stands for the upstream gradient in it.
         """
         consumer, labels = contribution.consumer, self.derivation.labels
         recorder = Recorder()
@@ -269,9 +278,10 @@ class _Writer:
         assert pullback is not None
         operands = [stands[i] for i in consumer.inputs]
         output = recorder.node(pullback(upstream, stands[consumer], *operands, **consumer.params))
-        graph, _ = simplify(Graph(recorder.nodes, [output]), loose=True)
+        graph, image = simplify(Graph(recorder.nodes, [output]), loose=True)
         needed = [n for n in graph.reachable().nodes if not n.is_input or n in _read(graph)]
-        return graph.output, all(np.size(n.value) <= SMALL for n in needed)
+        given = image.get(upstream) if isinstance(upstream, Node) else None
+        return graph.output, all(np.size(n.value) <= SMALL for n in needed), given
 
     def _valued(self, node: Node) -> Formula:
         def written(style: Style) -> str:
@@ -290,17 +300,20 @@ class _Writer:
         if now is None or now.is_leaf or contribution.consumer.op.elementwise:
             return None
         back: dict[Node, str] = {}
+        gradients: dict[Node, str] = {}
         for node, label in self.derivation.labels.items():
             if node in image:
                 back.setdefault(image[node], label)
         for node, gradient in self.joint.gradients.items():
-            if gradient in image and gradient is not contribution.node:
-                back.setdefault(image[gradient], f"d{self.derivation.labels[node]}")
+            there = image.get(gradient)
+            if there is not None and gradient is not contribution.node and there not in back:
+                back[there] = gradients[there] = f"d{self.derivation.labels[node]}"
         upstream = image.get(self.joint.gradients[contribution.consumer])
         if upstream is not None and not upstream.is_leaf:
-            back[upstream] = f"d{self.derivation.labels[contribution.consumer]}"
+            name = f"d{self.derivation.labels[contribution.consumer]}"
+            back[upstream] = gradients[upstream] = name
         back.pop(now, None)
-        simple = self.formula(now, back)
+        simple = self.formula(now, back, gradients)
         return simple if len(simple.text) < len(symbols.text) else None
 
     def reason(self, contribution: Contribution) -> str:
@@ -332,8 +345,9 @@ class _Writer:
         return Step(
             self.next(), "sum", label, operand, self.joint.gradients[operand].value,
             symbols=Formula(" + ".join(names), " + ".join(latex)), numbers=numbers,
-            reason=f"{self.derivation.labels[operand]} reaches the output in {len(parts)} ways, "
-            "and their gradients add up",
+            # It begins with a word: a sentence's capital must not change the user's name.
+            reason=f"there are {len(parts)} ways from {self.derivation.labels[operand]} "
+            "to the output, and their gradients add up",
         )  # fmt: skip
 
 

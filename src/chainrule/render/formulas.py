@@ -35,6 +35,14 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the user's code, and where it stands."""
+
+    source: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Through:
     """The line that a gradient passes through: its formula, and where it stands."""
 
@@ -59,7 +67,15 @@ class Equation:
     rights: tuple[str, ...]
 
 
-Item = Heading | Sentence | Through | Equation
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Names with their values, both as formulas, under two headings."""
+
+    head: tuple[str, str]
+    rows: tuple[tuple[str, str], ...]
+
+
+Item = Heading | Sentence | Line | Through | Equation | Table
 
 
 def items(explanation: Explanation) -> Iterator[Item]:
@@ -68,21 +84,27 @@ def items(explanation: Explanation) -> Iterator[Item]:
     for name, value in explanation.arguments.items():
         yield from _named(name, value, latex_name)
     yield Heading("Forward pass")
-    for step in explanation.of_kind("forward"):
-        yield _forward(step)
+    for where, steps in groupby(explanation.of_kind("forward"), key=lambda s: s.where):
+        if where is not None and where.source:
+            yield Line(where.source, where.short)
+        yield from map(_forward, steps)
     for sentence in page.branches(explanation):
         yield Sentence(sentence)
     yield Heading("Backward pass")
     yield Sentence(" ".join(page.what_gradients_mean(explanation)))
-    for _, steps in groupby(
+    for _, ways in groupby(
         explanation.of_kind("upstream", "backward", "sum"),
         key=lambda s: s.through.latex if s.through is not None else s.target,
     ):
-        yield from _backward(list(steps))
+        yield from _backward(list(ways))
     yield from _softmax(explanation)
     yield Heading("Gradients")
-    for name, gradient in explanation.gradients.items():
-        yield from _named(f"d{name}", gradient, gradient_latex)
+    rows = [
+        (equation.left, equation.rights[0])
+        for name, gradient in explanation.gradients.items()
+        for equation in _named(f"d{name}", gradient, gradient_latex)
+    ]
+    yield Table(("Gradient", "Value"), tuple(rows))
     for sentence in page.what_it_says(explanation):
         yield Sentence(sentence)
 
@@ -99,12 +121,15 @@ def _named(name: str, value: Any, write: Any) -> Iterator[Equation]:
 
 
 def value_latex(value: Any) -> str:
-    """Write a value: whole when small, by its shape and size when large."""
+    """Write a value: as a matrix when small, by its shape and size when large."""
     array = np.asarray(value)
-    text = page.value_text(value) if array.size > LITERAL_SIZE else ""
     if array.dtype == bool:
         array = array.astype(int)
-    return rf"\text{{{text}}}" if text else number(array, "latex", 5).string
+    if not array.size:
+        return rf"\text{{{page.value_text(array)}}}"
+    if array.size > LITERAL_SIZE or array.ndim > 2:
+        return rf"\text{{{page.summary(array)}}}"
+    return number(array, "latex", 5 if array.ndim else 6).string
 
 
 def _forward(step: Step) -> Equation:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from chainrule.render import page
 def to_json(explanation: Explanation) -> str:
     """Return the worked solution as JSON.
 
-    Arrays are nested lists; files are named without their folder.
+    Arrays are nested lists; files are named without their folder. JSON has no NaN and no
+    infinity: they are the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
 
     Examples
     --------
@@ -29,11 +32,12 @@ def to_json(explanation: Explanation) -> str:
         "output": explanation.output_name,
         "value": plain(explanation.value),
         "arguments": plain(explanation.arguments),
+        "wrt": list(explanation.derivation.recording.wrt),
         "gradients": plain(explanation.gradients),
         "branches": page.branches(explanation),
         "steps": [_step(step) for step in explanation.steps],
     }
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def plain(value: Any) -> Any:
@@ -43,12 +47,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
+        return plain(value.tolist())
     if hasattr(value, "__dataclass_fields__"):
         return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, float):
-        return float(value)
+        return float(value) if math.isfinite(value) else _non_finite(value)
     return value if isinstance(value, (int, str, type(None))) else str(value)
+
+
+def _non_finite(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _step(step: Step) -> dict[str, Any]:
@@ -66,6 +74,7 @@ def _step(step: Step) -> dict[str, Any]:
         else None,
         "local": _local(step.local),
         "reason": step.reason,
+        "part": list(step.part),
         "line": _line(step.where),
     }
 
@@ -89,4 +98,9 @@ def _local(local: Local | None) -> dict[str, Any] | None:
 def _line(where: Location | None) -> dict[str, Any] | None:
     if where is None:
         return None
-    return {"place": where.short, "function": where.function, "source": where.source}
+    return {
+        "file": os.path.basename(where.file),
+        "line": where.line,
+        "function": where.function,
+        "source": where.source,
+    }

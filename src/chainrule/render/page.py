@@ -19,11 +19,20 @@ NUDGE = 0.001
 
 def title(explanation: Explanation) -> str:
     """Return the function's call, and where it stands."""
-    recording = explanation.derivation.recording
-    head = f"{explanation.name}({', '.join(recording.values)})"
+    where = place(explanation)
+    return f"{call(explanation)}   {where}" if where else call(explanation)
+
+
+def call(explanation: Explanation) -> str:
+    """Return the function's name with those of its arguments."""
+    return f"{explanation.name}({', '.join(explanation.derivation.recording.values)})"
+
+
+def place(explanation: Explanation) -> str:
+    """Return the file and the line of the function's first step; empty where none is known."""
     places = (s.where for s in explanation.of_kind("forward") if s.where is not None)
     where = next((w for w in places if w.function == explanation.name), None)
-    return f"{head}   {where.short}" if where is not None else head
+    return where.short if where is not None else ""
 
 
 def what_gradients_mean(explanation: Explanation) -> list[str]:
