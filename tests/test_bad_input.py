@@ -136,6 +136,14 @@ def root_of_negative(x):
     return (x - 9.0) ** 0.5
 
 
+def root_at_zero(x):
+    return x**0.5
+
+
+def zero_over_zero_on_the_way_back(x):
+    return np.exp(np.log(x))
+
+
 def infinite_on_the_way_back(x):
     y = np.sqrt(x)
     return np.sum(y)
@@ -177,6 +185,8 @@ CASES = [
     (log_of_negative, (np.ones(2),), errors.NonFiniteError, ["log gave a NaN", "np.clip"]),
     (python_division, (0.0,), errors.NonFiniteError, ["division by zero"]),
     (root_of_negative, (1.0,), errors.NonFiniteError, ["power gave a NaN"]),
+    (root_at_zero, (0.0,), errors.NonFiniteError, ["derivative of power", "x = 0"]),
+    (zero_over_zero_on_the_way_back, (0.0,), errors.NonFiniteError, ["log gave an infinity"]),
     (infinite_on_the_way_back, (np.zeros(2),), errors.NonFiniteError, ["derivative of sqrt"]),
 ]
 

@@ -258,6 +258,17 @@ def test_nested_gradients():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("zero", [0.0, np.float64(0.0), np.zeros(2)])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 0.0, 1.0])
+def test_powers_at_zero(zero, n):
+    slope = 1.0 if n == 1 else 0.0
+    first = cr.grad(lambda x: np.sum(x**n))
+    np.testing.assert_array_equal(first(zero), np.full_like(zero, slope))
+    np.testing.assert_array_equal(cr.explain(lambda x: np.sum(x**n), zero).grads["x"], first(zero))
+    bend = cr.grad(lambda x: np.sum(first(x)))(zero)
+    np.testing.assert_array_equal(bend, np.full_like(zero, 2.0 if n == 2 else 0.0))
+
+
 def test_functions_without_a_signature():
     assert cr.grad(np.sin)(0.0) == 1.0
     assert cr.explain(np.exp, 0.0).value == 1.0

@@ -61,6 +61,13 @@ class Abstract:
         return np.broadcast_to(one, self.shape if shape is None else shape)
 
 
+class UnsupportedArgumentError(Exception):
+    """Raised by a row's `bind`, with the name of an argument that the row does not take.
+
+    Whoever binds turns it into an error with the user's line.
+    """
+
+
 #: ``infer(op, operands, params)``: what the result will be, from what the operands are.
 Infer = Callable[["Op", Sequence[Any], Mapping[str, Any]], Abstract]
 

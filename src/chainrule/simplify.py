@@ -65,7 +65,7 @@ def _folded(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
     if any(rw.node(o).name for o in operands):
         return None
     result = node.op.forward(*numbers, **params)
-    return rw.recorder.constant(result) if type(result) in (int, float) else None
+    return rw.recorder.constant(result) if type(result) in (bool, int, float) else None
 
 
 def _undone(rw: Rewriter, node: Node, a: Any, **params: Any) -> Any:
@@ -241,6 +241,7 @@ for _name, _rows in {
         _one_fraction,
     ),
     "divide": (_without_one, _sign_outside),
+    "not_equal": (_folded,),
     "power": (_folded, _without_one),
     "add": (_folded, _without_zero, _flat_sum),
     "subtract": (_folded, _factored),

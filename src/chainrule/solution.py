@@ -246,7 +246,7 @@ class Solution:
         -------
         Update
         """
-        done, *_ = update.step(*self._start(lr, wrt))
+        done, _ = update.step(self._start(wrt), update.check_lr(lr))
         return done
 
     def descend(
@@ -270,13 +270,9 @@ class Solution:
             raise ArgumentError(
                 "The number of steps is not a positive whole number.", got=f"steps={steps!r}"
             )
-        return update.descend(*self._start(lr, wrt), steps)
+        return update.descend(self._start(wrt), update.check_lr(lr), steps)
 
-    def _start(
-        self, lr: float, wrt: Sequence[str] | None
-    ) -> tuple[
-        update.Evaluate, Mapping[str, Any], float, Mapping[str, Any], float, tuple[str, ...]
-    ]:
+    def _start(self, wrt: Sequence[str] | None) -> update.Point:
         if shape_of(self.value) != ():
             raise ArgumentError(
                 "A gradient step lowers a single number, and this output is an array.",
@@ -290,7 +286,7 @@ class Solution:
             there = self._again(values)
             return there.value, there.grads
 
-        return evaluate, recording.values, self.value, self.grads, update.check_lr(lr), names
+        return update.Point(evaluate, recording.values, self.value, self.grads, names)
 
 
 def _base(wanted: str, labels: Mapping[str, Node]) -> str | None:

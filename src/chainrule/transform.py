@@ -128,7 +128,13 @@ class _Run:
                 seeds[leaf.index] = g if before is None else before + g
 
         _pairwise(seed, self._output, upstream)
-        found = backpropagate(records, seeds, self._keys) if seeds else {}
+        found: dict[int, Any] = {}
+        try:
+            found = backpropagate(records, seeds, self._keys) if seeds else {}
+        except (ZeroDivisionError, OverflowError):
+            # Python's numbers raise where arrays turn infinite: told with the user's line.
+            self._refuse_non_finite()
+            raise
         seen: set[int] = set()
         finished = [_finished(found.get(i), records[i][4], seen) for i in self._keys]
         self._check_finite(finished)
@@ -143,6 +149,9 @@ class _Run:
         with np.errstate(all="ignore"):  # the test itself may overflow
             if all(map(_is_finite, values)):
                 return
+        self._refuse_non_finite()
+
+    def _refuse_non_finite(self) -> None:
         f, wrt, args, kwargs = self._call
         error = located(f, wrt, args, kwargs)
         if error is not None:

@@ -112,6 +112,52 @@ class Descent:
 Evaluate = Callable[[Mapping[str, Any]], tuple[float, Mapping[str, Any]]]
 
 
+@dataclass(frozen=True)
+class Point:
+    """A function at some values of its arguments, from where a step can be taken.
+
+    Attributes
+    ----------
+    evaluate : callable
+    values : dict
+        Argument name -> value.
+    output : float
+    gradients : dict
+        Argument name -> gradient.
+    moved : tuple of str
+        The arguments that a step moves.
+    """
+
+    evaluate: Evaluate
+    values: Mapping[str, Any]
+    output: float
+    gradients: Mapping[str, Any]
+    moved: tuple[str, ...]
+
+    def parameters(self, lr: float) -> dict[str, Any]:
+        """Return the moved arguments after a step."""
+        return {n: stepped(self.values[n], self.gradients[n], lr) for n in self.moved}
+
+    def at(self, parameters: Mapping[str, Any]) -> Point:
+        """Return the point at which some arguments have other values."""
+        values = {**self.values, **parameters}
+        output, gradients = self.evaluate(values)
+        return Point(self.evaluate, values, output, gradients, self.moved)
+
+    def product(self, other: Point) -> float:
+        """Return the sum of products of its gradient's elements with another point's."""
+        return float(
+            sum(
+                np.sum(np.asarray(g, dtype=float) * np.asarray(h, dtype=float))
+                for name in self.moved
+                for (_, g), (_, h) in zip(
+                    leaves(self.gradients[name]), leaves(other.gradients[name]), strict=True
+                )
+                if g is not None
+            )
+        )
+
+
 def moved_names(wrt: Sequence[str], chosen: Sequence[str] | None) -> tuple[str, ...]:
     """Return the arguments that a step moves: those chosen, else all that are not data.
 
@@ -162,67 +208,34 @@ def stepped(value: Any, gradient: Any, lr: float) -> Any:
     return map_leaves(visit, value, "")
 
 
-def step(
-    evaluate: Evaluate,
-    values: Mapping[str, Any],
-    before: float,
-    gradients: Mapping[str, Any],
-    lr: float,
-    names: Sequence[str],
-) -> tuple[Update, Mapping[str, Any], Mapping[str, Any]]:
-    """Take one step.
-
-    Returns
-    -------
-    update : Update
-    values, gradients : dict
-        At the new point.
-    """
-    parameters = {name: stepped(values[name], gradients[name], lr) for name in names}
-    new_values = {**values, **parameters}
-    after, new_gradients = evaluate(new_values)
-    predicted = -lr * squared_norm(gradients, names)
-    held = tuple(name for name in gradients if name not in names)
-    update = Update(lr, parameters, float(before), float(after), predicted, held)
-    return update, new_values, new_gradients
+def step(start: Point, lr: float) -> tuple[Update, Point]:
+    """Take one step; returns what it did, and the point that it led to."""
+    parameters = start.parameters(lr)
+    end = start.at(parameters)
+    predicted = -lr * start.product(start)
+    held = tuple(name for name in start.gradients if name not in start.moved)
+    update = Update(lr, parameters, float(start.output), float(end.output), predicted, held)
+    return update, end
 
 
-def squared_norm(gradients: Mapping[str, Any], names: Sequence[str]) -> float:
-    """Return the sum of the squares of all elements of some gradients."""
-    return float(
-        sum(
-            np.sum(np.square(np.asarray(g, dtype=float)))
-            for name in names
-            for _, g in leaves(gradients[name])
-            if g is not None
-        )
-    )
-
-
-def descend(
-    evaluate: Evaluate,
-    values: Mapping[str, Any],
-    before: float,
-    gradients: Mapping[str, Any],
-    lr: float,
-    names: Sequence[str],
-    steps: int,
-) -> Descent:
+def descend(start: Point, lr: float, steps: int) -> Descent:
     """Take steps until the output grows, or all are taken."""
     updates: list[Update] = []
     for count in range(1, steps + 1):
         try:
-            update, new_values, new_gradients = step(evaluate, values, before, gradients, lr, names)
+            update, end = step(start, lr)
         except NonFiniteError:
-            rate = stable_rate(evaluate, values, before, gradients, lr, names)
-            return Descent(tuple(updates), _too_large(count, lr, before, np.inf, rate), rate)
+            return _stopped(updates, count, start, lr, np.inf)
         updates.append(update)
         if update.after > update.before:
-            rate = stable_rate(evaluate, values, before, gradients, lr, names)
-            word = _too_large(count, lr, update.before, update.after, rate)
-            return Descent(tuple(updates), word, rate)
-        values, gradients, before = new_values, new_gradients, update.after
+            return _stopped(updates, count, start, lr, update.after)
+        start = end
     return Descent(tuple(updates))
+
+
+def _stopped(updates: list[Update], count: int, start: Point, lr: float, after: float) -> Descent:
+    rate = stable_rate(start, lr)
+    return Descent(tuple(updates), _too_large(count, lr, start.output, after, rate), rate)
 
 
 def _too_large(count: int, lr: float, before: float, after: float, rate: float | None) -> str:
@@ -235,40 +248,25 @@ def _too_large(count: int, lr: float, before: float, after: float, rate: float |
     return word
 
 
-def stable_rate(
-    evaluate: Evaluate,
-    values: Mapping[str, Any],
-    before: float,
-    gradients: Mapping[str, Any],
-    lr: float,
-    names: Sequence[str],
-) -> float | None:
+def stable_rate(start: Point, lr: float) -> float | None:
     """Find a learning rate with which the step lowers the output.
 
     The curvature along the gradient, from the gradient a little further on, bounds the
     stable rate by 2 / curvature; what is returned is the safe middle, 1 / curvature, halved
     until the output does fall.
     """
-    squared = squared_norm(gradients, names)
+    squared = start.product(start)
     if squared == 0:
         return None
     tiny = 1e-6 * lr
-    _, ahead = evaluate({**values, **{n: stepped(values[n], gradients[n], tiny) for n in names}})
-    along = sum(
-        np.sum(np.asarray(g, dtype=float) * np.asarray(h, dtype=float))
-        for name in names
-        for (_, g), (_, h) in zip(leaves(gradients[name]), leaves(ahead[name]), strict=True)
-        if g is not None
-    )
-    curvature = float((squared - along) / (tiny * squared))
+    ahead = start.at(start.parameters(tiny))
+    curvature = (squared - start.product(ahead)) / (tiny * squared)
     rate = min(lr / 2, 1 / curvature) if curvature > 0 else lr / 2
     for _ in range(60):
         try:
-            update, *_ = step(evaluate, values, before, gradients, rate, names)
+            if step(start, rate)[0].actual < 0:
+                return rate
         except NonFiniteError:
-            rate /= 2
-            continue
-        if update.after < before:
-            return rate
+            pass  # too far still
         rate /= 2
     return None

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.op import UnsupportedArgumentError
 from chainrule.rules.reduce import normal_axis
 
 
@@ -50,7 +51,7 @@ def _along(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 def _norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(a) != 1):
-        raise NotImplementedError("ord")
+        raise UnsupportedArgumentError("ord")
     return np.sqrt(np.sum(np.square(a), axis=axis, keepdims=keepdims))
 
 

@@ -1,4 +1,4 @@
-"""Elementwise operations: arithmetic, functions of one number, comparisons, choices.
+"""Elementwise operations: arithmetic, functions of one number, choices.
 
 Conventions at points without a derivative, in this one place:
 
@@ -10,7 +10,6 @@ Conventions at points without a derivative, in this one place:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ import numpy as np
 from chainrule.notation import Notation, Written, call, infix
 from chainrule.op import Op, Sample, Vjp
 
-_PAIRS = (Sample(((3, 4), (3, 4))), Sample(((3, 4), (4,))), Sample(((2, 1, 3), (4, 1))))
+#: Operands of operations that take two.
+PAIRS = (Sample(((3, 4), (3, 4))), Sample(((3, 4), (4,))), Sample(((2, 1, 3), (4, 1))))
 
 
 def _unary(
@@ -67,7 +67,7 @@ def _binary(
         elementwise=True,
         low=low,
         high=high,
-        samples=_PAIRS,
+        samples=PAIRS,
     )
 
 
@@ -82,8 +82,11 @@ def _add(a: Any, b: Any, *rest: Any) -> Any:
 
 
 def _power(a: Any, b: Any) -> Any:
-    out = a**b
-    # Python answers a root of a negative number with a complex one, NumPy with NaN.
+    # On arrays NumPy answers everything; Python's numbers raise, or turn complex.
+    try:
+        out = a**b
+    except ZeroDivisionError:
+        return float("inf")
     return float("nan") if out.__class__ is complex else out
 
 
@@ -124,7 +127,7 @@ ARITHMETIC = (
         reason="a sum changes one for one with each of its terms",
         numpy=(np.add,),
         elementwise=True,
-        samples=(*_PAIRS, Sample(((3, 4), (3, 4), (4,)))),
+        samples=(*PAIRS, Sample(((3, 4), (3, 4), (4,)))),
     ),
     _binary(
         np.subtract,
@@ -158,7 +161,8 @@ ARITHMETIC = (
     _binary(
         np.power,
         (
-            lambda g, out, a, b: g * b * a ** (b - 1),
+            # A constant, a ** 0, stays one: its derivative is 0 at a = 0, too.
+            lambda g, out, a, b: g * b * a ** (b - (b != 0)),
             lambda g, out, a, b: g * out * np.log(a),
         ),
         "a power's derivative is exponent · base^(exponent - 1)",
@@ -353,60 +357,4 @@ CHOICES = (
 )
 
 
-def _comparison(function: Any, symbol: str, text: str, latex: str, forward: Any) -> Op:
-    return Op(
-        name=function.__name__,
-        forward=forward,
-        vjp=None,
-        notation=infix(symbol, "compare", "bits", text, latex, left="bits"),
-        reason="a comparison does not change where it does not jump",
-        numpy=(function,),
-        elementwise=True,
-        samples=_PAIRS,
-    )
-
-
-def _step(function: Any, notation: Notation | None = None) -> Op:
-    name = function.__name__
-    return Op(
-        name=name,
-        forward=function,
-        vjp=None,
-        notation=notation or call(f"np.{name}", arity=function.nin),
-        reason="a step function does not change where it does not jump",
-        numpy=(function,),
-        elementwise=True,
-        samples=(Sample(((3, 4),) * function.nin),),
-    )
-
-
-def _logic(function: Any, notation: Notation) -> Op:
-    mask = np.array([[True, False, True], [False, False, True]])
-    row = _step(function, notation)
-    return replace(row, samples=(Sample((mask,) * function.nin),))
-
-
-STEPS = (
-    _comparison(np.greater, ">", ">", ">", lambda a, b: a > b),
-    _comparison(np.greater_equal, ">=", "≥", r"\ge", lambda a, b: a >= b),
-    _comparison(np.less, "<", "<", "<", lambda a, b: a < b),
-    _comparison(np.less_equal, "<=", "≤", r"\le", lambda a, b: a <= b),
-    _comparison(np.equal, "==", "=", "=", lambda a, b: a == b),
-    _comparison(np.not_equal, "!=", "≠", r"\ne", lambda a, b: a != b),
-    _logic(np.bitwise_and, infix("&", "bits", "sum", "and", r"\wedge")),
-    _logic(np.bitwise_or, infix("|", "bits", "sum", "or", r"\vee")),
-    _logic(np.invert, Notation("~{0:unary}", "not {0:unary}", r"\neg {0:unary}", "unary")),
-    _step(np.logical_and),
-    _step(np.logical_or),
-    _step(np.logical_not),
-    _step(np.sign),
-    _step(np.floor),
-    _step(np.ceil),
-    _step(np.rint),
-    _step(np.trunc),
-    _step(np.isnan),
-    _step(np.isfinite),
-    _step(np.isinf),
-)
-
-TABLE = ARITHMETIC + FUNCTIONS + CHOICES + STEPS
+TABLE = ARITHMETIC + FUNCTIONS + CHOICES

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation
-from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
+from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -86,7 +86,7 @@ def _parts(spec: str) -> tuple[list[str], str]:
 
 def _bind_einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
     if not isinstance(spec, str):
-        raise NotImplementedError("subscripts given as lists")
+        raise UnsupportedArgumentError("subscripts given as lists")
     left, arrow, result = spec.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):

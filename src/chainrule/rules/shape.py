@@ -1,4 +1,4 @@
-"""Operations that move, join or repeat elements without changing them."""
+"""Operations that move elements, or see them in another shape, without changing them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Infer, Op, Sample, like, shape_of, stand_in, viewing
+from chainrule.op import (
+    Abstract,
+    Infer,
+    Op,
+    Sample,
+    UnsupportedArgumentError,
+    like,
+    shape_of,
+    stand_in,
+    viewing,
+)
 from chainrule.rules.reduce import normal_axis
 
 _MOVED = "moving elements does not change them: each gradient moves back to where it came from"
@@ -16,7 +26,7 @@ _MOVED = "moving elements does not change them: each gradient moves back to wher
 
 def _bind_reshape(a: Any, shape: Any, order: str = "C") -> Any:
     if order != "C":
-        raise NotImplementedError("order")
+        raise UnsupportedArgumentError("order")
     sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
     return (a,), {"shape": tuple(int(n) for n in sizes)}
 
@@ -49,104 +59,9 @@ def _transpose_subscripts(shapes: Sequence[Any], axes: tuple[int, ...]) -> str:
     return f"{letters}->{''.join(letters[i] for i in axes)}"
 
 
-def _joined_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    """Infer for concatenate: sizes add along the axis; dtypes as NumPy joins them."""
-    shapes = [shape_of(o) for o in operands]
-    axis = params["axis"]
-    ones = [stand_in(o, (1,) * len(s)) for o, s in zip(operands, shapes, strict=True)]
-    dtype = op.forward(*ones, **params).dtype
-    rest = {s[:axis] + s[axis + 1 :] for s in shapes}
-    if len(rest) != 1:
-        raise ValueError("all the input array dimensions except for the joined axis must match")
-    first = shapes[0]
-    return Abstract((*first[:axis], sum(s[axis] for s in shapes), *first[axis + 1 :]), dtype)
-
-
-def _bind_concatenate(arrays: Any, axis: int | None = 0) -> Any:
-    parts = tuple(arrays)
-    if axis is None:
-        parts, axis = tuple(np.reshape(p, (-1,)) for p in parts), 0
-    return parts, {"axis": range(np.ndim(parts[0]))[axis]}
-
-
-def _concatenate_vjp(i: int, g: Any, out: Any, *parts: Any, axis: int) -> Any:
-    start = sum(np.shape(p)[axis] for p in parts[:i])
-    return g[(slice(None),) * axis + (slice(start, start + np.shape(parts[i])[axis]),)]
-
-
-def _bind_stack(arrays: Any, axis: int = 0) -> Any:
-    parts = tuple(arrays)
-    return parts, {"axis": range(np.ndim(parts[0]) + 1)[axis]}
-
-
-def _stack_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    shapes = {shape_of(o) for o in operands}
-    if len(shapes) != 1:
-        raise ValueError("all input arrays must have the same shape")
-    (shape,) = shapes
-    axis = params["axis"]
-    ones = [stand_in(o, (1,) * len(shape)) for o in operands]
-    dtype = op.forward(*ones, **params).dtype
-    return Abstract((*shape[:axis], len(operands), *shape[axis:]), dtype)
-
-
-def _joined(name: str) -> Notation:
-    def code(*parts: Any, axis: int) -> str:
-        return f"np.{name}([{', '.join(map(str, parts))}]{keywords(axis=axis or None)})"
-
-    def text(*parts: Any, axis: int) -> str:
-        return code(*parts, axis=axis).removeprefix("np.")
-
-    def latex(*parts: Any, axis: int) -> str:
-        return r"\left[" + r",\ ".join(map(str, parts)) + r"\right]"
-
-    return Notation(code, text, latex)
-
-
-def _bind_pad(a: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
-    if mode != "constant" or np.ndim(constant_values) != 0:
-        raise NotImplementedError("mode")
-    widths = np.broadcast_to(np.asarray(pad_width), (np.ndim(a), 2))
-    return (a,), {
-        "pad_width": tuple((int(lo), int(hi)) for lo, hi in widths),
-        "constant_values": constant_values,
-    }
-
-
-def _pad_vjp(g: Any, out: Any, a: Any, pad_width: Any, constant_values: Any) -> Any:
-    inside = (slice(lo, lo + n) for (lo, _), n in zip(pad_width, np.shape(a), strict=True))
-    return g[tuple(inside)]
-
-
-def _pad_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    (a,) = operands
-    shape = tuple(lo + n + hi for n, (lo, hi) in zip(shape_of(a), params["pad_width"], strict=True))
-    return Abstract(shape, stand_in(a).dtype)
-
-
 def _bind_flip(a: Any, axis: Any = None) -> Any:
     axes = normal_axis(axis, np.ndim(a))
     return (a,), {"axis": tuple(range(np.ndim(a))) if axes is None else axes}
-
-
-def _bind_repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    if np.ndim(repeats) != 0:
-        raise NotImplementedError("an array of repeats")
-    if axis is None:
-        a, axis = np.reshape(a, (-1,)), 0
-    return (a,), {"repeats": int(repeats), "axis": range(np.ndim(a))[axis]}
-
-
-def _repeat_vjp(g: Any, out: Any, a: Any, repeats: int, axis: int) -> Any:
-    shape = np.shape(a)
-    return np.sum(np.reshape(g, (*shape[: axis + 1], repeats, *shape[axis + 1 :])), axis=axis + 1)
-
-
-def _repeat_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    (a,) = operands
-    axis, shape = params["axis"], shape_of(a)
-    shape = (*shape[:axis], shape[axis] * params["repeats"], *shape[axis + 1 :])
-    return Abstract(shape, stand_in(a).dtype)
 
 
 def _astype_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -160,7 +75,7 @@ def _filled_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
 
 def _bind_filled(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
     if shape is not None:
-        raise NotImplementedError("shape")
+        raise UnsupportedArgumentError("shape")
     return (a,), {"dtype": None if dtype is None else np.dtype(dtype)}
 
 
@@ -181,17 +96,18 @@ def _filled(function: Any, digit: str) -> Op:
     )
 
 
-def _row(
+def moving(
     name: str, forward: Any, vjp: Any, notation: Notation, functions: tuple[Any, ...], bind: Any,
     infer: Infer, samples: tuple[Sample, ...], subscripts: Any = None, view: bool = False,
 ) -> Op:  # fmt: skip
+    """Make the row of an operation that moves elements."""
     return Op(
         name=name, forward=forward, vjp=vjp, notation=notation, reason=_MOVED, numpy=functions,
         bind=bind, infer=infer, subscripts=subscripts, view=view, samples=samples,
     )  # fmt: skip
 
 
-def _called(name: str, *shown: str) -> Notation:
+def called(name: str, *shown: str) -> Notation:
     """Notation of ``np.name(a, param, ...)`` with the named parameters shown by position."""
 
     def write(prefix: str) -> Any:
@@ -253,7 +169,7 @@ _BROADCAST = Notation(
 )
 
 TABLE = (
-    _row(
+    moving(
         "reshape",
         lambda a, shape: np.reshape(a, shape),
         (lambda g, out, a, shape: np.reshape(g, np.shape(a)),),
@@ -268,7 +184,7 @@ TABLE = (
         (Sample(((3, 4),), {"shape": (2, 6)}),),
         view=True,
     ),
-    _row(
+    moving(
         "transpose",
         lambda a, axes: np.transpose(a, axes),
         (_transpose_vjp,),
@@ -280,18 +196,18 @@ TABLE = (
         _transpose_subscripts,
         view=True,
     ),
-    _row(
+    moving(
         "expand_dims",
         lambda a, axis: np.expand_dims(a, axis),
         (lambda g, out, a, axis: np.squeeze(g, axis=axis),),
-        _called("expand_dims", "axis"),
+        called("expand_dims", "axis"),
         (np.expand_dims,),
         _bind_expand,
         viewing,
         (Sample(((3, 4),), {"axis": (1,)}),),
         view=True,
     ),
-    _row(
+    moving(
         "squeeze",
         lambda a, axis: np.squeeze(a, axis=axis),
         (lambda g, out, a, axis: np.reshape(g, np.shape(a)),),
@@ -318,60 +234,16 @@ TABLE = (
         view=True,
         samples=(Sample(((4,),), {"shape": (3, 4)}),),
     ),
-    _row(
-        "concatenate",
-        lambda *parts, axis: np.concatenate(parts, axis=axis),
-        _concatenate_vjp,
-        _joined("concatenate"),
-        (np.concatenate,),
-        _bind_concatenate,
-        _joined_infer,
-        (Sample(((2, 4), (3, 4)), {"axis": 0}), Sample(((2, 4), (2, 1)), {"axis": 1})),
-    ),
-    _row(
-        "stack",
-        lambda *parts, axis: np.stack(parts, axis=axis),
-        lambda i, g, out, *parts, axis: g[(slice(None),) * axis + (i,)],
-        _joined("stack"),
-        (np.stack,),
-        _bind_stack,
-        _stack_infer,
-        (
-            Sample(((4,), (4,)), {"axis": 0}),
-            Sample(((2, 3), (2, 3)), {"axis": 1}),
-            Sample(((), (), ()), {"axis": 0}),
-        ),
-    ),
-    _row(
-        "pad",
-        lambda a, pad_width, constant_values: np.pad(a, pad_width, constant_values=constant_values),
-        (_pad_vjp,),
-        _called("pad", "pad_width"),
-        (np.pad,),
-        _bind_pad,
-        _pad_infer,
-        (Sample(((3, 2),), {"pad_width": ((1, 0), (2, 1)), "constant_values": 0}),),
-    ),
-    _row(
+    moving(
         "flip",
         lambda a, axis: np.flip(a, axis),
         (lambda g, out, a, axis: np.flip(g, axis),),
-        _called("flip", "axis"),
+        called("flip", "axis"),
         (np.flip,),
         _bind_flip,
         viewing,
         (Sample(((3, 4),), {"axis": (1,)}),),
         view=True,
-    ),
-    _row(
-        "repeat",
-        lambda a, repeats, axis: np.repeat(a, repeats, axis=axis),
-        (_repeat_vjp,),
-        _called("repeat", "repeats", "axis"),
-        (np.repeat,),
-        _bind_repeat,
-        _repeat_infer,
-        (Sample(((3, 4),), {"repeats": 2, "axis": 1}),),
     ),
     Op(
         name="astype",

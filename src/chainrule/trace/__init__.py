@@ -14,10 +14,11 @@ from typing import Any, Generic, TypeVar
 
 from chainrule.errors import ChainruleError
 from chainrule.trace import builtin
+from chainrule.trace.base import Trace
 from chainrule.trace.recorder import Branch, Recorder
 from chainrule.trace.source import location
 from chainrule.trace.tape import Tape
-from chainrule.trace.traced import Trace, Traced, WholeFloat, apply
+from chainrule.trace.traced import Traced, WholeFloat, apply
 
 
 class _Depth(threading.local):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import BranchError, MutationError, UnsupportedAttributeError, UnsupportedError
-from chainrule.op import Abstract, Op
+from chainrule.op import Abstract, Op, UnsupportedArgumentError
 from chainrule.rules import BY_FUNCTION, COMPOSED, TABLE
 from chainrule.rules.index import Slot, is_basic
 from chainrule.trace.source import location
@@ -92,25 +92,24 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     kwargs = _telling(kwargs)
     row = BY_FUNCTION.get(function)
     composition = COMPOSED.get(function)
-    if row is None and composition is None:
-        raise _unsupported(function)
     if row is not None and row.bind is None:
         if kwargs:
             raise _unsupported_keyword(function, next(iter(kwargs)))
         return row(*in_order(row, args))
     target = composition if row is None else row.bind
-    assert target is not None
+    if target is None:
+        raise _unsupported(function)
     try:
-        if composition is not None and row is None:
-            return _composed(composition, args, kwargs)
+        if row is None:
+            return _composed(target, args, kwargs)
         operands, params = target(*args, **kwargs)
-    except NotImplementedError as error:
+    except UnsupportedArgumentError as error:
         raise _unsupported_keyword(function, str(error)) from None
     except TypeError:
         _check_arguments(function, target, args, kwargs)
         raise
-    result = row(*operands, **params)  # type: ignore[misc]  # row is set where composition is not
-    return linked(result, operands[0]) if row is not None and row.view else result
+    result = row(*operands, **params)
+    return linked(result, operands[0]) if row.view else result
 
 
 def _composed(composition: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

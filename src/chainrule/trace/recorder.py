@@ -13,9 +13,10 @@ import numpy as np
 from chainrule.errors import Location, NonFiniteError
 from chainrule.graph import CONSTANT, INPUT, NO_PARAMS, Graph, Node
 from chainrule.op import Abstract, Op
+from chainrule.trace.base import Trace
 from chainrule.trace.failure import explained
 from chainrule.trace.source import assigned_name, location, user_frame
-from chainrule.trace.traced import Trace, Traced
+from chainrule.trace.traced import Traced
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from typing import Any
 
 from chainrule.graph import INPUT, NO_PARAMS
 from chainrule.op import Op
+from chainrule.trace.base import Trace
 from chainrule.trace.failure import explained
-from chainrule.trace.traced import Trace, Traced, apply
+from chainrule.trace.traced import Traced, apply
 
 Record = tuple[Op, Sequence[int], Sequence[Any], Any, Any]
 

@@ -13,58 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import BranchError, ConversionError, LeakError, MutationError
+from chainrule.errors import BranchError, ConversionError
 from chainrule.graph import NO_PARAMS
 from chainrule.op import Abstract, Op
 from chainrule.rules import TABLE
 from chainrule.trace import functions
+from chainrule.trace.base import Trace
 from chainrule.trace.source import location
-
-
-class Trace:
-    """What a traced value reports to. Subclasses decide what a record is.
-
-    Parameters
-    ----------
-    level : int
-        Depth of nesting: of the traces that meet in one operation the deepest records it.
-    """
-
-    __slots__ = ("level", "open")
-
-    def __init__(self, level: int) -> None:
-        self.level = level
-        self.open = True
-
-    def record(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
-        """Record an operation and return its result."""
-        raise NotImplementedError
-
-    def branch(self, traced: Traced, taken: bool) -> None:
-        """Take note that Python branched on a value."""
-
-    def compose(self) -> Callable[[Any], Any]:
-        """Begin a NumPy function that is written in terms of others.
-
-        Returns
-        -------
-        callable
-            Ends it: takes its result and returns it.
-        """
-        return _unchanged
-
-    def check_open(self) -> None:
-        """Refuse to record after the traced function has returned."""
-        if not self.open:
-            raise LeakError(
-                "A traced value was used after the function that was traced had returned.",
-                where=location(),
-                instead="return the value from the function instead of keeping it elsewhere",
-            )
-
-
-def _unchanged(result: Any) -> Any:
-    return result
+from chainrule.trace.views import OUTDATED, Link, refused
 
 
 def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
@@ -357,32 +313,11 @@ class Traced:
             link.views.clear()
             if link.base is not None:
                 if link.key is None:
-                    raise _shared("A reshaped or transposed view cannot be written to.")
+                    raise refused("A reshaped or transposed view cannot be written to.")
                 link.base.become(functions.setitem(link.base, link.key, result))
-                link.base.link.views.append(self)  # type: ignore[union-attr]  # it has this view
+                link.base.link.views.append(self)
                 self._trace = result._trace
         self.index, self.value = result.index, result.value
-
-
-class Link:
-    """How a traced array shares its memory.
-
-    Attributes
-    ----------
-    base : Traced or None
-        The array that this one is a view of.
-    key : tuple or None
-        It is ``base[key]``; None for other views.
-    views : list of Traced
-        Its own views.
-    """
-
-    __slots__ = ("base", "key", "views")
-
-    def __init__(self, base: Traced | None, key: Any) -> None:
-        self.base = base
-        self.key = key
-        self.views: list[Traced] = []
 
 
 def _lossy(conversion: str, instead: str) -> ConversionError:
@@ -393,32 +328,7 @@ def _lossy(conversion: str, instead: str) -> ConversionError:
     )
 
 
-def _shared(what: str) -> MutationError:
-    return MutationError(
-        what,
-        where=location(),
-        instead="take a copy before writing, as in v = x[0].copy(), "
-        "or build the result with np.where or np.stack",
-    )
-
-
-class _Outdated(Trace):
-    """The trace of a view whose array has since been written to: it can no longer be read."""
-
-    def record(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
-        raise _shared(
-            "This is a view of an array that has been written to since; "
-            "in NumPy it would have changed along with it."
-        )
-
-
-OUTDATED = _Outdated(1 << 30)
-
-
 class WholeFloat(float):
     """A float that was written as a Python int, and still serves as an index."""
 
     __slots__ = ()
-
-
-__all__ = ["Trace", "Traced", "WholeFloat", "apply"]

@@ -1,0 +1,57 @@
+"""What every trace has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chainrule.errors import LeakError
+from chainrule.op import Op
+from chainrule.trace.source import location
+
+
+class Trace(ABC):
+    """What a traced value reports to. Subclasses decide what a record is.
+
+    Parameters
+    ----------
+    level : int
+        Depth of nesting: of the traces that meet in one operation the deepest records it.
+    """
+
+    __slots__ = ("level", "open")
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+        self.open = True
+
+    @abstractmethod
+    def record(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
+        """Record an operation and return its result."""
+
+    def branch(self, traced: Any, taken: bool) -> None:  # noqa: B027  # most traces need not
+        """Take note that Python branched on a value."""
+
+    def compose(self) -> Callable[[Any], Any]:
+        """Begin a NumPy function that is written in terms of others.
+
+        Returns
+        -------
+        callable
+            Ends it: takes its result and returns it.
+        """
+        return _unchanged
+
+    def check_open(self) -> None:
+        """Refuse to record after the traced function has returned."""
+        if not self.open:
+            raise LeakError(
+                "A traced value was used after the function that was traced had returned.",
+                where=location(),
+                instead="return the value from the function instead of keeping it elsewhere",
+            )
+
+
+def _unchanged(result: Any) -> Any:
+    return result
