@@ -1,5 +1,6 @@
 """Long chains and large graphs: no recursion, and each node visited once."""
 
+import gc
 import sys
 
 import numpy as np
@@ -72,3 +73,37 @@ def test_each_product_is_computed_once(length, monkeypatch):
     x = np.ones(3)
     cr.grad(lambda w: np.sum(chain(x, w, length)))(2.0)
     assert len(seen) <= 2 * length + 2
+
+
+def test_the_collector_is_slowed_down_for_a_trace_and_no_longer():
+    before = gc.get_threshold()
+    during = []
+
+    def nested(x):
+        during.append(gc.get_threshold())
+        return cr.grad(lambda y: y * y)(x) * x
+
+    cr.grad(nested)(2.0)
+    assert during[0][0] > before[0]
+    assert gc.get_threshold() == before
+    with pytest.raises(KeyError):
+        cr.grad(lambda x: {}["missing"])(1.0)
+    assert gc.get_threshold() == before
+
+
+def test_a_collector_that_is_switched_off_or_set_by_the_function_is_left_alone():
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(0)
+        cr.grad(lambda x: x * x)(2.0)
+        assert gc.get_threshold()[0] == 0
+        gc.set_threshold(*before)
+
+        def sets(x):
+            gc.set_threshold(1234, 5, 6)
+            return x * x
+
+        cr.grad(sets)(2.0)
+        assert gc.get_threshold() == (1234, 5, 6)
+    finally:
+        gc.set_threshold(*before)

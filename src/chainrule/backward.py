@@ -9,14 +9,13 @@ numbers it yields gradients, on traced values the graph that computes them
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.collector import slowed_down
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract, shape_of
 from chainrule.rules import TABLE
@@ -167,23 +166,7 @@ class Joint:
     wrt: tuple[Node, ...]
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Hold off Python's search for garbage while a graph is built: none of it is garbage.
-
-    The search would walk over the growing graph again and again, which makes large graphs
-    cost more a node than small ones.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-@_collector_paused()
+@slowed_down()
 def differentiate(
     graph: Graph,
     wrt: Sequence[Node],

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from chainrule import collector
 from chainrule.errors import ChainruleError
 from chainrule.trace import builtin
 from chainrule.trace.base import Trace
@@ -41,6 +42,7 @@ class _Tracing(Generic[T]):
     def __enter__(self) -> T:
         self._trace = self._make(_depth.level + 1)
         _depth.level += 1
+        collector.slow_down()
         builtin.install()
         return self._trace
 
@@ -51,6 +53,7 @@ class _Tracing(Generic[T]):
         at: TracebackType | None,
     ) -> None:
         builtin.restore()
+        collector.restore()
         self._trace.open = False
         _depth.level -= 1
         # NumPy wraps what a conversion raises; the user is told the reason itself.
