@@ -67,17 +67,18 @@ def backpropagate(
         vjp = op.vjp
         if vjp is None:
             continue
-        table = vjp.__class__ is tuple
+        one_by_one = vjp.__class__ is tuple
+        products: Any = None if one_by_one else vjp(g, out, *operands, **params)
         for position, parent in enumerate(parents):
             if parent < 0 or (needed is not None and not needed[parent]):
                 continue
-            if table:
+            if one_by_one:
                 rule = vjp[position] if position < len(vjp) else None
                 if rule is None:
                     continue
                 product = rule(g, out, *operands, **params)
             else:
-                product = vjp(position, g, out, *operands, **params)
+                product = products(position)
             operand = operands[position]
             if product.__class__ is not float or operand.__class__ is not float:
                 product = fitted(product, operand)

@@ -161,8 +161,9 @@ class Op:
         One function an operand, ``(g, out, *operands, **params)``, where `g` is the
         upstream gradient, returning `g` times the local derivative (None for an operand
         without derivative). Its result may be smaller or larger than the operand as far
-        as broadcasting goes: the engine fits it. With a variable number of operands, one
-        function ``(i, g, out, *operands, **params)``. None: no derivative, as for
+        as broadcasting goes: the engine fits it. With a variable number of operands, or
+        with work that they share, one function ``(g, out, *operands, **params)`` that
+        returns a function of the operand's position. None: no derivative, as for
         comparisons.
     notation : Notation
         How it is written.
@@ -234,4 +235,4 @@ class Op:
             return None
         if isinstance(vjp, tuple):
             return vjp[position] if position < len(vjp) else None
-        return lambda *args, **params: vjp(position, *args, **params)
+        return lambda *args, **params: vjp(*args, **params)(position)

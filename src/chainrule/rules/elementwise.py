@@ -122,7 +122,7 @@ ARITHMETIC = (
     Op(
         name="add",
         forward=_add,
-        vjp=lambda i, g, out, *terms: g,
+        vjp=lambda g, out, *terms: lambda i: g,
         notation=_SUM,
         reason="a sum changes one for one with each of its terms",
         numpy=(np.add,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,15 @@ def _bind_concatenate(arrays: Any, axis: int | None = 0) -> Any:
     return parts, {"axis": range(np.ndim(parts[0]))[axis]}
 
 
-def _concatenate_vjp(i: int, g: Any, out: Any, *parts: Any, axis: int) -> Any:
-    start = sum(np.shape(p)[axis] for p in parts[:i])
-    return g[(slice(None),) * axis + (slice(start, start + np.shape(parts[i])[axis]),)]
+def _concatenate_vjp(g: Any, out: Any, *parts: Any, axis: int) -> Any:
+    ends = list(accumulate((shape_of(p)[axis] for p in parts), initial=0))
+    lead = (slice(None),) * axis
+    return lambda i: g[(*lead, slice(ends[i], ends[i + 1]))]
+
+
+def _stack_vjp(g: Any, out: Any, *parts: Any, axis: int) -> Any:
+    lead = (slice(None),) * axis
+    return lambda i: g[(*lead, i)]
 
 
 def _bind_stack(arrays: Any, axis: int = 0) -> Any:
@@ -121,7 +128,7 @@ TABLE = (
     moving(
         "stack",
         lambda *parts, axis: np.stack(parts, axis=axis),
-        lambda i, g, out, *parts, axis: g[(slice(None),) * axis + (i,)],
+        _stack_vjp,
         _joined("stack"),
         (np.stack,),
         _bind_stack,

@@ -63,8 +63,12 @@ def _matmul_subscripts(shapes: Sequence[tuple[int, ...]]) -> str | None:
 # is the same for all elements along it: a vector of ones carries the axis back.
 
 
-def _einsum_vjp(i: int, g: Any, out: Any, *operands: Any, spec: str) -> Any:
+def _einsum_vjp(g: Any, out: Any, *operands: Any, spec: str) -> Any:
     terms, result = _parts(spec)
+    return lambda i: _einsum_product(i, g, operands, terms, result)
+
+
+def _einsum_product(i: int, g: Any, operands: Sequence[Any], terms: list[str], result: str) -> Any:
     others = [(t, o) for j, (t, o) in enumerate(zip(terms, operands, strict=True)) if j != i]
     seen = set(result).union(*(t for t, _ in others))
     lonely = [c for c in terms[i] if c not in seen]

@@ -30,6 +30,11 @@ def normal_axis(axis: Any, ndim: int) -> Axis:
     return tuple(sorted(int(a) % ndim for a in axes))
 
 
+def normal_list(axes: Any, ndim: int) -> list[int]:
+    """Return axes as a list of numbers from 0, in the order given."""
+    return [range(ndim)[i] for i in (axes if isinstance(axes, (tuple, list)) else [axes])]
+
+
 def _bind(a: Any, axis: Any = None, keepdims: bool = False) -> tuple[tuple[Any], dict[str, Any]]:
     axes = None if axis is None else normal_axis(axis, np.ndim(a))
     return (a,), {"axis": axes, "keepdims": bool(keepdims)}
