@@ -3,7 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ChainruleError
-from chainrule.transform import grad, hessian, jacobian, value_and_grad, vjp
+from chainrule.transform import (
+    elementwise_grad,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 
 if TYPE_CHECKING:
     from chainrule.solution import Solution, explain
@@ -13,10 +22,13 @@ __version__ = "0.1.0"
 __all__ = [
     "ChainruleError",
     "Solution",
+    "elementwise_grad",
     "explain",
     "grad",
     "hessian",
+    "hvp",
     "jacobian",
+    "jvp",
     "value_and_grad",
     "vjp",
 ]

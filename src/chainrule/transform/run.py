@@ -1,8 +1,7 @@
-"""Gradients of functions as functions: ``grad``, ``value_and_grad``, ``vjp`` and their kin."""
+"""One run of a function on a tape, and the way back from it."""
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,7 @@ from chainrule.trace import Tape, Traced, location, tracing
 Function = Callable[..., Any]
 
 
-class _Run:
+class Run:
     """One run of a function on a tape, ready to be differentiated.
 
     Attributes
@@ -127,7 +126,7 @@ class _Run:
                 before = seeds.get(leaf.index)
                 seeds[leaf.index] = g if before is None else before + g
 
-        _pairwise(seed, self._output, upstream)
+        pairwise(seed, self._output, upstream)
         found: dict[int, Any] = {}
         try:
             found = backpropagate(records, seeds, self._keys) if seeds else {}
@@ -163,14 +162,14 @@ def location_of(f: Function) -> Any:
     return location(code=getattr(f, "__code__", None))
 
 
-def _pairwise(visit: Callable[[Any, str, Any], None], value: Any, other: Any) -> None:
+def pairwise(visit: Callable[[Any, str, Any], None], value: Any, other: Any) -> None:
     """Visit the leaves of two structures of the same form together."""
     if isinstance(value, (list, tuple)):
         for v, o in zip(value, other, strict=True):
-            _pairwise(visit, v, o)
+            pairwise(visit, v, o)
     elif isinstance(value, dict):
         for k, v in value.items():
-            _pairwise(visit, v, other[k])
+            pairwise(visit, v, other[k])
     else:
         visit(value, "", other)
 
@@ -203,172 +202,9 @@ def _finished(gradient: Any, leaf: Any, seen: set[int]) -> Any:
     return gradient
 
 
-def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
-    """Return a function that gives the value of `f` and its gradient.
-
-    Parameters
-    ----------
-    f : callable
-        Written in plain NumPy, returning one number.
-    wrt : int, str, or sequence of them
-        Which argument to differentiate with respect to, by position or name.
-
-    Returns
-    -------
-    callable
-        With the arguments of `f`; returns ``(value, gradient)``. The gradient has the
-        structure of the argument; several arguments give a tuple of gradients.
-
-    Raises
-    ------
-    ArgumentError
-        When `f` does not return a single number, or has no such argument.
-    DtypeError
-        When an integer or boolean array is asked for a gradient.
-    NonFiniteError
-        When a NaN or an infinity arises; names the first operation and line.
-
-    Examples
-    --------
-    >>> import chainrule as cr
-    >>> cr.value_and_grad(lambda w, x: (w * x - 1.0) ** 2)(3.0, 2.0)
-    (25.0, 20.0)
-    """
-
-    @functools.wraps(f)
-    def differentiated(*args: Any, **kwargs: Any) -> Any:
-        run = _Run(f, wrt, args, kwargs)
-        run.scalar_output()
-        gradients = run.gradients(_one_like(run.value))
-        return run.value, gradients[0] if isinstance(wrt, (int, str)) else tuple(gradients)
-
-    return differentiated
-
-
-def _one_like(value: Any) -> Any:
+def ones_like(value: Any) -> Any:
+    """Return the upstream gradient 1 of a number, or of each element of an array."""
+    shape = shape_of(value)
+    if shape:
+        return np.ones(shape, value.dtype)
     return value.dtype.type(1) if hasattr(value, "dtype") else 1.0
-
-
-def grad(f: Function, wrt: Wrt = 0) -> Function:
-    """Return a function that gives the gradient of `f`.
-
-    See :func:`value_and_grad` for parameters and errors.
-
-    Examples
-    --------
-    >>> import numpy as np, chainrule as cr
-    >>> cr.grad(lambda w: np.sum(w**2))(np.array([1.0, -2.0]))
-    array([ 2., -4.])
-    """
-    both = value_and_grad(f, wrt)
-
-    @functools.wraps(f)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
-
-    return gradient
-
-
-def vjp(f: Function, /, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """Run `f` forward, and return its value with a function that runs it backward.
-
-    Parameters
-    ----------
-    f : callable
-    *args, **kwargs
-        Its arguments; positional ones are differentiated.
-
-    Returns
-    -------
-    value
-        What `f` returns.
-    pullback : callable
-        Takes an upstream gradient of the shape of the value; returns a tuple of
-        gradients, one a positional argument.
-
-    Examples
-    --------
-    >>> import numpy as np, chainrule as cr
-    >>> y, pullback = cr.vjp(lambda x: x**2, np.array([1.0, 3.0]))
-    >>> pullback(np.array([1.0, 10.0]))
-    (array([ 2., 60.]),)
-    """
-    run = _Run(f, tuple(range(len(args))), args, kwargs)
-
-    def pullback(upstream: Any) -> tuple[Any, ...]:
-        _pairwise(_check_upstream, run.value, upstream)
-        return tuple(run.gradients(upstream))
-
-    return run.value, pullback
-
-
-def _check_upstream(value: Any, path: str, upstream: Any) -> None:
-    if shape_of(upstream) != shape_of(value):
-        raise ArgumentError(
-            "The upstream gradient does not have the shape of the output.",
-            expected=f"shape {shape_of(value)}",
-            got=f"shape {shape_of(upstream)}",
-        )
-
-
-def jacobian(f: Function, wrt: int | str = 0) -> Function:
-    """Return a function that gives all derivatives of an array-valued `f`.
-
-    Parameters
-    ----------
-    f : callable
-        Returning a number or an array.
-    wrt : int or str
-        One argument, a number or an array.
-
-    Returns
-    -------
-    callable
-        Its result has the shape of the output followed by the shape of the argument.
-
-    Examples
-    --------
-    >>> import numpy as np, chainrule as cr
-    >>> cr.jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
-    array([[2., 0.],
-           [0., 6.]])
-    """
-
-    @functools.wraps(f)
-    def derivatives(*args: Any, **kwargs: Any) -> Any:
-        run = _Run(f, wrt, args, kwargs)
-        shape = shape_of(run.value)
-        if shape == ():
-            return run.gradients(_one_like(run.value))[0]
-        size = math.prod(shape)
-        units = np.eye(size, dtype=run.value.dtype).reshape(size, *shape)
-        rows = [run.gradients(unit)[0] for unit in units]
-        if not rows:
-            raise ArgumentError(
-                f"{name_of(f)} returned an empty array, which has no derivatives.",
-                got=f"shape {shape}",
-            )
-        stacked = np.stack(rows)
-        return np.reshape(stacked, (*shape, *np.shape(stacked)[1:]))
-
-    return derivatives
-
-
-def hessian(f: Function, wrt: int | str = 0) -> Function:
-    """Return a function that gives the second derivatives of `f`.
-
-    Parameters
-    ----------
-    f : callable
-        Returning one number.
-    wrt : int or str
-        One argument, a number or an array.
-
-    Examples
-    --------
-    >>> import numpy as np, chainrule as cr
-    >>> cr.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
-    array([[6., 2.],
-           [2., 0.]])
-    """
-    return jacobian(grad(f, wrt), wrt)
