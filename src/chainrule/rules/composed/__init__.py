@@ -8,11 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.rules.composed import arrangement, products, statistics
+from chainrule.rules.composed import (
+    arrangement,
+    differences,
+    elementwise,
+    joins,
+    linear,
+    norms,
+    products,
+    selecting,
+    statistics,
+)
 
 #: NumPy function -> the same in terms of others.
 COMPOSED: dict[Any, Callable[..., Any]] = {
     function: composition
-    for family in (statistics, products, arrangement)
+    for family in (
+        statistics,
+        products,
+        arrangement,
+        joins,
+        selecting,
+        differences,
+        elementwise,
+        linear,
+        norms,
+    )
     for function, composition in family.TABLE.items()
 }
