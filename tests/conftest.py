@@ -1,4 +1,5 @@
 import builtins
+import time
 
 import pytest
 from hypothesis import settings
@@ -7,16 +8,34 @@ from hypothesis import settings
 settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
 
+#: Where the run of the fuzzer keeps its first seed, and what it has done.
+SEED = pytest.StashKey()
+FUZZED = pytest.StashKey()
+
 ORIGINALS = (builtins.max, builtins.min)
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("fuzzing")
-    group.addoption("--programs", type=int, default=60, help="random programs to run (default: 60)")
-    group.addoption("--seed", type=int, default=0, help="seed of the first random program")
+    group.addoption("--programs", type=int, default=1000, help="random programs (default: 1000)")
+    group.addoption(
+        "--seed", type=int, help="seed of the first of them; another each time unless given"
+    )
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden anew instead of comparing"
     )
+
+
+def pytest_configure(config):
+    seed = config.getoption("seed")
+    config.stash[SEED] = time.time_ns() % 10**9 if seed is None else seed
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if FUZZED in config.stash:
+        terminalreporter.write_line(
+            f"fuzzing: {config.stash[FUZZED]}; again with --seed {config.stash[SEED]}"
+        )
 
 
 @pytest.fixture(autouse=True)
