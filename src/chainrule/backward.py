@@ -79,6 +79,8 @@ def backpropagate(
                 product = rule(g, out, *operands, **params)
             else:
                 product = products(position)
+                if product is None:
+                    continue
             operand = operands[position]
             if product.__class__ is not float or operand.__class__ is not float:
                 product = fitted(product, operand)
@@ -196,8 +198,12 @@ def differentiate(
     Joint
     """
     recorder = Recorder(values=values)
-    handles = recorder.adopt(graph.nodes)
-    index = {node: handle.index for node, handle in handles.items()}
+    nodes = graph.nodes
+    # Everything by position: a large graph looks up each node once.
+    handles = list(recorder.adopt(nodes).values())
+    position = {node: i for i, node in enumerate(nodes)}
+    parents = [tuple(position[i] for i in node.inputs) for node in nodes]
+    needed = _on_the_way(nodes, parents, wrt)
     output = graph.output
     name = f"d{name or output.name or 'output'}"
     seed = (
@@ -205,35 +211,27 @@ def differentiate(
         if upstream is None
         else recorder.input(name, upstream, Abstract.of(upstream))
     )
-    needed = _on_the_way(graph, wrt)
     records = [
-        (
-            node.op,
-            [index[i] for i in node.inputs],
-            [handles[i] for i in node.inputs],
-            node.params,
-            handles[node],
-        )
-        for node in graph.nodes
+        (node.op, above, [handles[i] for i in above], node.params, handle)
+        for node, above, handle in zip(nodes, parents, handles, strict=True)
     ]
     found: list[tuple[Node, int, Any]] = []
 
     def observe(consumer: int, position: int, product: Any) -> None:
-        found.append((graph.nodes[consumer], position, product))
+        found.append((nodes[consumer], position, product))
 
-    flags = [needed[node] for node in graph.nodes]
     kept: dict[int, Any] = {}
-    if needed[output]:
-        every = [i for i, flag in enumerate(flags) if flag]
-        kept = backpropagate(records, {index[output]: seed}, every, flags, observe)
-    gradients = {graph.nodes[i]: recorder.node(g) for i, g in kept.items()}
+    end = position[output]
+    if needed[end]:
+        every = [i for i, flag in enumerate(needed) if flag]
+        kept = backpropagate(records, {end: seed}, every, needed, observe)
+    gradients = {nodes[i]: recorder.node(g) for i, g in kept.items()}
     for node in wrt:
         if node not in gradients:
             zero = np.zeros(node.shape, node.abstract.dtype)
             gradients[node] = recorder.node(zero if node.shape else zero[()])
     contributions = [Contribution(c, p, recorder.node(product)) for c, p, product in found]
-    joint = recorder.graph([])
-    joint = Graph(joint.nodes, (output, *(gradients[node] for node in wrt)))
+    joint = Graph(recorder.nodes, (output, *(gradients[node] for node in wrt)))
     return Joint(joint, graph, gradients, contributions, tuple(wrt))
 
 
@@ -244,12 +242,12 @@ def _ones(output: Node) -> Any:
     return np.ones(output.shape, output.abstract.dtype)[()]
 
 
-def _on_the_way(graph: Graph, wrt: Sequence[Node]) -> dict[Node, bool]:
+def _on_the_way(
+    nodes: Sequence[Node], parents: Sequence[Sequence[int]], wrt: Sequence[Node]
+) -> list[bool]:
     """Tell for each node whether a gradient has to reach it."""
     ends = set(wrt)
-    needed: dict[Node, bool] = {}
-    for node in graph.nodes:
-        needed[node] = node in ends or (
-            node.is_real and any(needed[operand] for operand in node.inputs)
-        )
+    needed: list[bool] = []
+    for node, above in zip(nodes, parents, strict=True):
+        needed.append(node in ends or (node.carries_gradient and any(needed[i] for i in above)))
     return needed

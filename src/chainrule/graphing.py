@@ -57,7 +57,7 @@ class Recording:
 
     def wrt_inputs(self) -> list[Node]:
         """Return the input nodes to differentiate with respect to, in order."""
-        return [node for name in self.wrt for node in self.inputs_of(name) if node.is_real]
+        return [node for name in self.wrt for node in self.inputs_of(name) if node.carries_gradient]
 
 
 def record(
@@ -131,7 +131,7 @@ def record(
             name
             for name in names
             if any(
-                n.is_real and (n in read or not isinstance(n.value, WholeFloat))
+                n.carries_gradient and (n in read or not isinstance(n.value, WholeFloat))
                 for n in _nodes(nodes[name], name)
             )
         )

@@ -38,7 +38,7 @@ def located(
 def non_finite_input(recording: Recording) -> NonFiniteError | None:
     """Return the error for an argument that holds a NaN or an infinity already."""
     for node in recording.graph.inputs:
-        if node.is_real and not np.all(np.isfinite(node.value)):
+        if node.carries_gradient and not np.all(np.isfinite(node.value)):
             where = np.argwhere(~np.isfinite(np.atleast_1d(node.value)))[0]
             at = f" at {tuple(map(int, where))}" if node.shape else ""
             return NonFiniteError(

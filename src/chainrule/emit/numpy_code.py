@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ class _Emitter:
         self.written: dict[Node, Written] = {}
         self.parameters: list[str] = []
         self.taken = {"np", program.name, *program.arguments}
+        for node in program.graph.nodes:
+            for statement in node.op.notation.requires:
+                self.taken |= _defined(statement)
         self.mixed = any(n.abstract.dtype == np.float32 for n in program.graph.nodes)
         self.uses: dict[Node, int] = {}
         for node in program.graph.nodes:
@@ -120,7 +124,7 @@ class _Emitter:
             structure = self.program.arguments[name]
 
             def visit(input_: Any, path: str) -> Any:
-                real = isinstance(input_, Node) and input_.is_real
+                real = isinstance(input_, Node) and input_.carries_gradient
                 return self.written[next(remaining)].string if real else "None"
 
             found = map_leaves(visit, structure, name)
@@ -172,9 +176,30 @@ def numpy_code(program: Program) -> str:
             body += [f"    # {title}", *(f"    {line}" for line in part)]
     body.append(f"    return {', '.join(results)}")
     head = f"def {program.name}({', '.join(arguments)}):"
-    source = ["import numpy as np", "", "", head, *body]
+    source = [*_above(program), head, *body]
     call = _call(program, emitter.parameters, results)
     return "\n".join([*source, *call]) + "\n"
+
+
+def _defined(statement: str) -> set[str]:
+    """Return the names that an import or a definition makes."""
+    (node,) = ast.parse(statement).body
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name for alias in node.names}
+    return {node.name} if isinstance(node, ast.FunctionDef) else set()
+
+
+def _above(program: Program) -> list[str]:
+    """Write what the function needs above it: imports, and the functions that it calls."""
+    required = dict.fromkeys(
+        line for node in program.graph.nodes for line in node.op.notation.requires
+    )
+    imports = [r for r in required if r.startswith(("import ", "from "))]
+    definitions = [r for r in required if r not in imports]
+    lines = ["import numpy as np", *sorted(imports), "", ""]
+    for definition in definitions:
+        lines += [*definition.splitlines(), "", ""]
+    return lines
 
 
 def _call(program: Program, parameters: list[str], results: list[str]) -> list[str]:

@@ -70,7 +70,7 @@ class Explanation:
         found = derivation.joint.gradients
 
         def visit(leaf: Any, path: str) -> Any:
-            if not isinstance(leaf, Node) or not leaf.is_real:
+            if not isinstance(leaf, Node) or not leaf.carries_gradient:
                 return None
             return _like(found[leaf].value, leaf)
 
