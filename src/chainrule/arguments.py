@@ -103,23 +103,23 @@ def resolve_wrt(f: Callable[..., Any], names: Sequence[str], wrt: Wrt) -> tuple[
 
 
 def differentiable(leaf: Any, path: str) -> Any:
-    """Return a leaf as a floating-point value that can carry a gradient.
+    """Return a leaf as a real or complex value that can carry a gradient.
 
     Python ints count as the floats that a beginner means; None and strings pass through.
 
     Raises
     ------
     DtypeError
-        For integer, boolean, complex and object arrays.
+        For integer, boolean and object arrays.
     """
-    if isinstance(leaf, float):
+    if isinstance(leaf, (float, complex)):
         return leaf
     if isinstance(leaf, int) and not isinstance(leaf, bool):
         return WholeFloat(leaf)
     if isinstance(leaf, (np.ndarray, np.generic, Traced)):
-        if leaf.dtype.kind == "f":
+        if leaf.dtype.kind in "fc":
             return leaf
-        kinds = {"i": "integers", "u": "integers", "b": "booleans", "c": "complex numbers"}
+        kinds = {"i": "integers", "u": "integers", "b": "booleans"}
         kind = kinds.get(leaf.dtype.kind, f"{leaf.dtype} values")
         raise DtypeError(
             f"{path} holds {kind}, which have no gradient.",

@@ -19,7 +19,7 @@ from chainrule.collector import slowed_down
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract, shape_of
 from chainrule.rules import TABLE
-from chainrule.trace import Recorder
+from chainrule.trace import Recorder, Traced
 
 #: Told of each product: ``(index of the operation, position of the operand, product)``.
 Observe = Callable[[int, int, Any], None]
@@ -95,8 +95,12 @@ def fitted(gradient: Any, operand: Any) -> Any:
     """Fit a gradient to the shape of the operand that it belongs to.
 
     Axes along which the operand was repeated are summed; axes along which the
-    gradient is the same for all elements are filled.
+    gradient is the same for all elements are filled. Of a real operand in a graph, the
+    gradient is the real part.
     """
+    if gradient.__class__ is Traced and gradient.dtype.kind == "c" != _kind(operand):
+        # Numbers wait with this until the end (Run): a real operation keeps the parts apart.
+        gradient = gradient.real
     have, want = shape_of(gradient), shape_of(operand)
     if have == want:
         return gradient
@@ -119,6 +123,11 @@ def fitted(gradient: Any, operand: Any) -> Any:
             filled[...] = gradient
             gradient = filled
     return gradient
+
+
+def _kind(operand: Any) -> str:
+    dtype = operand.dtype if hasattr(operand, "dtype") else np.asarray(operand).dtype
+    return str(dtype.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def record(
 
         def visit(leaf: Any, path: str) -> Any:
             asked = wrt is not None and _head(path) in names
-            number = differentiable(leaf, path) if asked or _is_real(leaf) else _fixed(leaf)
+            number = differentiable(leaf, path) if asked or _is_inexact(leaf) else _fixed(leaf)
             if number is None:
                 return leaf
             return recorder.input(path, number, Abstract.of(number))
@@ -111,9 +111,9 @@ def record(
         nodes = {name: map_leaves(_node(recorder), value, name) for name, value in traced.items()}
         arguments.arguments.update(traced)
         output = f(*arguments.args, **arguments.kwargs)
-        if not isinstance(output, (Traced, np.ndarray, np.generic, float, int)) or isinstance(
-            output, bool
-        ):
+        if not isinstance(
+            output, (Traced, np.ndarray, np.generic, float, int, complex)
+        ) or isinstance(output, bool):
             raise ArgumentError(
                 f"{name_of(f)} returned {type(output).__name__}, which cannot be differentiated.",
                 expected="one number or one array",
@@ -144,10 +144,10 @@ def _head(path: str) -> str:
     return path
 
 
-def _is_real(leaf: Any) -> bool:
+def _is_inexact(leaf: Any) -> bool:
     if isinstance(leaf, (np.ndarray, np.generic)):
-        return leaf.dtype.kind == "f"
-    return isinstance(leaf, (float, int)) and not isinstance(leaf, bool)
+        return leaf.dtype.kind in "fc"
+    return isinstance(leaf, (float, int, complex)) and not isinstance(leaf, bool)
 
 
 def _fixed(leaf: Any) -> Any:

@@ -104,7 +104,7 @@ def broadcasting(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> 
 
 
 def _is_weak(value: Any) -> bool:
-    return isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
+    return isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic)
 
 
 @lru_cache(maxsize=4096)

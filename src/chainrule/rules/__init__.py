@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.op import Op
+from chainrule.rules import complex as complex_
 from chainrule.rules import elementwise, index, joining, linalg, reduce, shape, softmax, stepwise
 from chainrule.rules.composed import COMPOSED
 
 #: All rows, by name.
 TABLE: dict[str, Op] = {
     row.name: row
-    for family in (elementwise, stepwise, reduce, shape, joining, index, linalg, softmax)
+    for family in (elementwise, stepwise, reduce, shape, joining, index, linalg, softmax, complex_)
     for row in family.TABLE
 }
 

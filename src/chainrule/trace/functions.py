@@ -263,7 +263,8 @@ METHODS: dict[str, Callable[..., Any]] = {
         name: getattr(np, name)
         for name in (
             "sum", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin", "clip",
-            "dot", "ravel", "squeeze", "swapaxes", "repeat", "take", "trace", "copy",
+            "dot", "ravel", "squeeze", "swapaxes", "repeat", "take", "trace", "copy", "conj",
+            "conjugate",
         )
     },
     "reshape": _reshape,

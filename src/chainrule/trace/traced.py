@@ -33,7 +33,7 @@ def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
 
 
 #: What may stand beside a traced value in an operation as it is.
-_PLAIN = (float, int, np.ndarray, np.generic, bool)
+_PLAIN = (float, int, np.ndarray, np.generic, bool, complex)
 
 
 def _operand(value: Any) -> Any:
@@ -277,6 +277,16 @@ class Traced:
     def T(self) -> Any:  # noqa: N802  # NumPy's name
         """The transpose."""
         return np.transpose(self)
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return TABLE["real"](self) if self.dtype.kind == "c" else self
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return TABLE["imag"](self)
 
     def __getattr__(self, name: str) -> Any:
         method = functions.METHODS.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable
 from typing import Any
@@ -98,8 +99,17 @@ class Run:
     def scalar_output(self) -> None:
         """Refuse an output that is not one number."""
         f = self._call[0]
-        number = isinstance(self.value, (float, int, np.ndarray, np.generic, Traced))
+        number = isinstance(self.value, (float, int, complex, np.ndarray, np.generic, Traced))
         if number and shape_of(self.value) == ():
+            if np.iscomplexobj(self.value):
+                raise ArgumentError(
+                    f"{name_of(f)} returns a complex number, which has no single gradient.",
+                    expected="one real number, such as a loss",
+                    got=f"{self.value!r}"[:80],
+                    where=location_of(f),
+                    instead="np.real(...), np.abs(...) or np.abs(...) ** 2 of it; "
+                    "cr.jacobian for a complex derivative",
+                )
             return
         got = (
             f"an array of shape {shape_of(self.value)}"
@@ -180,18 +190,22 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         # The squared length of finite numbers is finite but for overflow, and cheapest to test.
         flat = value.ravel()
-        return bool(math.isfinite(flat.dot(flat)) or np.isfinite(value).all())
-    return math.isfinite(value) if isinstance(value, np.generic) else True
+        return bool(cmath.isfinite(flat.dot(flat)) or np.isfinite(value).all())
+    return cmath.isfinite(value) if isinstance(value, (np.generic, complex)) else True
 
 
 def _finished(gradient: Any, leaf: Any, seen: set[int]) -> Any:
     """Give a gradient the type of its leaf, in memory of its own."""
     if leaf.__class__ is Traced or gradient.__class__ is Traced:
         return leaf * 0.0 if gradient is None else gradient
-    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
-        return 0.0 if gradient is None else float(gradient)
+    if isinstance(leaf, (float, complex)) and not isinstance(leaf, np.generic):
+        if leaf.__class__ is complex:
+            return 0j if gradient is None else complex(gradient)
+        return 0.0 if gradient is None else float(gradient.real)
     if gradient is None:
         return np.zeros(leaf.shape, leaf.dtype)[()]
+    if leaf.dtype.kind == "f" and gradient.__class__ is not float and gradient.dtype.kind == "c":
+        gradient = gradient.real
     if not isinstance(gradient, np.ndarray):
         return leaf.dtype.type(gradient)
     if gradient.dtype != leaf.dtype:
