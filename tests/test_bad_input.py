@@ -223,13 +223,22 @@ def test_refused_with_the_users_line(ask, f, args, error, words):
 @pytest.mark.parametrize(
     ("value", "kind"),
     [(np.array([1, 2]), "integers"), (np.array([True, False]), "booleans"),
-     (np.array([1j, 2]), "complex"), (np.array([None, 1.0]), "object"), (np.int64(3), "integers")],
+     (np.array([None, 1.0]), "object"), (np.int64(3), "integers")],
 )  # fmt: skip
-def test_only_real_numbers_have_a_gradient(value, kind):
+def test_only_inexact_numbers_have_a_gradient(value, kind):
     for ask in (lambda: cr.grad(np.sum)(value), lambda: cr.explain(lambda x: x, value, wrt="x")):
         with pytest.raises(errors.DtypeError, match=kind) as caught:
             ask()
         assert "astype(float)" in caught.value.instead
+    still_works()
+
+
+def test_a_complex_output_is_refused():
+    value = np.array([1j, 2])
+    for ask in (lambda: cr.grad(np.sum)(value), lambda: cr.explain(lambda x: np.sum(x), value)):
+        with pytest.raises(errors.ArgumentError, match="complex") as caught:
+            ask()
+        assert "np.abs" in caught.value.instead
     still_works()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError
-from chainrule.trace import Traced, WholeFloat
+from chainrule.trace import Traced, WholeFloat, location
 
 #: A position, a name, or several of them.
 Wrt = int | str | Sequence[int | str]
@@ -128,3 +128,15 @@ def differentiable(leaf: Any, path: str) -> Any:
             instead=f"{path}.astype(float), or leave {path} out of wrt",
         )
     return None
+
+
+def complex_output(f: Callable[..., Any], value: Any) -> ArgumentError:
+    """Return the error for an output that has a gradient for each of its two parts."""
+    return ArgumentError(
+        f"{name_of(f)} returns complex numbers, which have no single gradient.",
+        expected="a real output, such as a loss",
+        got=repr(value)[:80],
+        where=location(code=getattr(f, "__code__", None)),
+        instead="np.real(...), np.abs(...) or np.abs(...) ** 2 of it; cr.jacobian for a "
+        "complex derivative",
+    )

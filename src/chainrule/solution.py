@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.arguments import Wrt, bound, name_of
+from chainrule.arguments import Wrt, bound, complex_output, name_of
 from chainrule.emit import numpy_code, verified
 from chainrule.errors import ArgumentError
 from chainrule.explaining import update
@@ -374,6 +374,8 @@ def explain(
 
 
 def _check_upstream(f: Callable[..., Any], output: Node, upstream: Any) -> None:
+    if upstream is None and output.abstract.dtype.kind == "c":
+        raise complex_output(f, output.value)
     if upstream is None and output.shape != ():
         raise ArgumentError(
             f"{name_of(f)} returns an array, so its gradient depends on what follows.",

@@ -6,13 +6,34 @@ from typing import Any
 
 from chainrule.op import Op
 from chainrule.rules import complex as complex_
-from chainrule.rules import elementwise, index, joining, linalg, reduce, shape, softmax, stepwise
+from chainrule.rules import (
+    elementwise,
+    fourier,
+    index,
+    joining,
+    linalg,
+    reduce,
+    shape,
+    softmax,
+    stepwise,
+)
 from chainrule.rules.composed import COMPOSED
 
 #: All rows, by name.
 TABLE: dict[str, Op] = {
     row.name: row
-    for family in (elementwise, stepwise, reduce, shape, joining, index, linalg, softmax, complex_)
+    for family in (
+        elementwise,
+        stepwise,
+        reduce,
+        shape,
+        joining,
+        index,
+        linalg,
+        softmax,
+        complex_,
+        fourier,
+    )
     for row in family.TABLE
 }
 

@@ -37,6 +37,14 @@ def squared_modulus(a: Any) -> Any:
     return np.square(np.real(a)) + np.square(np.imag(a))
 
 
+def modulus_vjp(g: Any, out: Any, a: Any) -> Any:
+    """Return what |a| passes back: its sign; of a complex number, conj(a) / |a|. 0 at 0."""
+    if not is_complex(a):
+        return g * np.sign(a)
+    g = np.real(g) if is_complex(g) else g
+    return g * np.conjugate(a) / (out + (out == 0))
+
+
 def _part_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
     one = op.forward(stand_in(operands[0], (1,) * len(shape_of(operands[0]))))
     return Abstract(shape_of(operands[0]), np.asarray(one).dtype)

@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.notation import Notation, Written, call, infix
 from chainrule.op import Op, Sample, Vjp
+from chainrule.rules.complex import modulus_vjp
 
 #: Operands of operations that take two.
 PAIRS = (Sample(((3, 4), (3, 4))), Sample(((3, 4), (4,))), Sample(((2, 1, 3), (4, 1))))
@@ -87,7 +88,9 @@ def _power(a: Any, b: Any) -> Any:
         out = a**b
     except ZeroDivisionError:
         return float("inf")
-    return float("nan") if out.__class__ is complex else out
+    if out.__class__ is complex and complex not in (a.__class__, b.__class__):
+        return float("nan")
+    return out
 
 
 def _larger(a: Any, b: Any) -> Any:
@@ -213,7 +216,7 @@ FUNCTIONS = (
     _unary(np.reciprocal, lambda g, out, a: -g * out**2, "1/a has derivative -1/a^2", low=0.4),
     _unary(
         np.absolute,
-        lambda g, out, a: g * np.sign(a),
+        modulus_vjp,
         "an absolute value changes with the sign of its argument (0 at 0)",
         notation=Notation("np.abs({0})", "|{0}|", r"\left|{0}\right|"),
         also=(np.fabs,),

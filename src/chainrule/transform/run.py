@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arguments import Wrt, bound, differentiable, name_of, resolve_wrt
+from chainrule.arguments import (
+    Wrt,
+    bound,
+    complex_output,
+    differentiable,
+    name_of,
+    resolve_wrt,
+)
 from chainrule.backward import backpropagate
 from chainrule.errors import ArgumentError, DtypeError
 from chainrule.nonfinite import located
@@ -102,14 +109,7 @@ class Run:
         number = isinstance(self.value, (float, int, complex, np.ndarray, np.generic, Traced))
         if number and shape_of(self.value) == ():
             if np.iscomplexobj(self.value):
-                raise ArgumentError(
-                    f"{name_of(f)} returns a complex number, which has no single gradient.",
-                    expected="one real number, such as a loss",
-                    got=f"{self.value!r}"[:80],
-                    where=location_of(f),
-                    instead="np.real(...), np.abs(...) or np.abs(...) ** 2 of it; "
-                    "cr.jacobian for a complex derivative",
-                )
+                raise complex_output(f, self.value)
             return
         got = (
             f"an array of shape {shape_of(self.value)}"

@@ -56,7 +56,6 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 #: NumPy function -> the same in terms of others.
 TABLE: dict[Any, Callable[..., Any]] = {
     np.dot: _dot,
-    np.vdot: lambda a, b: np.matmul(np.reshape(a, (-1,)), np.reshape(b, (-1,))),
     np.inner: _inner,
     np.tensordot: _tensordot,
     np.trace: _trace,
