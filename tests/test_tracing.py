@@ -272,3 +272,22 @@ def test_powers_at_zero(zero, n):
 def test_functions_without_a_signature():
     assert cr.grad(np.sin)(0.0) == 1.0
     assert cr.explain(np.exp, 0.0).value == 1.0
+
+
+def test_where_a_place_is_written_twice_the_last_value_stays():
+    def f(v, w):
+        v = v.copy()
+        v[np.array([0, 2, 0])] = w
+        return np.sum(v * np.array([1.0, 10.0, 100.0]))
+
+    v, w = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    for got in (cr.grad(f, wrt=(0, 1))(v, w), cr.explain(f, v, w).grads.values()):
+        dv, dw = got
+        np.testing.assert_array_equal(dv, [0.0, 10.0, 0.0])
+        np.testing.assert_array_equal(dw, [0.0, 100.0, 1.0])
+    assert cr.explain(f, v, w).code("numpy")
+
+
+def test_code_for_positions_behind_a_slice():
+    code = cr.explain(lambda a: np.sum(a[:, np.array([0, 2, 2])]), np.ones((2, 3))).code("numpy")
+    assert "np.add.at(da, np.s_[:," in code
