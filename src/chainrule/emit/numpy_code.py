@@ -149,6 +149,8 @@ def _structure_code(value: Any) -> str:
     if hasattr(value, "__dataclass_fields__"):
         fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
         return _structure_code(fields)
+    if not isinstance(value, str) and isinstance(getattr(value, "__dict__", None), dict):
+        return _structure_code(vars(value))
     return str(value)
 
 
@@ -206,8 +208,11 @@ def _call(program: Program, parameters: list[str], results: list[str]) -> list[s
     """Write the call with the numbers at hand, where they fit on a page."""
     given = program.call_values()
     flat = [v for name, value in given.items() for _, v in leaves(value, name)]
-    plain = all(isinstance(v, (float, int, str, type(None), np.ndarray, np.generic)) for v in flat)
-    if parameters or not plain or sum(np.size(v) for v in flat) > 4 * LITERAL_SIZE:
+    if (
+        parameters
+        or not all(map(_is_writable, given.values()))
+        or sum(np.size(v) for v in flat) > 4 * LITERAL_SIZE
+    ):
         return []
     lines = ["", "", 'if __name__ == "__main__":', f"    results = {program.name}("]
     lines += [f"        {name}={_literal(value)}," for name, value in given.items()]
@@ -216,6 +221,15 @@ def _call(program: Program, parameters: list[str], results: list[str]) -> list[s
     lines += [f"    for name, result in zip([{names}], results):"]
     lines += ['        print(name, "=", result)']
     return lines
+
+
+def _is_writable(value: Any) -> bool:
+    """Whether a value can be written as source, containers and all."""
+    if type(value) in (list, tuple):
+        return all(map(_is_writable, value))
+    if type(value) is dict:
+        return all(map(_is_writable, value.values()))
+    return isinstance(value, (float, int, complex, str, type(None), np.ndarray, np.generic))
 
 
 def _title(program: Program) -> str:

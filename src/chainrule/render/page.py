@@ -10,7 +10,7 @@ from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.steps import Step
 from chainrule.graph import Node
 from chainrule.notation import Written
-from chainrule.structure import leaves
+from chainrule.structure import is_object, leaves
 from chainrule.writing import LITERAL_SIZE, complex_text, scalar_text, symbol, write
 
 #: The small change that the closing sentence speaks of.
@@ -114,7 +114,7 @@ def summed_axes(step: Step) -> tuple[int, ...]:
 def is_flat(value: Any) -> bool:
     """Whether a value is a leaf, or a list of nothing but numbers."""
     if not isinstance(value, (list, tuple, dict)) and not hasattr(value, "__dataclass_fields__"):
-        return True
+        return not is_object(value)
     numbers = (float, int, np.generic, type(None))
     return isinstance(value, (list, tuple)) and all(isinstance(v, numbers) for v in value)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from chainrule.op import Op
 from chainrule.rules import complex as complex_
 from chainrule.rules import (
@@ -40,4 +42,16 @@ TABLE: dict[str, Op] = {
 #: NumPy function -> its row.
 BY_FUNCTION: dict[Any, Op] = {f: row for row in TABLE.values() for f in row.numpy}
 
-__all__ = ["BY_FUNCTION", "COMPOSED", "TABLE"]
+#: Method of a ufunc -> the function that does the same.
+BY_METHOD: dict[tuple[Any, str], Any] = {
+    (np.add, "reduce"): np.sum,
+    (np.multiply, "reduce"): np.prod,
+    (np.maximum, "reduce"): np.max,
+    (np.minimum, "reduce"): np.min,
+    (np.logical_and, "reduce"): np.all,
+    (np.logical_or, "reduce"): np.any,
+    (np.add, "accumulate"): np.cumsum,
+    (np.multiply, "accumulate"): np.cumprod,
+}
+
+__all__ = ["BY_FUNCTION", "BY_METHOD", "COMPOSED", "TABLE"]

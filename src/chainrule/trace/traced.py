@@ -36,6 +36,10 @@ def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
 _PLAIN = (float, int, np.ndarray, np.generic, bool, complex)
 
 
+#: The usual ones of these, which need no closer look.
+_FAMILIAR: set[type] = {float, int, np.ndarray, np.float64, np.float32}
+
+
 def _operand(value: Any) -> Any:
     """Return a value that an operation takes, or NotImplemented."""
     if isinstance(value, _PLAIN) or value.__class__ is Traced:
@@ -168,6 +172,7 @@ class Traced:
     __imul__ = _in_place(TABLE["multiply"])
     __itruediv__ = _in_place(TABLE["divide"])
     __ipow__ = _in_place(TABLE["power"])
+    __imatmul__ = _in_place(TABLE["matmul"])
     __eq__ = _binary(TABLE["equal"])
     __ne__ = _binary(TABLE["not_equal"])
     __hash__ = None  # type: ignore[assignment]  # like an array, it equals no single thing
@@ -198,9 +203,14 @@ class Traced:
         row = functions.plain_row(ufunc)
         if row is None or kwargs or method != "__call__":
             return functions.call_ufunc(ufunc, method, inputs, kwargs)
+        for operand in inputs:
+            if operand.__class__ not in _FAMILIAR:
+                return functions.call_ufunc(ufunc, method, inputs, kwargs)
         return apply(row, functions.in_order(row, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if not all(issubclass(t, (Traced, np.ndarray)) for t in types):
+            return NotImplemented  # an object that has its own way with NumPy's functions
         return functions.call_function(function, args, kwargs)
 
     def __apply_op__(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
@@ -241,6 +251,9 @@ class Traced:
             raise _lossy("int()", "the value itself")
         return int(concrete)
 
+    def __complex__(self) -> complex:
+        raise _lossy("complex()", "the value itself, or x + 1j * y")
+
     def __round__(self, digits: int | None = None) -> Any:
         raise _lossy("round()", "np.rint(x), whose derivative is 0, or the value itself")
 
@@ -277,6 +290,21 @@ class Traced:
     def T(self) -> Any:  # noqa: N802  # NumPy's name
         """The transpose."""
         return np.transpose(self)
+
+    @property
+    def mT(self) -> Any:  # noqa: N802  # NumPy's name
+        """The transpose of the last two axes."""
+        return np.swapaxes(self, -1, -2)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.dtype.itemsize
 
     @property
     def real(self) -> Any:
@@ -342,3 +370,6 @@ class WholeFloat(float):
     """A float that was written as a Python int, and still serves as an index."""
 
     __slots__ = ()
+
+
+_FAMILIAR.add(Traced)
