@@ -7,32 +7,56 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import Op
-from chainrule.rules import complex as complex_
 from chainrule.rules import (
-    elementwise,
+    arithmetic,
+    choices,
+    convolution,
+    decompositions,
+    diagonals,
     fourier,
+    functions,
     index,
+    inverses,
     joining,
     linalg,
+    norms,
+    order,
+    quantiles,
     reduce,
+    scan,
     shape,
     softmax,
+    special,
     stepwise,
+    windows,
 )
+from chainrule.rules import complex as complex_
 from chainrule.rules.composed import COMPOSED
 
 #: All rows, by name.
 TABLE: dict[str, Op] = {
     row.name: row
     for family in (
-        elementwise,
+        arithmetic,
+        functions,
+        choices,
         stepwise,
         reduce,
         shape,
+        diagonals,
         joining,
         index,
+        scan,
+        order,
+        quantiles,
+        convolution,
         linalg,
+        inverses,
+        norms,
+        decompositions,
         softmax,
+        special,
+        windows,
         complex_,
         fourier,
     )

@@ -10,7 +10,13 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.rules.index import TABLE as _INDEX_ROWS
+from chainrule.rules.index import Slot
+from chainrule.rules.reduce import cast
+from chainrule.rules.scan import one_axis
 from chainrule.rules.shape import called, moving
+
+_SCATTER = next(row for row in _INDEX_ROWS if row.name == "scatter")
 
 
 def _joined_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -26,11 +32,19 @@ def _joined_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
     return Abstract((*first[:axis], sum(s[axis] for s in shapes), *first[axis + 1 :]), dtype)
 
 
-def _bind_concatenate(arrays: Any, axis: int | None = 0) -> Any:
-    parts = tuple(arrays)
+def _cast(parts: tuple[Any, ...], out: Any, dtype: Any) -> tuple[Any, ...]:
+    if out is not None:
+        raise UnsupportedArgumentError("out")
+    return parts if dtype is None else tuple(cast(p, dtype) for p in parts)
+
+
+def _bind_concatenate(
+    arrays: Any, axis: int | None = 0, out: Any = None, *, dtype: Any = None
+) -> Any:
+    parts = _cast(tuple(arrays), out, dtype)
     if axis is None:
         parts, axis = tuple(np.reshape(p, (-1,)) for p in parts), 0
-    return parts, {"axis": range(np.ndim(parts[0]))[axis]}
+    return parts, {"axis": one_axis(axis, np.ndim(parts[0]))}
 
 
 def _concatenate_vjp(g: Any, out: Any, *parts: Any, axis: int) -> Any:
@@ -44,9 +58,9 @@ def _stack_vjp(g: Any, out: Any, *parts: Any, axis: int) -> Any:
     return lambda i: g[(*lead, i)]
 
 
-def _bind_stack(arrays: Any, axis: int = 0) -> Any:
-    parts = tuple(arrays)
-    return parts, {"axis": range(np.ndim(parts[0]) + 1)[axis]}
+def _bind_stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None) -> Any:
+    parts = _cast(tuple(arrays), out, dtype)
+    return parts, {"axis": one_axis(axis, np.ndim(parts[0]) + 1)}
 
 
 def _stack_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -73,16 +87,6 @@ def _joined(name: str) -> Notation:
     return Notation(code, text, latex)
 
 
-def _bind_pad(a: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
-    if mode != "constant" or np.ndim(constant_values) != 0:
-        raise UnsupportedArgumentError("mode")
-    widths = np.broadcast_to(np.asarray(pad_width), (np.ndim(a), 2))
-    return (a,), {
-        "pad_width": tuple((int(lo), int(hi)) for lo, hi in widths),
-        "constant_values": constant_values,
-    }
-
-
 def _pad_vjp(g: Any, out: Any, a: Any, pad_width: Any, constant_values: Any) -> Any:
     inside = (slice(lo, lo + n) for (lo, _), n in zip(pad_width, np.shape(a), strict=True))
     return g[tuple(inside)]
@@ -94,24 +98,54 @@ def _pad_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Ab
     return Abstract(shape, stand_in(a).dtype)
 
 
+#: Zeros or other constants around an array; other ways to pad are compositions.
+PAD = moving(
+    "pad",
+    lambda a, pad_width, constant_values: np.pad(a, pad_width, constant_values=constant_values),
+    (_pad_vjp,),
+    Notation(
+        lambda a, pad_width, constant_values: (
+            f"np.pad({a}, {pad_width}{keywords(constant_values=constant_values or None)})"
+        ),
+        lambda a, pad_width, constant_values: f"pad({a}, {pad_width})",
+        lambda a, pad_width, constant_values: rf"\operatorname{{pad}}\left({a}\right)",
+    ),
+    (),
+    None,
+    _pad_infer,
+    (
+        Sample(((3, 2),), {"pad_width": ((1, 0), (2, 1)), "constant_values": 0}),
+        Sample(((2,),), {"pad_width": ((1, 2),), "constant_values": ((1.5, -2.0),)}),
+    ),
+)
+
+
 def _bind_repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    if np.ndim(repeats) != 0:
-        raise UnsupportedArgumentError("an array of repeats")
     if axis is None:
         a, axis = np.reshape(a, (-1,)), 0
-    return (a,), {"repeats": int(repeats), "axis": range(np.ndim(a))[axis]}
+    axis = one_axis(axis, np.ndim(a))
+    counts = int(repeats) if np.ndim(repeats) == 0 else tuple(int(n) for n in repeats)
+    if isinstance(counts, tuple) and len(counts) == 1:
+        (counts,) = counts
+    return (a,), {"repeats": counts, "axis": axis}
 
 
-def _repeat_vjp(g: Any, out: Any, a: Any, repeats: int, axis: int) -> Any:
+def _repeat_vjp(g: Any, out: Any, a: Any, repeats: Any, axis: int) -> Any:
     shape = np.shape(a)
+    if isinstance(repeats, tuple):
+        origins = np.repeat(np.arange(shape[axis]), repeats)
+        key = (*(slice(None),) * axis, Slot(0))
+        return _SCATTER(a, g, origins, key=key)
     return np.sum(np.reshape(g, (*shape[: axis + 1], repeats, *shape[axis + 1 :])), axis=axis + 1)
 
 
 def _repeat_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
     (a,) = operands
-    axis, shape = params["axis"], shape_of(a)
-    shape = (*shape[:axis], shape[axis] * params["repeats"], *shape[axis + 1 :])
-    return Abstract(shape, stand_in(a).dtype)
+    axis, shape, repeats = params["axis"], shape_of(a), params["repeats"]
+    if isinstance(repeats, tuple) and len(repeats) != shape[axis]:
+        raise ValueError("repeats must be one count, or one an element")
+    size = sum(repeats) if isinstance(repeats, tuple) else shape[axis] * repeats
+    return Abstract((*shape[:axis], size, *shape[axis + 1 :]), np.asarray(stand_in(a)).dtype)
 
 
 TABLE = (
@@ -139,16 +173,7 @@ TABLE = (
             Sample(((), (), ()), {"axis": 0}),
         ),
     ),
-    moving(
-        "pad",
-        lambda a, pad_width, constant_values: np.pad(a, pad_width, constant_values=constant_values),
-        (_pad_vjp,),
-        called("pad", "pad_width"),
-        (np.pad,),
-        _bind_pad,
-        _pad_infer,
-        (Sample(((3, 2),), {"pad_width": ((1, 0), (2, 1)), "constant_values": 0}),),
-    ),
+    PAD,
     moving(
         "repeat",
         lambda a, repeats, axis: np.repeat(a, repeats, axis=axis),
@@ -157,6 +182,9 @@ TABLE = (
         (np.repeat,),
         _bind_repeat,
         _repeat_infer,
-        (Sample(((3, 4),), {"repeats": 2, "axis": 1}),),
+        (
+            Sample(((3, 4),), {"repeats": 2, "axis": 1}),
+            Sample(((2, 3),), {"repeats": (2, 0, 1), "axis": 1}),
+        ),
     ),
 )

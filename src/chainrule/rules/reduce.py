@@ -1,6 +1,11 @@
-"""Reductions over axes: sums, means, extremes, counts.
+"""Reductions over axes: sums, products, means, extremes, counts.
 
-A tie in ``max`` or ``min`` shares the gradient evenly among the elements that are equal.
+A tie in ``max`` or ``min`` shares the gradient evenly among the elements that are equal
+(an ``initial`` value is one of them). A product changes with one factor by the product of
+the others, which is what its rule computes: it needs no quotient, and is right at zeros.
+
+``initial``, and the mask of a mean, are second operands. Elsewhere ``where=`` replaces what
+it leaves out by the value that changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, stand_in
+from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.rules.scan import OTHERS
 
 Axis = tuple[int, ...] | None
 
@@ -27,7 +33,10 @@ def normal_axis(axis: Any, ndim: int) -> Axis:
     for a in axes:
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim)
-    return tuple(sorted(int(a) % ndim for a in axes))
+    found = tuple(sorted(int(a) % ndim for a in axes))
+    if len(set(found)) != len(found):
+        raise ValueError("duplicate value in 'axis'")
+    return found
 
 
 def normal_list(axes: Any, ndim: int) -> list[int]:
@@ -35,21 +44,90 @@ def normal_list(axes: Any, ndim: int) -> list[int]:
     return [range(ndim)[i] for i in (axes if isinstance(axes, (tuple, list)) else [axes])]
 
 
-def _bind(a: Any, axis: Any = None, keepdims: bool = False) -> tuple[tuple[Any], dict[str, Any]]:
+def cast(a: Any, dtype: Any) -> Any:
+    """Convert to a floating type before computing with it, as ``dtype=`` asks for."""
+    if dtype is None:
+        return a
+    wanted = np.dtype(dtype)
+    if wanted.kind not in "fc":
+        raise UnsupportedArgumentError("dtype")
+    array = a if hasattr(a, "astype") else np.asarray(a)
+    return array if array.dtype == wanted else array.astype(wanted)
+
+
+def masked(a: Any, where: Any, instead: Any) -> Any:
+    """Put a value that changes nothing in the place of what ``where=`` leaves out."""
+    if where is True:
+        return a
+    if np.broadcast_shapes(np.shape(a), np.shape(where)) != np.shape(a):
+        raise UnsupportedArgumentError("where")
+    return np.where(where, a, instead)
+
+
+def _bound(a: Any, rest: tuple[Any, ...], axis: Any, out: Any, keepdims: Any) -> Any:
+    if out is not None:
+        raise UnsupportedArgumentError("out")
     axes = None if axis is None else normal_axis(axis, np.ndim(a))
-    return (a,), {"axis": axes, "keepdims": bool(keepdims)}
+    return (a, *rest), {"axis": axes, "keepdims": bool(keepdims)}
+
+
+def _accumulating(neutral: int) -> Any:
+    """Binder of ``np.sum`` and its like, of which `neutral` is the value of no elements."""
+
+    def bind(
+        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
+        initial: Any = None, where: Any = True,
+    ) -> Any:  # fmt: skip
+        if dtype is not None or where is not True:
+            a = masked(cast(a, dtype), where, neutral)
+        return _bound(a, () if initial is None else (initial,), axis, out, keepdims)
+
+    return bind
+
+
+def _bind_extreme(
+    a: Any, axis: Any = None, out: Any = None, keepdims: bool = False,
+    initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    if where is not True and initial is None:
+        raise ValueError("an extreme has no identity: with where= it needs an initial value")
+    a = masked(a, where, initial)
+    return _bound(a, () if initial is None else (initial,), axis, out, keepdims)
+
+
+def _bind_mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
+    *, where: Any = True,
+) -> Any:  # fmt: skip
+    if where is not True:
+        masked(a, where, 0)  # refuses a mask that is larger than the array
+    return _bound(cast(a, dtype), () if where is True else (where,), axis, out, keepdims)
+
+
+def _bind_truth(absent: bool) -> Any:
+    def bind(
+        a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
+    ) -> Any:
+        return _bound(masked(a, where, absent), (), axis, out, keepdims)
+
+    return bind
+
+
+def _bind_count(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return _bound(a, (), axis, None, keepdims)
 
 
 def _reducing(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    (a,) = operands
+    a, *rest = operands
     axis = params["axis"]
-    shape = np.shape(stand_in(a))
+    shape = shape_of(a)
     axes = range(len(shape)) if axis is None else axis
     if params["keepdims"]:
         kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
     else:
         kept = tuple(n for i, n in enumerate(shape) if i not in axes)
-    out = op.forward(stand_in(a, (1,) * len(shape)), **params)
+    ones = (stand_in(o, (1,) * len(shape_of(o))) for o in (a, *rest))
+    out = op.forward(*ones, **params)
     return Abstract(kept, np.asarray(out).dtype)
 
 
@@ -58,31 +136,64 @@ def _expand(g: Any, axis: Axis, keepdims: bool) -> Any:
     return g if keepdims or axis is None else np.expand_dims(g, axis)
 
 
-def _notation(name: str, sign: str) -> Notation:
+def _notation(name: str, sign: str, keyword: str) -> Notation:
     def plain(prefix: str) -> Any:
-        def write(a: Any, axis: Axis, keepdims: bool) -> str:
-            return f"{prefix}{name}({a}{keywords(axis=axis, keepdims=keepdims)})"
+        def write(a: Any, *rest: Any, axis: Axis, keepdims: bool) -> str:
+            extra = "".join(f", {keyword}={r}" for r in rest)
+            return f"{prefix}{name}({a}{keywords(axis=axis, keepdims=keepdims)}{extra})"
 
         return write
 
-    def latex(a: Any, axis: Axis, keepdims: bool) -> str:
-        if axis is None:
-            return rf"{sign} {a:power}"
-        return rf"{sign}_{{\text{{axis {', '.join(map(str, axis))}}}}} {a:power}"
+    def latex(a: Any, *rest: Any, axis: Axis, keepdims: bool) -> str:
+        below = [rf"\text{{{keyword}}}\ {r}" for r in rest]
+        if axis is not None:
+            below.insert(0, rf"\text{{axis {', '.join(map(str, axis))}}}")
+        return (f"{sign}_{{{', '.join(below)}}}" if below else sign) + f" {a:power}"
 
     return Notation(plain("np."), plain(""), latex, latex_level="product")
 
 
 def _subscripts(shapes: Sequence[tuple[int, ...]], axis: Axis, keepdims: bool) -> str | None:
+    if len(shapes) > 1:
+        return None
     letters = "ijklmnopq"[: len(shapes[0])]
     axes = range(len(letters)) if axis is None else axis
     return f"{letters}->{''.join(c for i, c in enumerate(letters) if i not in axes)}"
 
 
-def _extreme_vjp(g: Any, out: Any, a: Any, axis: Axis, keepdims: bool) -> Any:
+def _extreme_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: bool) -> Any:
     ties = a == _expand(out, axis, keepdims)
-    share = ties / np.sum(ties, axis=axis, keepdims=True)
-    return _expand(g, axis, keepdims) * share
+    count = np.sum(ties, axis=axis, keepdims=True)
+    for value in initial:
+        count = count + (_expand(out, axis, keepdims) == value)
+    return _expand(g, axis, keepdims) * (ties / count)
+
+
+def _initial_vjp(g: Any, out: Any, a: Any, initial: Any, axis: Axis, keepdims: bool) -> Any:
+    ties = np.sum(a == _expand(out, axis, keepdims), axis=axis, keepdims=keepdims)
+    tied = out == initial
+    return g * (tied / (ties + tied))
+
+
+def _mean_vjp(g: Any, out: Any, a: Any, *where: Any, axis: Axis, keepdims: bool) -> Any:
+    if not where:
+        return _expand(g, axis, keepdims) / _count(a, out, axis)
+    counted = where[0] * np.ones_like(a)
+    return _expand(g, axis, keepdims) * (counted / np.sum(counted, axis=axis, keepdims=True))
+
+
+def _prod_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: bool) -> Any:
+    product = _expand(g, axis, keepdims)
+    for value in initial:
+        product = product * value
+    if axis is None and np.ndim(a) > 1:
+        others = OTHERS(np.reshape(a, (-1,)), axis=0)
+        return product * np.reshape(others, np.shape(a))
+    # Over several axes one after the other, each on the products of those before.
+    for k in reversed(range(np.ndim(a)) if axis is None else axis):
+        product = product * OTHERS(a, axis=k)
+        a = np.prod(a, axis=k, keepdims=True)
+    return product
 
 
 def _count(a: Any, out: Any, axis: Axis) -> Any:
@@ -101,7 +212,9 @@ def _axis_samples(shape: tuple[int, ...] = (3, 4)) -> tuple[Sample, ...]:
     )
 
 
-def _mean(a: Any, axis: Axis, keepdims: bool) -> Any:
+def _mean(a: Any, *where: Any, axis: Axis, keepdims: bool) -> Any:
+    if where:
+        return np.mean(a, axis=axis, keepdims=keepdims, where=where[0])
     if type(a) is float:
         return a
     total = _add_reduce(a, axis=axis, keepdims=keepdims)
@@ -115,20 +228,22 @@ def _reduction(
     reason: str,
     sign: str,
     functions: tuple[Any, ...],
+    bind: Any,
     subscripts: Any = None,
-    bind: Any = _bind,
+    keyword: str = "initial",
+    samples: tuple[Sample, ...] = (),
 ) -> Op:
     return Op(
         name=name,
         forward=forward,
-        vjp=None if vjp is None else (vjp,),
-        notation=_notation(name, sign),
+        vjp=vjp,
+        notation=_notation(name, sign, keyword),
         reason=reason,
         numpy=functions,
         bind=bind,
         infer=_reducing,
         subscripts=subscripts,
-        samples=_axis_samples(),
+        samples=_axis_samples() + samples,
     )
 
 
@@ -136,33 +251,41 @@ def _operator(name: str) -> str:
     return rf"\operatorname{{{name}}}"
 
 
-def _argument(function: Any) -> Op:
-    """Positions of an extreme: integers, so without derivative."""
-    name = function.__name__
+def _reduce(ufunc: Any) -> Any:
+    reduce = ufunc.reduce
 
-    def bind(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        params = {"axis": None if axis is None else int(axis) % np.ndim(a), "keepdims": keepdims}
-        return (a,), params
+    def forward(a: Any, *initial: Any, axis: Axis, keepdims: bool) -> Any:
+        if initial:
+            return reduce(a, axis=axis, keepdims=keepdims, initial=initial[0])
+        return reduce(a, axis=axis, keepdims=keepdims)
 
-    def infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-        axis = params["axis"]
-        reduced = {"axis": None if axis is None else (axis,), "keepdims": params["keepdims"]}
-        return Abstract(_reducing(BY_NAME["any"], operands, reduced).shape, np.dtype(np.intp))
+    return forward
 
-    return Op(
-        name=name,
-        forward=function,
-        vjp=None,
-        notation=Notation(
-            lambda a, axis, keepdims: f"np.{name}({a}{keywords(axis=axis, keepdims=keepdims)})",
-            lambda a, axis, keepdims: f"{name}({a}{keywords(axis=axis)})",
-            lambda a, axis, keepdims: rf"{_operator(name)}\left({a}\right)",
+
+def _counting(function: Any, bind: Any, kind: str, sign: str) -> Op:
+    return _reduction(
+        function.__name__,
+        lambda a, axis, keepdims: function(a, axis=axis, keepdims=keepdims),
+        None,
+        f"a {kind} does not change where it does not jump",
+        _operator(sign),
+        (function,),
+        bind,
+    )
+
+
+def _extreme(name: str, ufunc: Any, what: str, functions: tuple[Any, ...]) -> Op:
+    return _reduction(
+        name,
+        _reduce(ufunc),
+        lambda *args, **params: (
+            lambda i: _initial_vjp(*args, **params) if i else _extreme_vjp(*args, **params)
         ),
-        reason="a position does not change where it does not jump",
-        numpy=(function,),
-        bind=bind,
-        infer=infer,
-        samples=(Sample(((3, 4),), {"axis": 1, "keepdims": False}),),
+        f"{name} passes the gradient to the {what} element (ties share it) and none to the others",
+        rf"\{name}" if name in ("max", "min") else _operator(name),
+        functions,
+        _bind_extreme,
+        samples=(Sample(((3, 4), 0.5), {"axis": (1,), "keepdims": False}),),
     )
 
 
@@ -181,63 +304,60 @@ def _size_latex(a: Any, axis: int | None) -> str:
 TABLE = (
     _reduction(
         "sum",
-        lambda a, axis, keepdims: _add_reduce(a, axis=axis, keepdims=keepdims),
-        lambda g, out, a, axis, keepdims: _expand(g, axis, keepdims),
+        _reduce(np.add),
+        lambda g, out, a, *initial, axis, keepdims: (
+            lambda i: g if i else _expand(g, axis, keepdims)
+        ),
         "a sum changes one for one with each of its terms",
         r"\sum",
         (np.sum,),
+        _accumulating(0),
         _subscripts,
+    ),
+    _reduction(
+        "prod",
+        _reduce(np.multiply),
+        lambda g, out, a, *initial, axis, keepdims: (
+            lambda i: (
+                g * np.prod(a, axis=axis, keepdims=keepdims)
+                if i
+                else _prod_vjp(g, out, a, *initial, axis=axis, keepdims=keepdims)
+            )
+        ),
+        "a product changes with each of its factors by the product of the others",
+        r"\prod",
+        (np.prod,),
+        _accumulating(1),
+        samples=(
+            Sample(
+                (np.array([[1.5, 0.0, -2.0], [0.0, 0.5, 0.0]]),), {"axis": (1,), "keepdims": False}
+            ),
+            Sample(((3, 4), 0.5), {"axis": (0,), "keepdims": True}),
+        ),
     ),
     _reduction(
         "mean",
         _mean,
-        lambda g, out, a, axis, keepdims: _expand(g, axis, keepdims) / _count(a, out, axis),
+        (_mean_vjp,),
         "a mean changes by 1/count with each of its terms",
         _operator("mean"),
         (np.mean,),
+        _bind_mean,
+        keyword="where",
+        samples=(
+            Sample(
+                ((2, 3), np.array([[True, False, True], [True, True, True]])),
+                {"axis": (0,), "keepdims": False},
+            ),
+        ),
     ),
-    _reduction(
-        "max",
-        lambda a, axis, keepdims: np.maximum.reduce(a, axis=axis, keepdims=keepdims),
-        _extreme_vjp,
-        "max passes the gradient to the greatest element (ties share it) and none to the others",
-        r"\max",
-        (np.max, np.amax),
-    ),
-    _reduction(
-        "min",
-        lambda a, axis, keepdims: np.minimum.reduce(a, axis=axis, keepdims=keepdims),
-        _extreme_vjp,
-        "min passes the gradient to the smallest element (ties share it) and none to the others",
-        r"\min",
-        (np.min, np.amin),
-    ),
-    _reduction(
-        "any",
-        lambda a, axis, keepdims: np.any(a, axis=axis, keepdims=keepdims),
-        None,
-        "a truth value does not change where it does not jump",
-        _operator("any"),
-        (np.any,),
-    ),
-    _reduction(
-        "all",
-        lambda a, axis, keepdims: np.all(a, axis=axis, keepdims=keepdims),
-        None,
-        "a truth value does not change where it does not jump",
-        _operator("all"),
-        (np.all,),
-    ),
-    _reduction(
-        "count_nonzero",
-        lambda a, axis, keepdims: np.count_nonzero(a, axis=axis, keepdims=keepdims),
-        None,
-        "a count does not change where it does not jump",
-        _operator("count"),
-        (np.count_nonzero,),
-    ),
-    _argument(np.argmax),
-    _argument(np.argmin),
+    _extreme("max", np.maximum, "greatest", (np.max, np.amax)),
+    _extreme("min", np.minimum, "smallest", (np.min, np.amin)),
+    _extreme("nanmax", np.fmax, "greatest", (np.nanmax,)),
+    _extreme("nanmin", np.fmin, "smallest", (np.nanmin,)),
+    _counting(np.any, _bind_truth(False), "truth value", "any"),
+    _counting(np.all, _bind_truth(True), "truth value", "all"),
+    _counting(np.count_nonzero, _bind_count, "count", "count"),
     Op(
         name="size",
         forward=lambda a, axis: np.size(a, axis),
@@ -250,4 +370,3 @@ TABLE = (
         samples=(Sample(((3, 4),), {"axis": None}), Sample(((3, 4),), {"axis": 1})),
     ),
 )
-BY_NAME = {row.name: row for row in TABLE}

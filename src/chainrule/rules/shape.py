@@ -19,16 +19,29 @@ from chainrule.op import (
     stand_in,
     viewing,
 )
-from chainrule.rules.reduce import normal_axis
+from chainrule.rules.reduce import normal_axis, normal_list
 
 _MOVED = "moving elements does not change them: each gradient moves back to where it came from"
 
 
-def _bind_reshape(a: Any, shape: Any, order: str = "C") -> Any:
-    if order != "C":
+def _bind_reshape(a: Any, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
+    if copy is not None:
+        raise UnsupportedArgumentError("copy")
+    if order not in ("C", "F"):  # the others ask how the array lies in memory
         raise UnsupportedArgumentError("order")
     sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    return (a,), {"shape": tuple(int(n) for n in sizes)}
+    wanted = tuple(int(n) for n in sizes)
+    if wanted == (-1,) and np.ndim(a) == 0:
+        wanted = (1,)
+    params: dict[str, Any] = {"shape": wanted}
+    return (a,), params if order == "C" else params | {"order": order}
+
+
+def _reshape_code(a: Any, shape: tuple[int, ...], order: str = "C") -> str:
+    extra = keywords(order=None if order == "C" else order)
+    if all(n == 1 for n in shape):  # of a single number, which may be Python's, without methods
+        return f"np.reshape({a}, {shape}{extra})"
+    return f"{a:atom}.reshape({', '.join(map(str, shape))}{extra})"
 
 
 def _bind_transpose(a: Any, axes: Any = None) -> Any:
@@ -127,6 +140,25 @@ def _plain(value: Any) -> str:
     return repr(value[0] if isinstance(value, tuple) and len(value) == 1 else value)
 
 
+def _bind_roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    if axis is None:
+        shifts = sum(int(n) for n in np.ravel(shift))
+        return (a,), {"shift": shifts, "axis": None}
+    pairs = np.broadcast(np.asarray(shift), np.asarray(normal_list(axis, np.ndim(a))))
+    moves = [(int(n), int(k)) for n, k in pairs]
+    return (a,), {"shift": tuple(n for n, _ in moves), "axis": tuple(k for _, k in moves)}
+
+
+def _roll_vjp(g: Any, out: Any, a: Any, shift: Any, axis: Any) -> Any:
+    back = tuple(-n for n in shift) if isinstance(shift, tuple) else -shift
+    return np.roll(g, back, axis)
+
+
+def _moved_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    (a,) = operands
+    return Abstract(shape_of(a), np.asarray(stand_in(a)).dtype)
+
+
 def _transpose_notation() -> Notation:
     def code(a: Any, axes: tuple[int, ...]) -> str:
         return f"{a:atom}.T" if _is_reversal(axes) else f"np.transpose({a}, {axes})"
@@ -168,20 +200,21 @@ _BROADCAST = Notation(
     lambda a, like=None, shape=None: rf"\operatorname{{broadcast}}\left({a}\right)",
 )
 
+
 TABLE = (
     moving(
         "reshape",
-        lambda a, shape: np.reshape(a, shape),
-        (lambda g, out, a, shape: np.reshape(g, np.shape(a)),),
+        lambda a, shape, order="C": np.reshape(a, shape, order),
+        (lambda g, out, a, shape, order="C": np.reshape(g, np.shape(a), order),),
         Notation(
-            lambda a, shape: f"{a:atom}.reshape({', '.join(map(str, shape))})",
-            lambda a, shape: f"reshape({a}, {shape})",
-            lambda a, shape: rf"\operatorname{{reshape}}\left({a}\right)",
+            _reshape_code,
+            lambda a, shape, order="C": f"reshape({a}, {shape})",
+            lambda a, shape, order="C": rf"\operatorname{{reshape}}\left({a}\right)",
         ),
         (np.reshape,),
         _bind_reshape,
         viewing,
-        (Sample(((3, 4),), {"shape": (2, 6)}),),
+        (Sample(((3, 4),), {"shape": (2, 6)}), Sample(((3, 4),), {"shape": (2, 6), "order": "F"})),
         view=True,
     ),
     moving(
@@ -244,6 +277,19 @@ TABLE = (
         viewing,
         (Sample(((3, 4),), {"axis": (1,)}),),
         view=True,
+    ),
+    moving(
+        "roll",
+        lambda a, shift, axis: np.roll(a, shift, axis),
+        (_roll_vjp,),
+        called("roll", "shift", "axis"),
+        (np.roll,),
+        _bind_roll,
+        _moved_infer,
+        (
+            Sample(((3, 4),), {"shift": 2, "axis": None}),
+            Sample(((3, 4),), {"shift": (1, -1), "axis": (0, 1)}),
+        ),
     ),
     Op(
         name="astype",

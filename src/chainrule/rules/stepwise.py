@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.notation import Notation, call, infix
 from chainrule.op import Op, Sample
-from chainrule.rules.elementwise import PAIRS
+from chainrule.rules.elementwise import PAIRS, of_first
 
 
 def _comparison(function: Any, symbol: str, text: str, latex: str, forward: Any) -> Op:
@@ -35,7 +35,7 @@ def _step(function: Any, notation: Notation | None = None) -> Op:
         reason="a step function does not change where it does not jump",
         numpy=(function,),
         elementwise=True,
-        samples=(Sample(((3, 4),) * function.nin),),
+        samples=(Sample(((3, 4),) * getattr(function, "nin", 1)),),
     )
 
 
@@ -44,6 +44,31 @@ def _logic(function: Any, notation: Notation) -> Op:
     row = _step(function, notation)
     return replace(row, samples=(Sample((mask,) * function.nin),))
 
+
+def _integer(function: Any, notation: Notation | None = None) -> Op:
+    row = _step(function, notation)
+    return replace(
+        row, samples=(Sample((np.array([6, 4, 3]), np.array([2, 6, 1]))[: function.nin]),)
+    )
+
+
+_FLOOR_DIVIDE = Notation(
+    "{0:product} // {1:power!}",
+    "⌊{0:product} / {1:power!}⌋",
+    r"\left\lfloor \frac{{{0}}}{{{1}}} \right\rfloor",
+    "product",
+    "atom",
+)
+_ROUND = Notation(
+    lambda a, decimals: f"np.round({a}{f', {decimals}' if decimals else ''})",
+    lambda a, decimals: f"round({a}{f', {decimals}' if decimals else ''})",
+    lambda a, decimals: rf"\operatorname{{round}}\left({a}\right)",
+)
+_EXPONENT = Notation(
+    "np.frexp({0})[1]",
+    "exponent({0})",
+    r"\operatorname{{exponent}}\left({0}\right)",
+)
 
 TABLE = (
     _comparison(np.greater, ">", ">", ">", lambda a, b: a > b),
@@ -55,10 +80,19 @@ TABLE = (
     _logic(np.bitwise_and, infix("&", "bits", "sum", "and", r"\wedge")),
     _logic(np.bitwise_or, infix("|", "bits", "sum", "or", r"\vee")),
     _logic(np.invert, Notation("~{0:unary}", "not {0:unary}", r"\neg {0:unary}", "unary")),
+    _integer(np.bitwise_xor, infix("^", "bits", "sum", "xor", r"\oplus")),
+    _integer(np.left_shift),
+    _integer(np.right_shift),
+    _integer(np.bitwise_count),
+    _integer(np.gcd, call("np.gcd", r"\gcd", arity=2)),
+    _integer(np.lcm),
     _step(np.logical_and),
     _step(np.logical_or),
     _step(np.logical_not),
+    _step(np.logical_xor),
     _step(np.sign),
+    _step(np.signbit),
+    _step(np.spacing),
     _step(np.floor),
     _step(np.ceil),
     _step(np.rint),
@@ -74,5 +108,26 @@ TABLE = (
         reason="a value that was declared constant passes no gradient",
         elementwise=True,
         samples=(Sample(((3, 4),)), Sample(((),))),
+    ),
+    replace(
+        _step(np.floor_divide, _FLOOR_DIVIDE),
+        forward=lambda a, b: a // b,
+        low=0.5,
+        samples=PAIRS,
+    ),
+    replace(
+        _step(np.round, _ROUND),
+        forward=lambda a, decimals: np.round(a, decimals),
+        numpy=(np.round, np.around),
+        bind=lambda a, decimals=0: ((a,), {"decimals": int(decimals)}),
+        infer=of_first,
+        samples=(Sample(((3, 4),), {"decimals": 0}), Sample(((3, 4),), {"decimals": 1})),
+    ),
+    replace(
+        _step(np.frexp, _EXPONENT),
+        name="binary_exponent",
+        forward=lambda a: np.frexp(a)[1],
+        numpy=(),
+        samples=(Sample(((3, 4),)),),
     ),
 )

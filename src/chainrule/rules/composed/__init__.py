@@ -8,12 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.rules.composed import arrangement, fourier, products, statistics
+from chainrule.rules.composed import (
+    arrangement,
+    differences,
+    elementwise,
+    fourier,
+    joins,
+    linear,
+    norms,
+    products,
+    selecting,
+    statistics,
+)
 from chainrule.rules.composed import complex as complex_
 
 #: NumPy function -> the same in terms of others.
 COMPOSED: dict[Any, Callable[..., Any]] = {
     function: composition
-    for family in (statistics, products, arrangement, fourier, complex_)
+    for family in (
+        statistics,
+        products,
+        arrangement,
+        joins,
+        selecting,
+        differences,
+        elementwise,
+        linear,
+        norms,
+        fourier,
+        complex_,
+    )
     for function, composition in family.TABLE.items()
 }

@@ -1,37 +1,101 @@
-"""Means, deviations, norms."""
+"""Means and deviations, with NaN or without, and what is counted along an axis."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from chainrule.op import UnsupportedArgumentError
-from chainrule.rules.reduce import normal_axis, normal_list
+from chainrule.rules.reduce import cast, masked, normal_axis, normal_list
+from chainrule.rules.scan import one_axis
 
 
-def _var(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    deviations = a - np.mean(a, axis=axis, keepdims=True)
-    if ddof == 0:
-        return np.mean(np.square(deviations), axis=axis, keepdims=keepdims)
+def _refuse_out(out: Any) -> None:
+    if out is not None:
+        raise UnsupportedArgumentError("out")
+
+
+def _size_along(a: Any, axis: Any) -> int:
     axes = normal_axis(axis, np.ndim(a))
-    sizes = [n for i, n in enumerate(np.shape(a)) if axes is None or i in axes]
-    total = np.sum(np.square(deviations), axis=axis, keepdims=keepdims)
-    return total / (int(np.prod(sizes)) - ddof)
+    return int(np.prod([n for i, n in enumerate(np.shape(a)) if axes is None or i in axes]))
 
 
-def _std(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    return np.sqrt(_var(a, axis, ddof=ddof, keepdims=keepdims))
+def _array(a: Any) -> Any:
+    return a if hasattr(a, "dtype") else np.asarray(a)
 
 
-def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+# -- spread ----------------------------------------------------------------------------
+
+
+def _var(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
+    keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    _refuse_out(out)
+    if correction is not None:
+        if ddof != 0:
+            raise ValueError("ddof and correction can't be provided simultaneously.")
+        ddof = correction
+    a = cast(a, dtype)
+    middle = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
+    squares = np.square(a - middle)
+    if where is not True:
+        count = np.sum(where * np.ones_like(a), axis=axis, keepdims=keepdims)
+        total = np.sum(masked(squares, where, 0.0), axis=axis, keepdims=keepdims)
+        return total / np.maximum(count - ddof, 0.0)
+    if ddof == 0:
+        return np.mean(squares, axis=axis, keepdims=keepdims)
+    count = _size_along(a, axis)
+    return np.sum(squares, axis=axis, keepdims=keepdims) / max(count - ddof, 0)
+
+
+def _std(a: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
+    return np.sqrt(_var(a, axis, *args, **kwargs))
+
+
+def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    _refuse_out(out)
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+def _percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
+    if hasattr(q, "__apply_op__"):
+        raise UnsupportedArgumentError("q")
+    fraction = q / 100 if isinstance(q, (int, float)) else np.asarray(q) / 100
+    return np.quantile(a, fraction, *args, **kwargs)
+
+
+def logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Logarithm of a sum of exponentials: what ``np.logaddexp.reduce`` computes."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=keepdims))
+    return total + (top if keepdims else np.squeeze(top, axis=axis))
+
+
+# -- weights ---------------------------------------------------------------------------
+
+
+def _average(
+    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
+) -> Any:
     if weights is None:
-        return np.mean(a, axis=axis, keepdims=keepdims)
+        mean = np.mean(a, axis=axis, keepdims=keepdims)
+        if not returned:
+            return mean
+        return mean, np.zeros_like(mean) + float(_size_along(a, axis))
     if np.shape(weights) != np.shape(a):
         weights = _along(weights, np.shape(a), axis)
     total = np.sum(a * weights, axis=axis, keepdims=keepdims)
-    return total / np.sum(weights, axis=axis, keepdims=keepdims)
+    scale = np.sum(weights, axis=axis, keepdims=keepdims)
+    mean = total / scale
+    if not returned:
+        return mean
+    shape = np.shape(mean)
+    return mean, scale if np.shape(scale) == shape else np.copy(np.broadcast_to(scale, shape))
 
 
 def _along(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
@@ -45,19 +109,142 @@ def _along(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     return np.reshape(ordered, [n if i in axes else 1 for i, n in enumerate(shape)])
 
 
-def _norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(a) != 1):
-        raise UnsupportedArgumentError("ord")
-    return np.sqrt(np.sum(np.square(a), axis=axis, keepdims=keepdims))
+def _table_of(m: Any, rowvar: bool) -> Any:
+    """One variable a row, in double precision."""
+    if np.ndim(m) > 2:
+        raise ValueError("m has more than 2 dimensions")
+    m = cast(_array(m), np.float64)
+    if np.ndim(m) < 2:
+        return np.reshape(m, (1, -1))
+    return m if rowvar else m.T
+
+
+def _cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None,
+    fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
+) -> Any:  # fmt: skip
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError("ddof must be integer")
+    table = _table_of(m, rowvar)
+    if y is not None:
+        table = np.concatenate([table, _table_of(y, rowvar)], axis=0)
+    if dtype is not None:
+        table = cast(table, dtype)
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    given = [cast(_array(w), np.float64) for w in (fweights, aweights) if w is not None]
+    weights = given[0] * given[-1] if len(given) == 2 else given[0] if given else None
+    if weights is None:
+        table = table - np.mean(table, axis=1, keepdims=True)
+        covariance = np.matmul(table, table.T) / _freedom(np.shape(table)[1] - ddof)
+    else:
+        total = np.sum(weights)
+        table = table - np.sum(table * weights, axis=1, keepdims=True) / total
+        counted = 1.0 if aweights is None else np.sum(weights * given[-1]) / total
+        covariance = np.matmul(table, (table * weights).T) / (total - ddof * counted)
+    return np.squeeze(covariance)
+
+
+def _freedom(count: int) -> int:
+    if count <= 0:
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
+    return max(count, 0)
+
+
+def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    covariance = np.cov(x, y, rowvar, dtype=dtype)
+    if np.ndim(covariance) == 0:
+        return covariance / covariance
+    spread = np.sqrt(np.diagonal(covariance))
+    return covariance / np.expand_dims(spread, 1) / spread
+
+
+# -- without NaN -----------------------------------------------------------------------
+
+
+def _without_nan(function: Any, neutral: float) -> Callable[..., Any]:
+    """Write a function that passes over NaN as one that meets a neutral value instead."""
+    return lambda a, *args, **kwargs: function(np.where(np.isnan(a), neutral, a), *args, **kwargs)
+
+
+def _kept(a: Any, where: Any) -> Any:
+    kept = ~np.isnan(a)
+    return kept if where is True else kept & where
+
+
+def _nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
+    *, where: Any = True,
+) -> Any:  # fmt: skip
+    _refuse_out(out)
+    a = cast(_array(a), dtype)
+    kept = _kept(a, where)
+    total = np.sum(np.where(kept, a, 0.0), axis=axis, keepdims=keepdims)
+    return total / np.sum(kept * np.ones_like(a), axis=axis, keepdims=keepdims)
+
+
+def _nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
+    keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    a = cast(_array(a), dtype)
+    kept = _kept(a, where)
+    clean = np.where(kept, a, 0.0)
+    return _var(
+        clean, axis, None, out, ddof, keepdims, where=kept, mean=mean, correction=correction
+    )
+
+
+def _nanstd(a: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
+    return np.sqrt(_nanvar(a, axis, *args, **kwargs))
+
+
+# -- running, from nothing on ----------------------------------------------------------
+
+
+def _cumulative(running: Any, filler: Any) -> Callable[..., Any]:
+    def apply(
+        x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None,
+        include_initial: bool = False,
+    ) -> Any:  # fmt: skip
+        _refuse_out(out)
+        x = cast(x, dtype)
+        if np.ndim(x) == 0:
+            x = np.reshape(x, (1,))
+        if axis is None:
+            if np.ndim(x) > 1:
+                raise ValueError(
+                    "For arrays which have more than one dimension ``axis`` argument is required."
+                )
+            axis = 0
+        result = running(x, axis=axis)
+        if not include_initial:
+            return result
+        axis = one_axis(axis, np.ndim(x))
+        start = np.broadcast_to(
+            filler, tuple(1 if k == axis else n for k, n in enumerate(np.shape(x)))
+        )
+        return np.concatenate([start.astype(result.dtype), result], axis=axis)
+
+    return apply
 
 
 #: NumPy function -> the same in terms of others.
 TABLE: dict[Any, Callable[..., Any]] = {
     np.var: _var,
     np.std: _std,
-    np.ptp: lambda a, axis=None, keepdims=False: (
-        np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
-    ),
+    np.ptp: _ptp,
+    np.percentile: _percentile,
     np.average: _average,
-    np.linalg.norm: _norm,
+    np.cov: _cov,
+    np.corrcoef: _corrcoef,
+    np.nansum: _without_nan(np.sum, 0.0),
+    np.nanprod: _without_nan(np.prod, 1.0),
+    np.nancumsum: _without_nan(np.cumsum, 0.0),
+    np.nancumprod: _without_nan(np.cumprod, 1.0),
+    np.nanmean: _nanmean,
+    np.nanvar: _nanvar,
+    np.nanstd: _nanstd,
 }
+if hasattr(np, "cumulative_sum"):  # since NumPy 2.1
+    TABLE[np.cumulative_sum] = _cumulative(np.cumsum, np.zeros(()))
+    TABLE[np.cumulative_prod] = _cumulative(np.cumprod, np.ones(()))

@@ -1,0 +1,244 @@
+"""Elements that are picked, left out, counted or written by place or by condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import BranchError
+from chainrule.op import UnsupportedArgumentError
+from chainrule.rules.index import Slot
+from chainrule.rules.order import GETITEM, SCATTER, along_key
+from chainrule.rules.scan import along, one_axis
+
+
+def picked(a: Any, places: Any, axis: int) -> Any:
+    """Return the elements at places along an axis; a mask counts as the places that it names."""
+    key = along(axis, Slot(0))
+    places = places if hasattr(places, "dtype") else np.asarray(places)
+    if np.ndim(places) == 0 and not hasattr(places, "__apply_op__"):
+        return GETITEM(a, key=along(axis, int(places)))
+    return GETITEM(a, places, key=key)
+
+
+def _array(a: Any) -> Any:
+    return a if hasattr(a, "dtype") else np.asarray(a)
+
+
+# -- by place --------------------------------------------------------------------------
+
+
+def _take(
+    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
+) -> Any:
+    if out is not None:
+        raise UnsupportedArgumentError("out")
+    a, indices = _array(a), _array(indices)
+    if axis is None:
+        a, axis = np.reshape(a, (-1,)), 0
+    axis = one_axis(axis, np.ndim(a))
+    size = np.shape(a)[axis]
+    if mode == "clip":
+        indices = np.clip(indices, 0, size - 1)
+    elif mode == "wrap":
+        indices = np.mod(indices, size)
+    elif mode != "raise":
+        raise UnsupportedArgumentError("mode")
+    return picked(a, indices, axis)
+
+
+def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    if out is not None:
+        raise UnsupportedArgumentError("out")
+    if mode != "raise":
+        a = np.clip(a, 0, len(choices) - 1) if mode == "clip" else np.mod(a, len(choices))
+    shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
+    dtype = np.result_type(*choices)
+    choices = [np.asarray(c, dtype) if isinstance(c, (int, float)) else c for c in choices]
+    stack = np.stack([np.broadcast_to(c, shape) for c in choices])
+    places = np.expand_dims(np.broadcast_to(_array(a), shape), 0)
+    return np.take_along_axis(stack, places, axis=0)[0]
+
+
+def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
+    if axis is None:
+        raise UnsupportedArgumentError("axis")
+    _, positions = along_key(np.shape(arr), indices, one_axis(axis, np.ndim(arr)))
+    arr[tuple(positions)] = values
+
+
+def _partition(
+    a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None
+) -> Any:
+    if axis is None:
+        a, axis = np.reshape(a, (-1,)), 0
+    places = np.argpartition(a, kth, axis=axis, kind=kind, order=order)
+    return np.take_along_axis(a, places, axis=axis)
+
+
+# -- by condition ----------------------------------------------------------------------
+
+
+def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    if out is not None:
+        raise UnsupportedArgumentError("out")
+    a, condition = _array(a), _array(condition)
+    if axis is None:
+        a, axis = np.reshape(a, (-1,)), 0
+    if np.ndim(condition) != 1:
+        raise ValueError("condition must be a 1-d array")
+    axis = one_axis(axis, np.ndim(a))
+    missing = np.shape(a)[axis] - np.shape(condition)[0]
+    mask = condition != 0
+    if missing < 0:  # longer than the axis: right as long as what is beyond it is false
+        return picked(a, np.flatnonzero(mask), axis)
+    return picked(a, np.pad(mask, (0, missing)) if missing else mask, axis)
+
+
+def _extract(condition: Any, arr: Any) -> Any:
+    return _compress(np.reshape(condition, (-1,)), np.reshape(arr, (-1,)))
+
+
+def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    if not condlist:
+        raise ValueError("select with an empty condition list is not possible")
+    result = default
+    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
+        result = np.where(condition, choice, result)
+    return result
+
+
+def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
+    single = np.ndim(x) == 0
+    x = np.reshape(x, (1,)) if single else x
+    if not isinstance(condlist, (list, tuple)) or (
+        not isinstance(condlist[0], (list, tuple)) and np.ndim(condlist[0]) == 0 and not single
+    ):
+        condlist = [condlist]
+    conditions = [_array(c) if np.ndim(c) else np.broadcast_to(_array(c), (1,)) for c in condlist]
+    if len(funclist) == len(conditions) + 1:
+        some = conditions[0]
+        for condition in conditions[1:]:
+            some = some | condition
+        conditions.append(~some)
+    if len(funclist) != len(conditions):
+        raise ValueError("with as many conditions, as many functions or one more are expected")
+    out = np.zeros_like(x)
+    for condition, function in zip(conditions, funclist, strict=True):
+        if not callable(function):
+            out = np.where(condition, function, out)
+            continue
+        part = x[condition]
+        if 0 not in np.shape(part):
+            out[condition] = function(part, *args, **kw)
+    return np.reshape(out, ()) if single else out
+
+
+def _nonzero(a: Any) -> Any:
+    shape = np.shape(a)
+    if not shape:
+        raise ValueError("Calling nonzero on 0d arrays is not allowed.")
+    mask = a != 0
+    places = (
+        np.broadcast_to(np.arange(n).reshape((-1,) + (1,) * (len(shape) - 1 - k)), shape)
+        for k, n in enumerate(shape)
+    )
+    return tuple(GETITEM(p, mask, key=(Slot(0),)) for p in places)
+
+
+def _flatnonzero(a: Any) -> Any:
+    return _nonzero(a if np.ndim(a) == 1 else np.reshape(a, (-1,)))[0]
+
+
+def _argwhere(a: Any) -> Any:
+    return np.stack(_nonzero(a), axis=1)
+
+
+def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    dst[...] = src if where is True else np.where(where, src, dst)
+
+
+def _putmask(a: Any, mask: Any, values: Any) -> None:
+    if np.ndim(values) and np.shape(values) != np.shape(a):
+        raise UnsupportedArgumentError("values")
+    a[...] = np.where(mask, values, a)
+
+
+def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    if np.ndim(a) != 2 or wrap or np.ndim(val):
+        raise UnsupportedArgumentError("wrap" if wrap else "val" if np.ndim(val) else "a")
+    a[...] = np.where(np.eye(*np.shape(a)) == 1, val, a)
+
+
+# -- counted, and told apart -----------------------------------------------------------
+
+
+def _known(x: Any) -> Any:
+    """Return integers whose values a shape depends on."""
+    if hasattr(x, "__apply_op__") and x._concrete() is None:
+        raise BranchError(
+            "How many elements there are depends on values, and only shapes are known.",
+            instead="integers that are not traced",
+        )
+    return np.asarray(x)
+
+
+def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    places = _known(x)
+    if weights is None:
+        return np.bincount(places, minlength=minlength)
+    size = np.bincount(places, minlength=minlength).shape[0]
+    if np.shape(weights) != places.shape:
+        raise ValueError("The weights and list don't have the same length.")
+    weights = weights.astype(np.float64) if weights.dtype != np.float64 else weights
+    return SCATTER(np.zeros(size), weights, places, key=(Slot(0),))
+
+
+def _unique(
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
+    axis: Any = None, *, equal_nan: bool = True, sorted: bool = True,
+) -> Any:  # fmt: skip
+    if axis is not None or not sorted:
+        raise UnsupportedArgumentError("axis" if sorted else "sorted")
+    flat = ar if np.ndim(ar) == 1 else np.reshape(ar, (-1,))
+    order = np.argsort(flat, kind="stable")
+    ordered = flat[order]
+    new = ordered[1:] != ordered[:-1]
+    if equal_nan:
+        new = new & ~(np.isnan(ordered[1:]) & np.isnan(ordered[:-1]))
+    first = np.concatenate([np.ones(min(1, np.shape(flat)[0]), bool), new])
+    found = [ordered[first]]
+    if return_index:
+        found.append(order[first])
+    if return_inverse:
+        places = np.cumsum(first) - 1
+        found.append(np.reshape(places[np.argsort(order)], np.shape(ar)))
+    if return_counts:
+        ends = np.concatenate([np.flatnonzero(first), [np.shape(flat)[0]]])
+        found.append(np.diff(ends))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+#: NumPy function -> the same in terms of others.
+TABLE: dict[Any, Callable[..., Any]] = {
+    np.take: _take,
+    np.choose: _choose,
+    np.put_along_axis: _put_along_axis,
+    np.partition: _partition,
+    np.compress: _compress,
+    np.extract: _extract,
+    np.select: _select,
+    np.piecewise: _piecewise,
+    np.nonzero: _nonzero,
+    np.flatnonzero: _flatnonzero,
+    np.argwhere: _argwhere,
+    np.copyto: _copyto,
+    np.putmask: _putmask,
+    np.fill_diagonal: _fill_diagonal,
+    np.bincount: _bincount,
+    np.unique: _unique,
+}

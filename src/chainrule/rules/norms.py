@@ -1,0 +1,145 @@
+"""Lengths of vectors, and the directions that are their derivatives.
+
+The derivative of a length is the vector divided by it. At the zero vector it is 0, one of
+its subgradients; there is no second derivative there. Where the squares of entries would
+leave the range of floating-point numbers, at 1e-200 or 1e200, the vector is scaled first: the
+one case in which the value is not NumPy's, which is 0 or infinite there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from chainrule.notation import Notation, keywords
+from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
+
+Axis = tuple[int, ...] | None
+
+
+def _only(axis: Axis) -> Any:
+    return axis[0] if axis is not None and len(axis) == 1 else axis
+
+
+def _plain(ord: float, axis: Axis) -> bool:
+    """Whether `np.linalg.norm` takes it, or else `np.linalg.vector_norm`."""
+    if ord == 2:
+        return axis is None or len(axis) <= 2
+    return axis is not None and len(axis) == 1
+
+
+def _numpys_norm(a: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+    with np.errstate(over="ignore"):
+        if _plain(ord, axis):
+            return np.linalg.norm(a, None if ord == 2 else ord, _only(axis), keepdims)
+        given: Any = axis
+        return np.linalg.vector_norm(a, axis=given, keepdims=keepdims, ord=ord)
+
+
+@cache
+def _range(dtype: np.dtype[Any], ord: float) -> tuple[Any, Any]:
+    """Return the norms between which no power of an entry that matters loses digits."""
+    info = np.finfo(dtype)
+    return (info.tiny / info.eps) ** (1 / max(abs(ord), 1)), info.max
+
+
+def _norm(a: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+    out = _numpys_norm(a, ord, axis, keepdims)
+    least, greatest = _range(out.dtype, ord)
+    inside = (least <= out) & (out <= greatest)
+    if inside if inside.ndim == 0 else inside.all():
+        return out
+    scale = np.max(np.abs(a), axis=axis, keepdims=True, initial=0)
+    scalable = (scale > 0) & (scale <= greatest)
+    scaled = _numpys_norm(np.divide(a, scale, out=np.array(a), where=scalable), ord, axis, True)
+    with np.errstate(over="ignore"):
+        again = np.where(scalable, scaled * scale, scaled)
+    return np.where(inside, out, np.reshape(again, np.shape(out)))[()]
+
+
+def _norm_in_code(a: Any, ord: float, axis: Axis, keepdims: bool) -> str:
+    shown = keywords(axis=axis, keepdims=keepdims, ord=None if ord == 2 else ord)
+    return f"np.linalg.{'' if _plain(ord, axis) else 'vector_'}norm({a}{shown})"
+
+
+def _norm_in_latex(a: Any, ord: float, axis: Axis, keepdims: bool) -> str:
+    return rf"\left\Vert {a} \right\Vert" + ("" if ord == 2 else f"_{{{ord}}}")
+
+
+def _norm_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    (a,) = operands
+    shape, axis = shape_of(a), params["axis"]
+    axes = range(len(shape)) if axis is None else axis
+    kept = (1,) if params["keepdims"] else ()
+    out = op.forward(stand_in(a, (1,) * len(shape)), **params)
+    sizes = [kept if i in axes else (n,) for i, n in enumerate(shape)]
+    return Abstract(tuple(n for part in sizes for n in part), np.asarray(out).dtype)
+
+
+def _norm_vjp(g: Any, out: Any, a: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+    if not keepdims and axis is not None:
+        g, out = np.expand_dims(g, axis), np.expand_dims(out, axis)
+    if ord == 2:
+        return g * DIRECTION(a, out)
+    # |a| grows with the sign of a, and |a|^p by p |a|^(p - 1); p goes with the root.
+    return g * np.sign(a) * DIRECTION(np.abs(a), out) ** (ord - 1)
+
+
+def _direction(a: Any, norm: Any) -> Any:
+    if np.ndim(norm) == 0 and norm > 0:
+        return a / norm
+    return np.divide(a, norm, out=np.zeros_like(a), where=norm > 0)
+
+
+def _direction_in_code(a: Any, norm: Any) -> str:
+    return f"np.divide({a}, {norm}, out=np.zeros_like({a}), where={norm:bits} > 0)"
+
+
+DIRECTION = Op(
+    name="direction",
+    forward=_direction,
+    vjp=(
+        lambda g, out, a, norm: g / norm,
+        lambda g, out, a, norm: -g * out / norm,
+    ),
+    notation=Notation(
+        _direction_in_code,
+        lambda a, norm: f"({a:product} / {norm:power!})",
+        lambda a, norm: rf"\frac{{{a}}}{{{norm}}}",
+        latex_level="power",
+    ),
+    reason="a quotient changes by 1/denominator with its numerator, "
+    "and by -quotient/denominator with its denominator",
+    infer=lambda op, operands, params: Abstract(shape_of(operands[0]), stand_in(operands[0]).dtype),
+    low=0.5,
+    samples=(
+        Sample(((3, 4), (3, 1))),
+        Sample(((3, 4), (1, 1))),
+    ),
+)
+
+TABLE = (
+    Op(
+        name="norm",
+        forward=_norm,
+        vjp=(_norm_vjp,),
+        notation=Notation(
+            _norm_in_code, lambda a, ord, axis, keepdims: f"norm({a})", _norm_in_latex
+        ),
+        reason="a length changes with each component by that component's share of it (0 at 0)",
+        infer=_norm_infer,
+        samples=(
+            Sample(((4,),), {"ord": 2, "axis": None, "keepdims": False}),
+            Sample(((3, 4),), {"ord": 2, "axis": (0, 1), "keepdims": True}),
+            Sample(((3, 4),), {"ord": 2, "axis": (1,), "keepdims": False}),
+            Sample(((3, 4),), {"ord": 3, "axis": (0,), "keepdims": True}),
+            Sample(((2, 3, 4),), {"ord": 2.5, "axis": (0, 2), "keepdims": False}),
+            Sample(((2, 3),), {"ord": 3, "axis": None, "keepdims": False}),
+        ),
+        low=0.3,
+    ),
+    DIRECTION,
+)

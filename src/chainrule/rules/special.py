@@ -1,0 +1,348 @@
+"""SciPy's special functions, for those who have SciPy: rows made when they are first asked for.
+
+``import chainrule`` needs NumPy alone. Whoever traces ``special.erf(x)`` has imported SciPy,
+and :func:`found` makes the rows then.
+
+Formulas: NIST Digital Library of Mathematical Functions, 5.2, 5.5, 5.12, 5.15 (gamma
+functions), 6.2 (exponential integrals), 7.2, 7.10 (error functions), 8.8 (incomplete gamma),
+8.17 (incomplete beta), 10.6, 10.29 (Bessel functions). Where the derivative by a parameter has
+no closed form, as by the order of a Bessel function, it is refused.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, wraps
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import UnsupportedError
+from chainrule.notation import Notation, call, keywords
+from chainrule.op import Abstract, Op, Sample, stand_in
+from chainrule.rules.reduce import normal_axis
+from chainrule.rules.softmax import LOG_SOFTMAX, SOFTMAX
+
+_TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+
+
+class _Rows(dict[str, Op]):
+    """Rows by name, callable as SciPy's functions are: ``f.erf(x)``."""
+
+    def __getattr__(self, name: str) -> Op:
+        return self[name]
+
+
+def _refused(g: Any, out: Any, *operands: Any) -> Any:
+    raise UnsupportedError(
+        "This special function has no rule for its derivative by that parameter.",
+        instead="a constant in its place, which is not differentiated by",
+    )
+
+
+def _share(x: Any, y: Any) -> Any:
+    """Return x / y, and 0 for 0 / 0."""
+    return x / (y + ((x == 0) & (y == 0)))
+
+
+def _density(f: _Rows, a: Any) -> Any:
+    return np.exp(-np.square(a) / 2) / math.sqrt(2 * math.pi)
+
+
+def _vjps(f: _Rows) -> dict[str, Any]:
+    """Name -> (vjp of each operand, lowest and highest value to test on)."""
+    wide, positive, unit = (-2.0, 2.0), (0.4, 3.0), (0.1, 0.9)
+    return {
+        # error functions
+        "erf": (lambda g, out, a: g * _TWO_OVER_ROOT_PI * np.exp(-np.square(a)), wide),
+        "erfc": (lambda g, out, a: -g * _TWO_OVER_ROOT_PI * np.exp(-np.square(a)), wide),
+        "erfcx": (lambda g, out, a: g * (2 * a * out - _TWO_OVER_ROOT_PI), wide),
+        "erfi": (lambda g, out, a: g * _TWO_OVER_ROOT_PI * np.exp(np.square(a)), (-1.0, 1.0)),
+        "dawsn": (lambda g, out, a: g * (1 - 2 * a * out), wide),
+        "erfinv": (lambda g, out, a: g / _TWO_OVER_ROOT_PI * np.exp(np.square(out)), (-0.8, 0.8)),
+        "erfcinv": (lambda g, out, a: -g / _TWO_OVER_ROOT_PI * np.exp(np.square(out)), (0.3, 1.7)),
+        # the normal distribution
+        "ndtr": (lambda g, out, a: g * _density(f, a), wide),
+        "ndtri": (lambda g, out, a: g / _density(f, out), unit),
+        "log_ndtr": (
+            lambda g, out, a: g * math.sqrt(2 / math.pi) / f.erfcx(-a / math.sqrt(2)),
+            wide,
+        ),
+        # the logistic function
+        "expit": (lambda g, out, a: g * out * f.expit(-a), wide),
+        "log_expit": (lambda g, out, a: g * f.expit(-a), wide),
+        "logit": (lambda g, out, a: g / (a * (1 - a)), unit),
+        # gamma functions
+        "gamma": (lambda g, out, a: g * out * f.psi(a), positive),
+        "rgamma": (lambda g, out, a: -g * out * f.psi(a), positive),
+        "gammaln": (lambda g, out, a: g * f.psi(a), positive),
+        "loggamma": (lambda g, out, a: g * f.psi(a), positive),
+        "psi": (lambda g, out, a: g * f.polygamma(1, a), positive),
+        "polygamma": (_refused, lambda g, out, n, a: g * f.polygamma(n + 1, a), positive),
+        "beta": (
+            lambda g, out, a, b: g * out * (f.psi(a) - f.psi(a + b)),
+            lambda g, out, a, b: g * out * (f.psi(b) - f.psi(a + b)),
+            positive,
+        ),
+        "betaln": (
+            lambda g, out, a, b: g * (f.psi(a) - f.psi(a + b)),
+            lambda g, out, a, b: g * (f.psi(b) - f.psi(a + b)),
+            positive,
+        ),
+        "gammainc": (_refused, lambda g, out, a, x: g * _gamma_density(f, a, x), positive),
+        "gammaincc": (_refused, lambda g, out, a, x: -g * _gamma_density(f, a, x), positive),
+        "betainc": (
+            _refused,
+            _refused,
+            lambda g, out, a, b, x: (
+                g * np.exp((a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - f.betaln(a, b))
+            ),
+            unit,
+        ),
+        # entropies
+        "entr": (lambda g, out, a: -g * (np.log(a) + 1), unit),
+        "xlogy": (lambda g, out, x, y: g * np.log(y), lambda g, out, x, y: g * _share(x, y), unit),
+        "xlog1py": (
+            lambda g, out, x, y: g * np.log1p(y),
+            lambda g, out, x, y: g * _share(x, 1 + y),
+            unit,
+        ),
+        "rel_entr": (
+            lambda g, out, x, y: g * (np.log(x / y) + 1),
+            lambda g, out, x, y: -g * _share(x, y),
+            unit,
+        ),
+        "kl_div": (
+            lambda g, out, x, y: g * np.log(x / y),
+            lambda g, out, x, y: g * (1 - _share(x, y)),
+            unit,
+        ),
+        # Bessel functions
+        "j0": (lambda g, out, a: -g * f.j1(a), wide),
+        "j1": (lambda g, out, a: g * (f.j0(a) - f.jv(2, a)) / 2, wide),
+        "jv": (_refused, lambda g, out, n, a: g * (f.jv(n - 1, a) - f.jv(n + 1, a)) / 2, positive),
+        "y0": (lambda g, out, a: -g * f.y1(a), positive),
+        "y1": (lambda g, out, a: g * (f.y0(a) - f.yv(2, a)) / 2, positive),
+        "yv": (_refused, lambda g, out, n, a: g * (f.yv(n - 1, a) - f.yv(n + 1, a)) / 2, positive),
+        "i0": (lambda g, out, a: g * f.i1(a), wide),
+        "i1": (lambda g, out, a: g * (f.i0(a) + f.iv(2, a)) / 2, wide),
+        "iv": (_refused, lambda g, out, n, a: g * (f.iv(n - 1, a) + f.iv(n + 1, a)) / 2, positive),
+        "i0e": (lambda g, out, a: g * (f.i1e(a) - np.sign(a) * out), positive),
+        "i1e": (
+            lambda g, out, a: g * ((f.i0e(a) + f.ive(2, a)) / 2 - np.sign(a) * out),
+            positive,
+        ),
+        "ive": (
+            _refused,
+            lambda g, out, n, a: g * ((f.ive(n - 1, a) + f.ive(n + 1, a)) / 2 - np.sign(a) * out),
+            positive,
+        ),
+        "k0": (lambda g, out, a: -g * f.k1(a), positive),
+        "k1": (lambda g, out, a: -g * (f.k0(a) + f.kv(2, a)) / 2, positive),
+        "kv": (_refused, lambda g, out, n, a: -g * (f.kv(n - 1, a) + f.kv(n + 1, a)) / 2, positive),
+        # exponential integrals, and functions that NumPy has, too
+        "expi": (lambda g, out, a: g * np.exp(a) / a, positive),
+        "exp1": (lambda g, out, a: -g * np.exp(-a) / a, positive),
+        "log1p": (lambda g, out, a: g / (1 + a), unit),
+        "expm1": (lambda g, out, a: g * np.exp(a), wide),
+        "cosm1": (lambda g, out, a: -g * np.sin(a), wide),
+        "cbrt": (lambda g, out, a: g / (3 * np.square(out)), positive),
+        "exp2": (lambda g, out, a: g * out * math.log(2), wide),
+        "exp10": (lambda g, out, a: g * out * math.log(10), wide),
+        # robust losses
+        "huber": (
+            lambda g, out, d, r: g * np.maximum(np.abs(r) - d, 0),
+            lambda g, out, d, r: g * np.clip(r, -d, d),
+            (0.3, 0.5),
+        ),
+        "pseudo_huber": (
+            lambda g, out, d, r: g * (out / d - (np.hypot(d, r) - d) * d / np.hypot(d, r)),
+            lambda g, out, d, r: g * (r * d / np.hypot(d, r)),
+            positive,
+        ),
+        "boxcox": (lambda g, out, x, p: g * x ** (p - 1), _refused, positive),
+    }
+
+
+def _gamma_density(f: _Rows, a: Any, x: Any) -> Any:
+    return np.exp((a - 1) * np.log(x) - x - f.gammaln(a))
+
+
+#: Whole numbers that stand for parameters by which there is no derivative, when tested.
+_PARAMETERS = (np.array(2), np.array(3))
+
+
+def _row(function: Any, name: str, vjps: tuple[Any, ...], low: float, high: float) -> Op:
+    arity = len(vjps)
+    shapes = [_PARAMETERS[i] if v is _refused else (3, 4) for i, v in enumerate(vjps)]
+    if name == "boxcox":
+        shapes[1] = _PARAMETERS[0]
+    return Op(
+        name=f"special.{name}",
+        forward=function,
+        vjp=vjps,
+        notation=call(
+            f"special.{name}", rf"\operatorname{{{name}}}".replace("_", r"\_"), name, arity
+        ),
+        reason=f"the derivative of {name} follows from its definition",
+        numpy=(function,),
+        elementwise=True,
+        low=low,
+        high=high,
+        samples=(Sample(tuple(shapes)),),
+    )
+
+
+@lru_cache(maxsize=1)
+def rows() -> Mapping[str, Op]:
+    """Return the rows of all special functions by name; imports SciPy."""
+    special = import_module("scipy.special")
+    made = _Rows()
+    for name, (*vjps, (low, high)) in _vjps(made).items():
+        made[name] = _row(getattr(special, name), name, tuple(vjps), low, high)
+    return made
+
+
+def found(function: Any) -> Op | None:
+    """Return the row of one of SciPy's functions, or None."""
+    if "scipy.special" not in sys.modules:
+        return None
+    row = rows().get(getattr(function, "__name__", ""))
+    return row if row is not None and function in row.numpy else None
+
+
+# -- log-sum-exp: a row of its own, which needs no SciPy ------------------------------------
+
+
+def _axes(a: Any, axis: Any) -> tuple[int, ...]:
+    return normal_axis(axis, np.ndim(a)) or tuple(range(np.ndim(a)))
+
+
+def _log_sum_exp(a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, np.zeros_like(top))
+    total = top + np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True))
+    return total if keepdims else np.squeeze(total, axis)[()]
+
+
+def _log_sum_exp_vjp(g: Any, out: Any, a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return (g if keepdims else np.expand_dims(g, axis)) * SOFTMAX(a, axis=axis)
+
+
+def _log_sum_exp_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    a = stand_in(operands[0])
+    kept = [1 if i in params["axis"] else n for i, n in enumerate(np.shape(a))]
+    if not params["keepdims"]:
+        kept = [n for i, n in enumerate(kept) if i not in params["axis"]]
+    return Abstract(tuple(kept), np.asarray(np.exp(np.ones((), np.asarray(a).dtype))).dtype)
+
+
+LOG_SUM_EXP = Op(
+    name="logsumexp",
+    forward=_log_sum_exp,
+    vjp=(_log_sum_exp_vjp,),
+    notation=Notation(
+        lambda a, axis, keepdims: (
+            f"np.logaddexp.reduce({a}, axis={axis[0] if len(axis) == 1 else axis}"
+            f"{keywords(keepdims=keepdims)})"
+        ),
+        lambda a, axis, keepdims: f"logsumexp({a}{keywords(axis=axis, keepdims=keepdims)})",
+        lambda a, axis, keepdims: rf"\ln \sum e^{{{a}}}",
+        latex_level="product",
+    ),
+    reason="the logarithm of a sum of exponentials changes with each term's share of the sum",
+    infer=_log_sum_exp_infer,
+    samples=(
+        Sample(((3, 4),), {"axis": (1,), "keepdims": False}),
+        Sample(((3, 4),), {"axis": (0,), "keepdims": True}),
+        Sample(((2, 3, 4),), {"axis": (0, 2), "keepdims": False}),
+    ),
+)
+
+TABLE = (LOG_SUM_EXP,)
+
+
+# -- functions of SciPy's that are written in Python -------------------------------------
+#
+# They put their arguments into arrays before anything else, so that a traced value cannot
+# answer for itself. While a trace is open, those in scipy.special's namespace ask it first.
+
+
+def _softmax(x: Any, axis: Any = None) -> Any:
+    return SOFTMAX(x, axis=_axes(x, axis))
+
+
+def _log_softmax(x: Any, axis: Any = None) -> Any:
+    return LOG_SOFTMAX(x, axis=_axes(x, axis))
+
+
+def _logsumexp(
+    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
+) -> Any:
+    if return_sign:
+        raise UnsupportedError(
+            "special.logsumexp cannot be traced with the argument 'return_sign'.",
+            instead="np.log(np.abs(s)) and np.sign(s) of s = np.sum(b * np.exp(a))",
+        )
+    if b is None:
+        return LOG_SUM_EXP(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+    a = a + np.zeros_like(b, dtype=float) if np.shape(a) != np.shape(b) else a
+    top = LOG_SUM_EXP(a, axis=_axes(a, axis), keepdims=True)
+    out = top + np.log(np.sum(b * np.exp(a - top), axis=axis, keepdims=True))
+    return out if keepdims else np.squeeze(out, _axes(a, axis))
+
+
+def _multigammaln(a: Any, d: int) -> Any:
+    terms = [rows()["gammaln"](a - i / 2) for i in range(int(d))]
+    return np.float64(d * (d - 1) / 4 * math.log(math.pi)) + sum(terms[1:], terms[0])
+
+
+_IN_PYTHON: dict[str, Callable[..., Any]] = {
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "logsumexp": _logsumexp,
+    "polygamma": lambda n, x: rows()["polygamma"](n, x),
+    "multigammaln": _multigammaln,
+}
+_LOCK = threading.Lock()
+_originals: dict[str, Callable[..., Any]] = {}
+_open_traces = 0
+
+
+def _asking(original: Callable[..., Any], traced: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if any(hasattr(a, "__apply_op__") for a in (*args, *kwargs.values())):
+            return traced(*args, **kwargs)
+        return original(*args, **kwargs)
+
+    return function
+
+
+def install() -> None:
+    """Begin to record SciPy's functions that are written in Python; calls nest."""
+    global _open_traces
+    module = sys.modules.get("scipy.special")
+    with _LOCK:
+        _open_traces += 1
+        if module is None or _originals:
+            return
+        rows()  # holds the originals
+        for name, traced in _IN_PYTHON.items():
+            _originals[name] = getattr(module, name)
+            setattr(module, name, _asking(_originals[name], traced))
+
+
+def restore() -> None:
+    """Undo one :func:`install`."""
+    global _open_traces
+    with _LOCK:
+        _open_traces -= 1
+        if _open_traces == 0 and _originals:
+            for name, original in _originals.items():
+                setattr(sys.modules["scipy.special"], name, original)
+            _originals.clear()
