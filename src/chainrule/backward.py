@@ -9,12 +9,14 @@ numbers it yields gradients, on traced values the graph that computes them
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.careful import Guard
 from chainrule.collector import slowed_down
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract, shape_of
@@ -31,6 +33,7 @@ def backpropagate(
     keep: Sequence[int] = (),
     needed: Sequence[bool] | None = None,
     observe: Observe | None = None,
+    guard: Guard | None = None,
 ) -> dict[int, Any]:
     """Run the backward pass over records.
 
@@ -45,6 +48,8 @@ def backpropagate(
     needed : sequence of bool, optional
         Records that lie on a way from what is asked for; others are passed over.
     observe : callable, optional
+    guard : Guard, optional
+        Puts 0 for products that are 0 in truth and NaN in numbers.
 
     Returns
     -------
@@ -76,11 +81,17 @@ def backpropagate(
                 rule = vjp[position] if position < len(vjp) else None
                 if rule is None:
                     continue
-                product = rule(g, out, *operands, **params)
+                product = (
+                    rule(g, out, *operands, **params)
+                    if guard is None
+                    else guard.product(rule, index, position, g)
+                )
             else:
                 product = products(position)
                 if product is None:
                     continue
+                if guard is not None:
+                    product = guard.guarded(product, index, position, g)
             operand = operands[position]
             if product.__class__ is not float or operand.__class__ is not float:
                 product = fitted(product, operand)
@@ -206,6 +217,20 @@ def differentiate(
     -------
     Joint
     """
+    joint = _extended(graph, wrt, upstream, values, name, careful=False)
+    if values and not all(_is_finite(c.node.value) for c in joint.contributions):
+        joint = _extended(graph, wrt, upstream, values, name, careful=True)
+    return joint
+
+
+def _extended(
+    graph: Graph,
+    wrt: Sequence[Node],
+    upstream: Any,
+    values: bool,
+    name: str | None,
+    careful: bool,
+) -> Joint:
     recorder = Recorder(values=values)
     nodes = graph.nodes
     # Everything by position: a large graph looks up each node once.
@@ -233,7 +258,8 @@ def differentiate(
     end = position[output]
     if needed[end]:
         every = [i for i, flag in enumerate(needed) if flag]
-        kept = backpropagate(records, {end: seed}, every, needed, observe)
+        guard = Guard(records, {end}, needed) if careful else None
+        kept = backpropagate(records, {end: seed}, every, needed, observe, guard)
     gradients = {nodes[i]: recorder.node(g) for i, g in kept.items()}
     for node in wrt:
         if node not in gradients:
@@ -242,6 +268,12 @@ def differentiate(
     contributions = [Contribution(c, p, recorder.node(product)) for c, p, product in found]
     joint = Graph(recorder.nodes, (output, *(gradients[node] for node in wrt)))
     return Joint(joint, graph, gradients, contributions, tuple(wrt))
+
+
+def _is_finite(value: Any) -> bool:
+    if value.__class__ is float:
+        return math.isfinite(value)
+    return bool(np.all(np.isfinite(value)))
 
 
 def _ones(output: Node) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import Wrt, bound, differentiable, name_of, resolve_wrt
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, NonFiniteError
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract
 from chainrule.structure import map_leaves
@@ -34,6 +34,9 @@ class Recording:
         Names of the arguments to differentiate with respect to.
     branches : tuple of Branch
         Branches that Python took on values.
+    suspect : NonFiniteError or None
+        The error for the first NaN or infinity that arose, to be raised if it reaches a
+        gradient.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Recording:
     values: Mapping[str, Any]
     wrt: tuple[str, ...]
     branches: tuple[Branch, ...] = ()
+    suspect: NonFiniteError | None = None
 
     def inputs_of(self, name: str) -> list[Node]:
         """Return the input nodes of one argument, in order."""
@@ -83,7 +87,7 @@ def record(
         Compute along the way; without, only shapes are known, and a branch on a value
         is refused.
     strict : bool
-        Refuse the first NaN or infinity that arises.
+        Refuse an output that is a NaN or infinite, with the line where the first arose.
     name_output : str, optional
         Name of an output that the user gave none.
 
@@ -124,6 +128,8 @@ def record(
         free = output if isinstance(output, Traced) else recorder.constant(output)
         recorder.name(free, name_output or "output")
         graph = recorder.graph([free])
+    if recorder.suspect is not None and not _is_finite(graph.output.value):
+        raise recorder.suspect
     if wrt is None:
         read = {operand for node in graph.reachable().nodes for operand in node.inputs}
         # A Python int that nothing is computed from, such as a count, is not asked about.
@@ -135,7 +141,15 @@ def record(
                 for n in _nodes(nodes[name], name)
             )
         )
-    return Recording(name_of(f), graph, nodes, given, names, tuple(recorder.branches))
+    return Recording(
+        name_of(f), graph, nodes, given, names, tuple(recorder.branches), recorder.suspect
+    )
+
+
+def _is_finite(value: Any) -> bool:
+    if value is None or isinstance(value, Traced) or np.asarray(value).dtype.kind not in "fc":
+        return True
+    return bool(np.all(np.isfinite(value)))
 
 
 def _head(path: str) -> str:

@@ -360,7 +360,7 @@ def explain(
             )
         _check_upstream(f, recording.graph.output, upstream)
         derivation = derive(recording, upstream, simplify)
-        error = non_finite_gradient(derivation.joint)
+        error = non_finite_gradient(derivation.joint, recording.suspect)
     if error is not None:
         raise error
 

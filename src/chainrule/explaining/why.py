@@ -312,5 +312,5 @@ def scalar_terms(joint: Joint, node: Node, index: Index = ()) -> list[ScalarTerm
         upstream = np.asarray(joint.gradients[consumer].value)
         for j, derivative in sorted(derivatives.column(consumer, position, index).items()):
             g = float(upstream[j])
-            terms.append(ScalarTerm(consumer, j, g, derivative, g * derivative))
+            terms.append(ScalarTerm(consumer, j, g, derivative, g * derivative if g else 0.0))
     return terms

@@ -57,9 +57,16 @@ def _bind_nan_to_num(
 
 
 TABLE = (
-    unary(np.exp, lambda g, out, a: g * out, "exp is its own derivative", r"\exp"),
-    unary(np.exp2, lambda g, out, a: g * out * np.log(2.0), "2^a grows by ln 2 times itself"),
-    unary(np.expm1, lambda g, out, a: g * np.exp(a), "exp(a) - 1 has derivative exp(a)"),
+    unary(np.exp, lambda g, out, a: g * out, "exp is its own derivative", r"\exp", entire=True),
+    unary(
+        np.exp2,
+        lambda g, out, a: g * out * np.log(2.0),
+        "2^a grows by ln 2 times itself",
+        entire=True,
+    ),
+    unary(
+        np.expm1, lambda g, out, a: g * np.exp(a), "exp(a) - 1 has derivative exp(a)", entire=True
+    ),
     unary(np.log, lambda g, out, a: g / a, "the derivative of ln(a) is 1/a", r"\ln", 0.3),
     unary(
         np.log2,
@@ -134,8 +141,20 @@ TABLE = (
     unary(
         np.arctan, lambda g, out, a: g / (1 + a**2), "arctan has derivative 1/(1 + a^2)", r"\arctan"
     ),
-    unary(np.sinh, lambda g, out, a: g * np.cosh(a), "the derivative of sinh is cosh", r"\sinh"),
-    unary(np.cosh, lambda g, out, a: g * np.sinh(a), "the derivative of cosh is sinh", r"\cosh"),
+    unary(
+        np.sinh,
+        lambda g, out, a: g * np.cosh(a),
+        "the derivative of sinh is cosh",
+        r"\sinh",
+        entire=True,
+    ),
+    unary(
+        np.cosh,
+        lambda g, out, a: g * np.sinh(a),
+        "the derivative of cosh is sinh",
+        r"\cosh",
+        entire=True,
+    ),
     unary(
         np.tanh,
         lambda g, out, a: g * (1 - out**2),
@@ -198,6 +217,7 @@ TABLE = (
         numpy=(np.nan_to_num,),
         bind=_bind_nan_to_num,
         infer=of_first,
+        chooses=True,
         elementwise=True,
         samples=(Sample(((3, 4),), {"nan": 0.0, "posinf": None, "neginf": None}),),
     ),

@@ -82,6 +82,14 @@ def named(value: Any, name: str) -> Any:
     return value
 
 
+def suspected(value: Any, note: Callable[[], str]) -> None:
+    """Add a note to the error for the first NaN of a trace, where it has arisen just now."""
+    if isinstance(value, Traced) and isinstance(value._trace, Recorder):
+        error = value._trace.suspect
+        if error is not None and not hasattr(error, "__notes__"):
+            error.add_note(note())
+
+
 __all__ = [
     "Branch",
     "Recorder",
@@ -92,5 +100,6 @@ __all__ = [
     "apply",
     "location",
     "named",
+    "suspected",
     "tracing",
 ]

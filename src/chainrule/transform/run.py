@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from chainrule.arguments import (
     resolve_wrt,
 )
 from chainrule.backward import backpropagate
+from chainrule.careful import Guard, plain
 from chainrule.errors import ArgumentError, DtypeError
 from chainrule.nonfinite import located
 from chainrule.op import shape_of
@@ -141,9 +142,11 @@ class Run:
         try:
             found = backpropagate(records, seeds, self._keys) if seeds else {}
         except (ZeroDivisionError, OverflowError):
-            # Python's numbers raise where arrays turn infinite: told with the user's line.
-            self._refuse_non_finite()
-            raise
+            # Python's numbers raise where arrays turn infinite.
+            found = self._with_care(seeds)
+        else:
+            if seeds and not _all_finite(map(plain, found.values())):
+                found = self._with_care(seeds)
         seen: set[int] = set()
         finished = [_finished(found.get(i), records[i][4], seen) for i in self._keys]
         self._check_finite(finished)
@@ -154,11 +157,15 @@ class Run:
 
         return [map_leaves(visit, value, "") for value in self._values]
 
+    def _with_care(self, seeds: dict[int, Any]) -> dict[int, Any]:
+        """Derive a gradient that has turned out not to be finite once more."""
+        records = self._tape.records
+        with np.errstate(all="ignore"):
+            return backpropagate(records, seeds, self._keys, guard=Guard(records, seeds))
+
     def _check_finite(self, values: list[Any]) -> None:
-        with np.errstate(all="ignore"):  # the test itself may overflow
-            if all(map(_is_finite, values)):
-                return
-        self._refuse_non_finite()
+        if not _all_finite(values):
+            self._refuse_non_finite()
 
     def _refuse_non_finite(self) -> None:
         f, wrt, args, kwargs = self._call
@@ -182,6 +189,11 @@ def pairwise(visit: Callable[[Any, str, Any], None], value: Any, other: Any) -> 
             pairwise(visit, v, other[k])
     else:
         visit(value, "", other)
+
+
+def _all_finite(values: Iterable[Any]) -> bool:
+    with np.errstate(all="ignore"):  # the test itself may overflow
+        return all(map(_is_finite, values))
 
 
 def _is_finite(value: Any) -> bool:
