@@ -206,7 +206,9 @@ def _one_hot_row_sum(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     for x, total in ((a, b), (b, a)):
         if not _is(rw, total, "sum") or rw.node(total).params["axis"] != (1,):
             continue
-        (summed,) = rw.operands(total)
+        summed, *start = rw.operands(total)
+        if start:
+            continue
         if not _is(rw, summed, "multiply"):
             continue
         for c, rows in zip(rw.operands(summed), rw.operands(summed)[::-1], strict=True):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.arguments import Wrt, bound, complex_output, name_of
-from chainrule.emit import numpy_code, verified
+from chainrule.emit import numpy_source
 from chainrule.errors import ArgumentError
 from chainrule.explaining import update
 from chainrule.explaining.derivation import Derivation, derive
@@ -123,7 +123,7 @@ class Solution:
     @cached_property
     def _numpy_code(self) -> str:
         program = self._derivation.program
-        return verified(program, numpy_code(program))
+        return numpy_source(program)
 
     def save(self, path: str | Path) -> Path:
         """Write a view to a file, chosen by its suffix: .txt .md .tex .json or .py.

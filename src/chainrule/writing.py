@@ -207,8 +207,10 @@ def _is_identity(array: np.ndarray[Any, Any]) -> bool:
 def _array_code(array: np.ndarray[Any, Any]) -> str:
     if _is_identity(array):
         return f"np.eye({len(array)})"
+    if not array.size:
+        return f"np.zeros({array.shape}, np.{array.dtype.name})"
     plain = array.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool))
-    suffix = "" if plain and array.size else f", dtype=np.{array.dtype.name}"
+    suffix = "" if plain else f", dtype=np.{array.dtype.name}"
     return f"np.array({_nested_code(array.tolist())}{suffix})"
 
 

@@ -23,7 +23,7 @@ class _Emitter:
         self.program = program
         self.lines: list[tuple[bool, str]] = []
         self.written: dict[Node, Written] = {}
-        self.parameters: list[str] = []
+        self.parameters: dict[str, Any] = {}
         self.taken = {"np", program.name, *program.arguments}
         for node in program.graph.nodes:
             for statement in node.op.notation.requires:
@@ -82,7 +82,7 @@ class _Emitter:
         name = self.free(label)
         self.written[node] = Written(name)
         if np.size(node.value) > LITERAL_SIZE:
-            self.parameters.append(name)
+            self.parameters[name] = node.value
         else:
             self.assign(node, name, str(number(node.value, "code")))
 
@@ -154,14 +154,16 @@ def _structure_code(value: Any) -> str:
     return str(value)
 
 
-def numpy_code(program: Program) -> str:
+def numpy_code(program: Program) -> tuple[str, dict[str, Any]]:
     """Write a program as a NumPy module that runs on its own.
 
     Returns
     -------
-    str
+    source : str
         One function that returns the value and the gradients; below it, where they are
         small, a call with the numbers at hand.
+    constants : dict
+        Name -> value of the constants that are too large to be written: arguments, too.
     """
     emitter = _Emitter(program)
     emitter.run()
@@ -179,8 +181,8 @@ def numpy_code(program: Program) -> str:
     body.append(f"    return {', '.join(results)}")
     head = f"def {program.name}({', '.join(arguments)}):"
     source = [*_above(program), head, *body]
-    call = _call(program, emitter.parameters, results)
-    return "\n".join([*source, *call]) + "\n"
+    call = _call(program, list(emitter.parameters), results)
+    return "\n".join([*source, *call]) + "\n", emitter.parameters
 
 
 def _defined(statement: str) -> set[str]:

@@ -66,7 +66,7 @@ class Program:
         ]
 
 
-def verified(program: Program, source: str) -> str:
+def verified(program: Program, source: str, constants: Mapping[str, Any]) -> str:
     """Run emitted source, compare it with the graph's own values, and return it.
 
     Raises
@@ -78,7 +78,7 @@ def verified(program: Program, source: str) -> str:
     try:
         exec(compile(source, f"<emitted {program.name}>", "exec"), namespace)
         with np.errstate(all="ignore"):
-            results = namespace[program.name](**program.call_values())
+            results = namespace[program.name](**program.call_values(), **constants)
     except (NameError, ImportError) as error:
         raise EmitError(
             f"The code emitted for {program.name} cannot stand alone: {error}.",

@@ -35,10 +35,14 @@ def _power(a: Any, b: Any) -> Any:
     return out
 
 
+#: What binds no tighter than a sum: a minus sign at its start belongs to a part of it.
+_LOOSER = ("any", "compare", "bits", "sum")
+
+
 def _sum_in_code(*terms: Written) -> str:
     rest = "".join(
         f" - {term.string[1:]}"
-        if term.string.startswith("-") and term.level != "sum"
+        if term.string.startswith("-") and term.level not in _LOOSER
         else f" + {term:product!}"
         for term in terms[1:]
     )

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from chainrule import collector
 from chainrule.errors import ChainruleError
+from chainrule.rules import special
 from chainrule.trace import builtin
 from chainrule.trace.base import Trace
 from chainrule.trace.recorder import Branch, Recorder
@@ -44,6 +45,7 @@ class _Tracing(Generic[T]):
         _depth.level += 1
         collector.slow_down()
         builtin.install()
+        special.install()
         return self._trace
 
     def __exit__(
@@ -52,6 +54,7 @@ class _Tracing(Generic[T]):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        special.restore()
         builtin.restore()
         collector.restore()
         self._trace.open = False

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.errors import BranchError, MutationError, UnsupportedAttributeError, UnsupportedError
 from chainrule.op import Abstract, Op, UnsupportedArgumentError
-from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE
+from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE, special
 from chainrule.rules.index import Slot, is_basic
 from chainrule.trace.source import location
 
@@ -55,7 +55,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
 
 def _ufunc_result(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if method == "__call__":
-        row = BY_FUNCTION.get(ufunc)
+        row = row_of(ufunc)
         if "dtype" in kwargs:
             inputs = tuple(_cast(ufunc, a, kwargs["dtype"]) for a in inputs)
             kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
@@ -71,7 +71,10 @@ def _ufunc_result(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict
     function = BY_METHOD.get((ufunc, method))
     if function is None:
         raise _unsupported(ufunc, f".{method}")
-    return call_function(function, inputs, {"axis": 0, **kwargs})
+    kwargs = {"axis": 0, **kwargs}
+    if function in COMPOSED or function in BY_FUNCTION:
+        return call_function(function, inputs, kwargs)
+    return _composed(function, inputs, kwargs)
 
 
 def _cast(function: Any, array: Any, dtype: Any) -> Any:
@@ -147,9 +150,14 @@ def _telling(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
 
 
+def row_of(function: Any) -> Op | None:
+    """Return the row of one of NumPy's functions, or of SciPy's special functions."""
+    return BY_FUNCTION.get(function) or special.found(function)
+
+
 def plain_row(function: Any) -> Op | None:
     """Return the row of a NumPy function whose arguments are the row's operands as they are."""
-    row = BY_FUNCTION.get(function)
+    row = row_of(function)
     return row if row is None or row.bind is None else None
 
 
@@ -174,7 +182,9 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
         dtype = kwargs["dtype"]
         kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
         args = (_cast(function, args[0], dtype), *args[1:])
-    row = BY_FUNCTION.get(function)
+    if function is np.where and len(args) == 1:
+        function = np.nonzero  # what NumPy makes of it, too
+    row = row_of(function)
     composition = COMPOSED.get(function)
     if row is not None and row.bind is None:
         if kwargs:
@@ -342,19 +352,42 @@ def _astype(array: Any, dtype: Any) -> Any:
     return TABLE["astype"](array, dtype=np.dtype(dtype))
 
 
+def _round(array: Any, decimals: int = 0) -> Any:
+    return np.round(array, decimals)
+
+
+def _in_place(function: Any) -> Callable[..., Any]:
+    """Return a method that writes the result of a function into its own array."""
+
+    def method(array: Any, *args: Any, **kwargs: Any) -> None:
+        array[...] = function(array, *args, **kwargs)
+
+    return method
+
+
+def _fill(array: Any, value: Any) -> None:
+    array[...] = value
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     **{
         name: getattr(np, name)
         for name in (
-            "sum", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin", "clip",
-            "dot", "ravel", "squeeze", "swapaxes", "repeat", "take", "trace", "copy", "conj",
-            "conjugate",
+            "sum", "prod", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin",
+            "cumsum", "cumprod", "clip", "dot", "ravel", "squeeze", "swapaxes", "repeat", "take",
+            "trace", "diagonal", "copy", "conj", "conjugate", "argsort", "argpartition",
+            "searchsorted", "nonzero", "compress", "choose",
         )
     },
     "reshape": _reshape,
-    "flatten": lambda array: np.copy(np.reshape(array, (-1,))),
+    "flatten": lambda array, order="C": np.copy(np.ravel(array, order)),
     "transpose": _transpose,
     "astype": _astype,
+    "round": _round,
+    "item": lambda array, *index: np.reshape(array[index] if index else array, ()),
+    "sort": _in_place(lambda array, axis=-1, **kwargs: np.sort(array, axis, **kwargs)),
+    "partition": _in_place(lambda array, kth, axis=-1: np.partition(array, kth, axis)),
+    "fill": _fill,
 }  # fmt: skip
 
 
@@ -363,7 +396,6 @@ def refuse_attribute(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
     hints = {
-        "item": "the value itself",
         "tolist": "the value itself",
         "flat": "x.ravel()",
     }

@@ -79,9 +79,12 @@ def _in_place(op: Op) -> Callable[[Traced, Any], Any]:
     return method
 
 
-def _without_rule(ufunc: Any) -> Callable[[Traced, Any], Any]:
-    """Return an operator that is refused by the name that NumPy has for it."""
-    return lambda self, other: functions.call_ufunc(ufunc, "__call__", (self, other), {})
+def _divmod(reflected: bool) -> Callable[[Traced, Any], Any]:
+    def method(self: Traced, other: Any) -> Any:
+        operands = (other, self) if reflected else (self, other)
+        return np.floor_divide(*operands), np.remainder(*operands)
+
+    return method
 
 
 class Traced:
@@ -162,11 +165,16 @@ class Traced:
     __rand__ = _binary(TABLE["bitwise_and"], reflected=True)
     __or__ = _binary(TABLE["bitwise_or"])
     __ror__ = _binary(TABLE["bitwise_or"], reflected=True)
-    __mod__ = _without_rule(np.remainder)
-    __rmod__ = _without_rule(np.remainder)
-    __floordiv__ = _without_rule(np.floor_divide)
-    __rfloordiv__ = _without_rule(np.floor_divide)
-    __divmod__ = _without_rule(np.divmod)
+    __xor__ = _binary(TABLE["bitwise_xor"])
+    __rxor__ = _binary(TABLE["bitwise_xor"], reflected=True)
+    __lshift__ = _binary(TABLE["left_shift"])
+    __rshift__ = _binary(TABLE["right_shift"])
+    __mod__ = _binary(TABLE["remainder"])
+    __rmod__ = _binary(TABLE["remainder"], reflected=True)
+    __floordiv__ = _binary(TABLE["floor_divide"])
+    __rfloordiv__ = _binary(TABLE["floor_divide"], reflected=True)
+    __divmod__ = _divmod(reflected=False)
+    __rdivmod__ = _divmod(reflected=True)
     __iadd__ = _in_place(TABLE["add"])
     __isub__ = _in_place(TABLE["subtract"])
     __imul__ = _in_place(TABLE["multiply"])
@@ -255,7 +263,7 @@ class Traced:
         raise _lossy("complex()", "the value itself, or x + 1j * y")
 
     def __round__(self, digits: int | None = None) -> Any:
-        raise _lossy("round()", "np.rint(x), whose derivative is 0, or the value itself")
+        return np.round(self, digits or 0)
 
     def __index__(self) -> int:
         value = self.value
