@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import eager, imports, scale
+from benchmarks import eager, functions, imports, scale
 from benchmarks.measure import Table, UnavailableError
 
-GROUPS = {"eager": eager.run, "import": imports.run, "scale": scale.run}
+GROUPS = {"eager": eager.run, "functions": functions.run, "import": imports.run, "scale": scale.run}
 
 
 def main() -> int:

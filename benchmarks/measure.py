@@ -106,12 +106,14 @@ def _count(run: Run, seconds: float) -> int:
     return max(1, round(seconds / max(timed(run, 3), 1e-9)))
 
 
-def assert_same(name: str, ours: Any, theirs: Any) -> None:
+def assert_same(
+    name: str, ours: Any, theirs: Any, rtol: float = 1e-12, atol: float = 1e-14
+) -> None:
     """Refuse to time two ways that do not give the same numbers in the same structure."""
     if isinstance(ours, (list, tuple)):
         if len(ours) != len(theirs):
             raise AssertionError(f"{name}: {len(ours)} parts against {len(theirs)}")
         for a, b in zip(ours, theirs, strict=True):
-            assert_same(name, a, b)
-    elif np.shape(ours) != np.shape(theirs) or not np.allclose(ours, theirs, 1e-12, 1e-14):
+            assert_same(name, a, b, rtol, atol)
+    elif np.shape(ours) != np.shape(theirs) or not np.allclose(ours, theirs, rtol, atol):
         raise AssertionError(f"{name}: {ours!r} is not {theirs!r}")

@@ -405,7 +405,9 @@ CASES = list(dict.fromkeys([*SPREAD_OUT, *CALLS.strip().splitlines()]))
 
 for _path in sorted(Path(__file__).parent.glob("calls_*.py")):
     _family = importlib.import_module(_path.stem)
-    OPERANDS |= getattr(_family, "OPERANDS", {})
+    _more = getattr(_family, "OPERANDS", {})
+    assert all(OPERANDS.get(k, v) == v for k, v in _more.items()), f"{_path.name}: a letter twice"
+    OPERANDS |= _more
     CONSTANTS |= getattr(_family, "CONSTANTS", {})
     NEEDS_VALUES |= getattr(_family, "NEEDS_VALUES", set())
-    CASES += [c for c in _family.CALLS.strip().splitlines() if c not in CASES]
+    CASES += [c for c in _family.CALLS.strip().splitlines() if c and c not in CASES]

@@ -16,9 +16,14 @@ def slope(f, step=1e-3):
 
 def direction_like(rng, values):
     """Random direction of length 1 in the space of several numbers and arrays."""
-    parts = [rng.standard_normal(np.shape(v)) for v in values]
-    length = np.sqrt(sum(np.sum(np.square(p)) for p in parts))
+    parts = [_normal_like(rng, v) for v in values]
+    length = np.sqrt(sum(np.sum(np.abs(p) ** 2) for p in parts))
     return [p / length for p in parts]
+
+
+def _normal_like(rng, value):
+    part = rng.standard_normal(np.shape(value))
+    return part + 1j * rng.standard_normal(np.shape(value)) if np.iscomplexobj(value) else part
 
 
 def moved(values, direction, step):
@@ -36,7 +41,9 @@ def assert_gradients(f, values, gradients, rng, tolerance=1e-8, step=1e-3, direc
     for _ in range(directions):
         direction = direction_like(rng, values)
         numeric = slope(lambda h, d=direction: f(*moved(values, d, h)), step)
-        derived = sum(float(np.sum(g * d)) for g, d in zip(gradients, direction, strict=True))
+        derived = sum(
+            float(np.real(np.sum(g * d))) for g, d in zip(gradients, direction, strict=True)
+        )
         scale = max(1.0, abs(numeric))
         assert abs(numeric - derived) <= tolerance * scale, (
             f"differences give {numeric!r}, the derivative is {derived!r}"

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 from latex2mathml.converter import convert
-from numeric import assert_gradients, with_arguments
+from numeric import assert_gradients, direction_like, with_arguments
 
 import chainrule as cr
 from chainrule.backward import differentiate
@@ -42,15 +42,20 @@ def drawn(row, sample, dtype=np.float64, scalars=False):
                 operands.append(float(value))
             else:
                 operands.append(np.asarray(value, dtype) if operand else dtype(value))
-        elif isinstance(operand, np.ndarray) and operand.dtype.kind == "f":
-            operands.append(operand.astype(dtype))
+        elif isinstance(operand, np.ndarray) and operand.dtype.kind in "fc":
+            operands.append(operand.astype(like_kind(dtype, operand)))
         else:
             operands.append(operand)
     return operands
 
 
+def like_kind(dtype, value):
+    """The precision of a real type, for the kind of numbers that a value has."""
+    return np.result_type(dtype, np.complex64) if np.iscomplexobj(value) else np.dtype(dtype)
+
+
 def is_floating(operand):
-    return np.asarray(operand).dtype.kind == "f"
+    return np.asarray(operand).dtype.kind in "fc"
 
 
 def applied(row, sample, operands, varied):
@@ -104,7 +109,7 @@ def test_graphs_are_valid(row, sample, dtype, scalars, values):
     assert graph.output.shape == np.shape(out)
     if values:
         np.testing.assert_array_equal(graph.output.value, out)
-    if graph.output.is_real:
+    if graph.output.carries_gradient:
         joint = differentiate(graph, recording.wrt_inputs(), values=values)
         joint.graph.validate()
         for node in joint.wrt:
@@ -120,15 +125,23 @@ def weighted(row, sample, operands, varied):
     apply = applied(row, sample, operands, varied)
 
     def f(weights, *moving):
-        return np.sum(weights * apply(*moving))
+        return real_part(np.sum(weights * apply(*moving)))
 
-    weights = rng_for(row).uniform(0.5, 1.5, np.shape(row(*operands, **sample.params)))
+    rng = rng_for(row)
+    out = row(*operands, **sample.params)
+    weights = rng.uniform(0.5, 1.5, np.shape(out))
+    if np.iscomplexobj(out):
+        weights = weights + 1j * rng.uniform(0.5, 1.5, np.shape(out))
     f = with_arguments(f, 1 + len(varied))
-    return f, weights if weights.ndim else float(weights)
+    return f, weights if weights.ndim else weights.item()
+
+
+def real_part(value):
+    return np.real(value) if np.iscomplexobj(value) else value
 
 
 def as_python(value):
-    return float(value) if np.ndim(value) == 0 else value
+    return np.asarray(value).item() if np.ndim(value) == 0 else value
 
 
 @pytest.mark.parametrize(("row", "sample"), DERIVED)
@@ -154,10 +167,10 @@ def test_derivative_to_second_order(row, sample):
     values = [weights, *(as_python(operands[i]) for i in varied)]
     every = tuple(range(len(values)))
     for position in range(1, len(values)):
-        projection = rng.standard_normal(np.shape(values[position]))
+        (projection,) = direction_like(rng, [values[position]])
 
         def project(*moving, position=position, projection=projection):
-            return np.sum(projection * cr.grad(f, wrt=position)(*moving))
+            return real_part(np.sum(projection * cr.grad(f, wrt=position)(*moving)))
 
         projected = with_arguments(project, len(values))
         gradients = cr.grad(projected, wrt=every)(*values)
@@ -196,13 +209,13 @@ def test_float32_in_float32_out(row, sample):
     operands = drawn(row, sample, np.float32)
     varied = [i for i, o in enumerate(operands) if is_floating(o) and not isinstance(o, float)]
     out, pullback = cr.vjp(applied(row, sample, operands, varied), *(operands[i] for i in varied))
-    assert out.dtype == np.float32
+    assert out.dtype == like_kind(np.float32, out)
     exact = drawn(row, sample, np.float64)
     f, _ = weighted(row, sample, exact, varied)
     ones = np.ones(np.shape(out))
     doubles = cr.grad(f, wrt=tuple(range(1, len(varied) + 1)))(ones, *(exact[i] for i in varied))
     for gradient, double in zip(pullback(np.ones_like(out)), doubles, strict=True):
-        assert gradient.dtype == np.float32
+        assert gradient.dtype == like_kind(np.float32, double)
         np.testing.assert_allclose(gradient, double, rtol=2e-4, atol=2e-5)
 
 

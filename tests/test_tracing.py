@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import errors
 from chainrule.graphing import record
 
 
@@ -272,3 +273,181 @@ def test_powers_at_zero(zero, n):
 def test_functions_without_a_signature():
     assert cr.grad(np.sin)(0.0) == 1.0
     assert cr.explain(np.exp, 0.0).value == 1.0
+
+
+def test_where_a_place_is_written_twice_the_last_value_stays():
+    def f(v, w):
+        v = v.copy()
+        v[np.array([0, 2, 0])] = w
+        return np.sum(v * np.array([1.0, 10.0, 100.0]))
+
+    v, w = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    for got in (cr.grad(f, wrt=(0, 1))(v, w), cr.explain(f, v, w).grads.values()):
+        dv, dw = got
+        np.testing.assert_array_equal(dv, [0.0, 10.0, 0.0])
+        np.testing.assert_array_equal(dw, [0.0, 100.0, 1.0])
+    assert cr.explain(f, v, w).code("numpy")
+
+
+def test_code_for_positions_behind_a_slice():
+    code = cr.explain(lambda a: np.sum(a[:, np.array([0, 2, 2])]), np.ones((2, 3))).code("numpy")
+    assert "np.add.at(da, np.s_[:," in code
+
+
+def test_ufunc_methods_and_arguments():
+    x, w = np.array([1.0, 2.0, 3.0]), np.array([0.5, 4.0, -1.0])
+
+    def outer(x):
+        return np.sum(np.multiply.outer(x, w) ** 2)
+
+    np.testing.assert_allclose(cr.grad(outer)(x), 2 * x * np.sum(w**2))
+
+    def at(x):
+        total = np.zeros_like(x)
+        np.add.at(total, np.array([0, 0, 2]), x * w)
+        np.subtract.at(total, [1], x[2])
+        return np.sum(total * np.array([1.0, 10.0, 100.0]))
+
+    assert at(x) == pytest.approx(0.5 + 8.0 - 300.0 - 30.0)
+    np.testing.assert_allclose(cr.grad(at)(x), [0.5, 4.0, -100.0 - 10.0])
+
+    def out(x):
+        y = np.zeros_like(x)
+        np.multiply(x, w, out=y)
+        np.add(y, x, out=y)
+        return np.sum(y**2)
+
+    np.testing.assert_allclose(cr.grad(out)(x), 2 * x * (w + 1) ** 2)
+
+    def dtype(x):
+        return np.sum(x * 3, dtype=np.float64) + np.add(x[0], x[1], dtype=np.float64)
+
+    got = cr.grad(dtype)(x.astype(np.float32))
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, [4.0, 4.0, 3.0])
+    assert cr.value_and_grad(dtype)(x.astype(np.float32))[0].dtype == np.float64
+
+
+def test_an_array_to_write_into_has_to_be_traced():
+    for f in (
+        lambda x: np.multiply(x, 2.0, out=np.zeros(2)).sum(),
+        lambda x: np.sum(x, axis=0, out=np.zeros(())),
+        lambda x: np.add.at(np.zeros(2), [0, 1], x) or np.sum(x),
+    ):
+        with pytest.raises(errors.MutationError, match="plain array"):
+            cr.grad(f)(np.ones(2))
+
+
+class Metres:
+    """Something with a NumPy of its own."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return Metres(ufunc(*(getattr(i, "value", i) for i in inputs)))
+
+    def __mul__(self, other):
+        return np.multiply(self, other)
+
+    __rmul__ = __mul__
+
+
+class Refuses:
+    __array_ufunc__ = None
+
+
+def test_objects_with_a_numpy_of_their_own_are_left_alone():
+    seen = []
+
+    def f(x):
+        seen.extend([np.multiply(x, Metres(2.0)), x * Metres(3.0)])
+        return np.sum(x)
+
+    cr.grad(f)(np.ones(2))
+    assert all(isinstance(s, Metres) for s in seen)
+    for call in (lambda x: np.add(x, Refuses()), lambda x: x + Refuses()):
+        with pytest.raises(TypeError):
+            cr.grad(lambda x, call=call: np.sum(call(x)))(np.ones(2))
+
+
+def test_properties_of_arrays():
+    def f(x):
+        assert (x.itemsize, x.nbytes, x.size, x.real.shape) == (8, 48, 6, (2, 3))
+        return np.sum(x.mT[0] ** 2)
+
+    assert cr.grad(f)(np.ones((2, 3))).tolist() == [[2.0, 0.0, 0.0], [2.0, 0.0, 0.0]]
+
+
+class Dense:
+    def __init__(self, rng, inputs, outputs):
+        self.weights = rng.normal(size=(inputs, outputs))
+        self.biases = np.zeros(outputs)
+        self.name = "dense"
+        self.cache = None
+
+    def __call__(self, x):
+        self.cache = x @ self.weights + self.biases
+        return np.tanh(self.cache)
+
+
+class Model:
+    def __init__(self):
+        rng = np.random.default_rng(1)
+        self.layers = [Dense(rng, 3, 4), Dense(rng, 4, 1)]
+        self.scale = 2.0
+
+    def loss(self, x, y):
+        for layer in self.layers:
+            x = layer(x)
+        return np.mean((self.scale * x - y) ** 2)
+
+
+def test_objects_with_arrays_as_attributes():
+    def loss(model, x, y):
+        return model.loss(x, y)
+
+    model, x, y = Model(), np.ones((2, 3)), np.zeros((2, 1))
+    gradient = cr.grad(loss)(model, x, y)
+    assert isinstance(gradient, Model)
+    assert gradient.layers[0].name is None
+    assert model.layers[0].cache is None, "the caller's object is not written to"
+    moved, h = Model(), 1e-6
+    moved.layers[0].weights[1, 2] += h
+    slope = (moved.loss(x, y) - model.loss(x, y)) / h
+    assert gradient.layers[0].weights[1, 2] == pytest.approx(slope, rel=1e-4)
+    s = cr.explain(loss, model, x, y, wrt="model")
+    np.testing.assert_allclose(s.grads["model"].layers[1].weights, gradient.layers[1].weights)
+    assert "model.layers[0].weights" in s.text()
+    assert "model.layers[0].weights" in s.code("numpy")
+    assert s.step(lr=0.01).actual < 0
+
+
+def test_an_object_that_holds_itself_is_no_container():
+    model = Model()
+    model.me = model
+    assert cr.grad(lambda x, m: np.sum(x) * m.scale)(np.ones(2), model).tolist() == [2.0, 2.0]
+
+
+def test_generators_recursion_and_closures():
+    def powers(x):
+        term = x
+        while True:
+            yield term
+            term = term * x
+
+    def nested(x, depth):
+        return x if depth == 0 else np.sin(nested(x, depth - 1))
+
+    offset = np.array([1.0, 2.0])
+
+    def f(x):
+        terms = powers(x)
+        total = sum(next(terms) for _ in range(3))
+        return np.sum(total * offset) + np.sum(nested(x, 3))
+
+    x = np.array([0.5, 0.25])
+    expected = (1 + 2 * x + 3 * x**2) * offset
+    s1, s2 = np.sin(x), np.sin(np.sin(x))
+    expected += np.cos(x) * np.cos(s1) * np.cos(s2)
+    np.testing.assert_allclose(cr.grad(f)(x), expected)

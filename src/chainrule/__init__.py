@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from chainrule.custom import constant, custom
 from chainrule.errors import ChainruleError
 from chainrule.transform import (
     elementwise_grad,
@@ -22,6 +23,8 @@ __version__ = "0.1.0"
 __all__ = [
     "ChainruleError",
     "Solution",
+    "constant",
+    "custom",
     "elementwise_grad",
     "explain",
     "grad",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError
-from chainrule.trace import Traced, WholeFloat
+from chainrule.trace import Traced, WholeFloat, location
 
 #: A position, a name, or several of them.
 Wrt = int | str | Sequence[int | str]
@@ -103,23 +103,23 @@ def resolve_wrt(f: Callable[..., Any], names: Sequence[str], wrt: Wrt) -> tuple[
 
 
 def differentiable(leaf: Any, path: str) -> Any:
-    """Return a leaf as a floating-point value that can carry a gradient.
+    """Return a leaf as a real or complex value that can carry a gradient.
 
     Python ints count as the floats that a beginner means; None and strings pass through.
 
     Raises
     ------
     DtypeError
-        For integer, boolean, complex and object arrays.
+        For integer, boolean and object arrays.
     """
-    if isinstance(leaf, float):
+    if isinstance(leaf, (float, complex)):
         return leaf
     if isinstance(leaf, int) and not isinstance(leaf, bool):
         return WholeFloat(leaf)
     if isinstance(leaf, (np.ndarray, np.generic, Traced)):
-        if leaf.dtype.kind == "f":
+        if leaf.dtype.kind in "fc":
             return leaf
-        kinds = {"i": "integers", "u": "integers", "b": "booleans", "c": "complex numbers"}
+        kinds = {"i": "integers", "u": "integers", "b": "booleans"}
         kind = kinds.get(leaf.dtype.kind, f"{leaf.dtype} values")
         raise DtypeError(
             f"{path} holds {kind}, which have no gradient.",
@@ -128,3 +128,15 @@ def differentiable(leaf: Any, path: str) -> Any:
             instead=f"{path}.astype(float), or leave {path} out of wrt",
         )
     return None
+
+
+def complex_output(f: Callable[..., Any], value: Any) -> ArgumentError:
+    """Return the error for an output that has a gradient for each of its two parts."""
+    return ArgumentError(
+        f"{name_of(f)} returns complex numbers, which have no single gradient.",
+        expected="a real output, such as a loss",
+        got=repr(value)[:80],
+        where=location(code=getattr(f, "__code__", None)),
+        instead="np.real(...), np.abs(...) or np.abs(...) ** 2 of it; cr.jacobian for a "
+        "complex derivative",
+    )

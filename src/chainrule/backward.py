@@ -9,17 +9,19 @@ numbers it yields gradients, on traced values the graph that computes them
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.careful import Guard
 from chainrule.collector import slowed_down
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract, shape_of
 from chainrule.rules import TABLE
-from chainrule.trace import Recorder
+from chainrule.trace import Recorder, Traced
 
 #: Told of each product: ``(index of the operation, position of the operand, product)``.
 Observe = Callable[[int, int, Any], None]
@@ -31,6 +33,7 @@ def backpropagate(
     keep: Sequence[int] = (),
     needed: Sequence[bool] | None = None,
     observe: Observe | None = None,
+    guard: Guard | None = None,
 ) -> dict[int, Any]:
     """Run the backward pass over records.
 
@@ -45,6 +48,8 @@ def backpropagate(
     needed : sequence of bool, optional
         Records that lie on a way from what is asked for; others are passed over.
     observe : callable, optional
+    guard : Guard, optional
+        Puts 0 for products that are 0 in truth and NaN in numbers.
 
     Returns
     -------
@@ -76,9 +81,17 @@ def backpropagate(
                 rule = vjp[position] if position < len(vjp) else None
                 if rule is None:
                     continue
-                product = rule(g, out, *operands, **params)
+                product = (
+                    rule(g, out, *operands, **params)
+                    if guard is None
+                    else guard.product(rule, index, position, g)
+                )
             else:
                 product = products(position)
+                if product is None:
+                    continue
+                if guard is not None:
+                    product = guard.guarded(product, index, position, g)
             operand = operands[position]
             if product.__class__ is not float or operand.__class__ is not float:
                 product = fitted(product, operand)
@@ -93,8 +106,12 @@ def fitted(gradient: Any, operand: Any) -> Any:
     """Fit a gradient to the shape of the operand that it belongs to.
 
     Axes along which the operand was repeated are summed; axes along which the
-    gradient is the same for all elements are filled.
+    gradient is the same for all elements are filled. Of a real operand in a graph, the
+    gradient is the real part.
     """
+    if gradient.__class__ is Traced and gradient.dtype.kind == "c" != _kind(operand):
+        # Numbers wait with this until the end (Run): a real operation keeps the parts apart.
+        gradient = gradient.real
     have, want = shape_of(gradient), shape_of(operand)
     if have == want:
         return gradient
@@ -117,6 +134,11 @@ def fitted(gradient: Any, operand: Any) -> Any:
             filled[...] = gradient
             gradient = filled
     return gradient
+
+
+def _kind(operand: Any) -> str:
+    dtype = operand.dtype if hasattr(operand, "dtype") else np.asarray(operand).dtype
+    return str(dtype.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +217,27 @@ def differentiate(
     -------
     Joint
     """
+    joint = _extended(graph, wrt, upstream, values, name, careful=False)
+    if values and not all(_is_finite(c.node.value) for c in joint.contributions):
+        joint = _extended(graph, wrt, upstream, values, name, careful=True)
+    return joint
+
+
+def _extended(
+    graph: Graph,
+    wrt: Sequence[Node],
+    upstream: Any,
+    values: bool,
+    name: str | None,
+    careful: bool,
+) -> Joint:
     recorder = Recorder(values=values)
-    handles = recorder.adopt(graph.nodes)
-    index = {node: handle.index for node, handle in handles.items()}
+    nodes = graph.nodes
+    # Everything by position: a large graph looks up each node once.
+    handles = list(recorder.adopt(nodes).values())
+    position = {node: i for i, node in enumerate(nodes)}
+    parents = [tuple(position[i] for i in node.inputs) for node in nodes]
+    needed = _on_the_way(nodes, parents, wrt)
     output = graph.output
     name = f"d{name or output.name or 'output'}"
     seed = (
@@ -205,36 +245,35 @@ def differentiate(
         if upstream is None
         else recorder.input(name, upstream, Abstract.of(upstream))
     )
-    needed = _on_the_way(graph, wrt)
     records = [
-        (
-            node.op,
-            [index[i] for i in node.inputs],
-            [handles[i] for i in node.inputs],
-            node.params,
-            handles[node],
-        )
-        for node in graph.nodes
+        (node.op, above, [handles[i] for i in above], node.params, handle)
+        for node, above, handle in zip(nodes, parents, handles, strict=True)
     ]
     found: list[tuple[Node, int, Any]] = []
 
     def observe(consumer: int, position: int, product: Any) -> None:
-        found.append((graph.nodes[consumer], position, product))
+        found.append((nodes[consumer], position, product))
 
-    flags = [needed[node] for node in graph.nodes]
     kept: dict[int, Any] = {}
-    if needed[output]:
-        every = [i for i, flag in enumerate(flags) if flag]
-        kept = backpropagate(records, {index[output]: seed}, every, flags, observe)
-    gradients = {graph.nodes[i]: recorder.node(g) for i, g in kept.items()}
+    end = position[output]
+    if needed[end]:
+        every = [i for i, flag in enumerate(needed) if flag]
+        guard = Guard(records, {end}, needed) if careful else None
+        kept = backpropagate(records, {end: seed}, every, needed, observe, guard)
+    gradients = {nodes[i]: recorder.node(g) for i, g in kept.items()}
     for node in wrt:
         if node not in gradients:
             zero = np.zeros(node.shape, node.abstract.dtype)
             gradients[node] = recorder.node(zero if node.shape else zero[()])
     contributions = [Contribution(c, p, recorder.node(product)) for c, p, product in found]
-    joint = recorder.graph([])
-    joint = Graph(joint.nodes, (output, *(gradients[node] for node in wrt)))
+    joint = Graph(recorder.nodes, (output, *(gradients[node] for node in wrt)))
     return Joint(joint, graph, gradients, contributions, tuple(wrt))
+
+
+def _is_finite(value: Any) -> bool:
+    if value.__class__ is float:
+        return math.isfinite(value)
+    return bool(np.all(np.isfinite(value)))
 
 
 def _ones(output: Node) -> Any:
@@ -244,12 +283,12 @@ def _ones(output: Node) -> Any:
     return np.ones(output.shape, output.abstract.dtype)[()]
 
 
-def _on_the_way(graph: Graph, wrt: Sequence[Node]) -> dict[Node, bool]:
+def _on_the_way(
+    nodes: Sequence[Node], parents: Sequence[Sequence[int]], wrt: Sequence[Node]
+) -> list[bool]:
     """Tell for each node whether a gradient has to reach it."""
     ends = set(wrt)
-    needed: dict[Node, bool] = {}
-    for node in graph.nodes:
-        needed[node] = node in ends or (
-            node.is_real and any(needed[operand] for operand in node.inputs)
-        )
+    needed: list[bool] = []
+    for node, above in zip(nodes, parents, strict=True):
+        needed.append(node in ends or (node.carries_gradient and any(needed[i] for i in above)))
     return needed

@@ -11,6 +11,7 @@
     |   |-- MutationError            (TypeError)  an assignment that cannot be followed
     |   `-- LeakError                (RuntimeError) a traced value used after its trace ended
     |-- ShapeError                   (ValueError) shapes that do not match
+    |-- SingularError                (LinAlgError) a matrix without the inverse asked for
     |-- ArgumentError                (ValueError) a wrong argument to chainrule itself
     |-- DtypeError                   (TypeError)  integers or booleans asked for a gradient
     |-- NonFiniteError               (ArithmeticError) a NaN or an infinity arose
@@ -27,6 +28,8 @@ from __future__ import annotations
 import linecache
 import os
 from dataclasses import dataclass
+
+from numpy.linalg import LinAlgError
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,10 @@ class LeakError(TraceError, RuntimeError):
 
 class ShapeError(ChainruleError, ValueError):
     """Operands whose shapes do not match."""
+
+
+class SingularError(ChainruleError, LinAlgError):
+    """A matrix without the inverse or the decomposition that was asked for."""
 
 
 class ArgumentError(ChainruleError, ValueError):

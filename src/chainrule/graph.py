@@ -108,9 +108,9 @@ class Node:
         return self.op is INPUT or self.op is CONSTANT
 
     @property
-    def is_real(self) -> bool:
-        """Whether it can carry a gradient: floating point, and changing smoothly."""
-        return self.abstract.dtype.kind == "f" and (self.op is INPUT or self.op.differentiable)
+    def carries_gradient(self) -> bool:
+        """Whether it can carry a gradient: real or complex, and changing smoothly."""
+        return self.abstract.dtype.kind in "fc" and (self.op is INPUT or self.op.differentiable)
 
 
 def constant(value: Any, name: str | None = None) -> Node:

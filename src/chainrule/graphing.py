@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import Wrt, bound, differentiable, name_of, resolve_wrt
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, NonFiniteError
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract
 from chainrule.structure import map_leaves
@@ -34,6 +34,9 @@ class Recording:
         Names of the arguments to differentiate with respect to.
     branches : tuple of Branch
         Branches that Python took on values.
+    suspect : NonFiniteError or None
+        The error for the first NaN or infinity that arose, to be raised if it reaches a
+        gradient.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Recording:
     values: Mapping[str, Any]
     wrt: tuple[str, ...]
     branches: tuple[Branch, ...] = ()
+    suspect: NonFiniteError | None = None
 
     def inputs_of(self, name: str) -> list[Node]:
         """Return the input nodes of one argument, in order."""
@@ -57,7 +61,7 @@ class Recording:
 
     def wrt_inputs(self) -> list[Node]:
         """Return the input nodes to differentiate with respect to, in order."""
-        return [node for name in self.wrt for node in self.inputs_of(name) if node.is_real]
+        return [node for name in self.wrt for node in self.inputs_of(name) if node.carries_gradient]
 
 
 def record(
@@ -83,7 +87,7 @@ def record(
         Compute along the way; without, only shapes are known, and a branch on a value
         is refused.
     strict : bool
-        Refuse the first NaN or infinity that arises.
+        Refuse an output that is a NaN or infinite, with the line where the first arose.
     name_output : str, optional
         Name of an output that the user gave none.
 
@@ -102,7 +106,7 @@ def record(
 
         def visit(leaf: Any, path: str) -> Any:
             asked = wrt is not None and _head(path) in names
-            number = differentiable(leaf, path) if asked or _is_real(leaf) else _fixed(leaf)
+            number = differentiable(leaf, path) if asked or _is_inexact(leaf) else _fixed(leaf)
             if number is None:
                 return leaf
             return recorder.input(path, number, Abstract.of(number))
@@ -111,9 +115,9 @@ def record(
         nodes = {name: map_leaves(_node(recorder), value, name) for name, value in traced.items()}
         arguments.arguments.update(traced)
         output = f(*arguments.args, **arguments.kwargs)
-        if not isinstance(output, (Traced, np.ndarray, np.generic, float, int)) or isinstance(
-            output, bool
-        ):
+        if not isinstance(
+            output, (Traced, np.ndarray, np.generic, float, int, complex)
+        ) or isinstance(output, bool):
             raise ArgumentError(
                 f"{name_of(f)} returned {type(output).__name__}, which cannot be differentiated.",
                 expected="one number or one array",
@@ -124,6 +128,8 @@ def record(
         free = output if isinstance(output, Traced) else recorder.constant(output)
         recorder.name(free, name_output or "output")
         graph = recorder.graph([free])
+    if recorder.suspect is not None and not _is_finite(graph.output.value):
+        raise recorder.suspect
     if wrt is None:
         read = {operand for node in graph.reachable().nodes for operand in node.inputs}
         # A Python int that nothing is computed from, such as a count, is not asked about.
@@ -131,11 +137,19 @@ def record(
             name
             for name in names
             if any(
-                n.is_real and (n in read or not isinstance(n.value, WholeFloat))
+                n.carries_gradient and (n in read or not isinstance(n.value, WholeFloat))
                 for n in _nodes(nodes[name], name)
             )
         )
-    return Recording(name_of(f), graph, nodes, given, names, tuple(recorder.branches))
+    return Recording(
+        name_of(f), graph, nodes, given, names, tuple(recorder.branches), recorder.suspect
+    )
+
+
+def _is_finite(value: Any) -> bool:
+    if value is None or isinstance(value, Traced) or np.asarray(value).dtype.kind not in "fc":
+        return True
+    return bool(np.all(np.isfinite(value)))
 
 
 def _head(path: str) -> str:
@@ -144,10 +158,10 @@ def _head(path: str) -> str:
     return path
 
 
-def _is_real(leaf: Any) -> bool:
+def _is_inexact(leaf: Any) -> bool:
     if isinstance(leaf, (np.ndarray, np.generic)):
-        return leaf.dtype.kind == "f"
-    return isinstance(leaf, (float, int)) and not isinstance(leaf, bool)
+        return leaf.dtype.kind in "fc"
+    return isinstance(leaf, (float, int, complex)) and not isinstance(leaf, bool)
 
 
 def _fixed(leaf: Any) -> Any:

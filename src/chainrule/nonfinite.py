@@ -32,13 +32,13 @@ def located(
         if bad is not None:
             return bad
         joint = differentiate(recording.graph, recording.wrt_inputs())
-    return non_finite_gradient(joint)
+    return non_finite_gradient(joint, recording.suspect)
 
 
 def non_finite_input(recording: Recording) -> NonFiniteError | None:
     """Return the error for an argument that holds a NaN or an infinity already."""
     for node in recording.graph.inputs:
-        if node.is_real and not np.all(np.isfinite(node.value)):
+        if node.carries_gradient and not np.all(np.isfinite(node.value)):
             where = np.argwhere(~np.isfinite(np.atleast_1d(node.value)))[0]
             at = f" at {tuple(map(int, where))}" if node.shape else ""
             return NonFiniteError(
@@ -48,11 +48,20 @@ def non_finite_input(recording: Recording) -> NonFiniteError | None:
     return None
 
 
-def non_finite_gradient(joint: Joint) -> NonFiniteError | None:
-    """Return the error for the first product of the backward pass that is not finite."""
+def non_finite_gradient(
+    joint: Joint, suspect: NonFiniteError | None = None
+) -> NonFiniteError | None:
+    """Return the error for the first product of the backward pass that is not finite.
+
+    Where a NaN arose in the forward pass already, that is what to blame.
+    """
+    if all(_is_finite(joint.gradients[node].value) for node in joint.wrt):
+        return None
     for contribution in joint.contributions:
-        if contribution.node.value is None or np.all(np.isfinite(contribution.node.value)):
+        if _is_finite(contribution.node.value):
             continue
+        if suspect is not None:
+            return suspect
         consumer, operand = contribution.consumer, contribution.operand
         label = operand.name or f"operand {contribution.position + 1}"
         return NonFiniteError(
@@ -64,6 +73,10 @@ def non_finite_gradient(joint: Joint) -> NonFiniteError | None:
             instead="keep the operand away from this point, as with np.clip or np.maximum",
         )
     return None
+
+
+def _is_finite(value: Any) -> bool:
+    return value is None or bool(np.all(np.isfinite(value)))
 
 
 def _extreme(value: Any) -> str:

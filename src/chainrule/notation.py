@@ -72,6 +72,8 @@ class Notation:
         How tightly the result binds; `latex_level` is `level` unless given.
     statement : bool
         The code is one or more statements that assign ``{out}``, not an expression.
+    requires : tuple of str
+        Statements that the code needs above it, beyond ``import numpy as np``.
     """
 
     code: Template
@@ -80,6 +82,7 @@ class Notation:
     level: str = "atom"
     latex_level: str | None = None
     statement: bool = False
+    requires: tuple[str, ...] = ()
 
     def write(
         self, style: Style, operands: Iterable[Written], params: Mapping[str, Any]

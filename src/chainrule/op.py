@@ -104,7 +104,7 @@ def broadcasting(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> 
 
 
 def _is_weak(value: Any) -> bool:
-    return isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
+    return isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic)
 
 
 @lru_cache(maxsize=4096)
@@ -178,6 +178,11 @@ class Op:
         Shape and dtype of the result; broadcasting unless given.
     elementwise : bool
         Each output element depends on one element of each operand.
+    chooses : bool
+        Elementwise, and its local derivatives are 1 where an element was chosen, else 0.
+    entire : bool
+        Elementwise, and finite at all finite operands, derivative included, but for numbers too
+        large for the computer.
     view : bool
         NumPy's result shares memory with its first operand.
     constant_last : bool
@@ -200,6 +205,8 @@ class Op:
     bind: Callable[..., tuple[tuple[Any, ...], dict[str, Any]]] | None = None
     infer: Infer = broadcasting
     elementwise: bool = False
+    chooses: bool = False
+    entire: bool = False
     view: bool = False
     constant_last: bool = False
     subscripts: Callable[..., str | None] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chainrule.graph import Graph, Node
+from chainrule.op import Op
 from chainrule.trace import Recorder, Traced
 
 
@@ -43,7 +44,7 @@ class Rewriter:
         """Return the node of a traced value."""
         return self.recorder.node(traced)
 
-    def run(self, graph: Graph, rewrites: Mapping[str, tuple[Callable[..., Any], ...]]) -> bool:
+    def run(self, graph: Graph, rewrites: Mapping[Op, tuple[Callable[..., Any], ...]]) -> bool:
         """Rewrite a graph once; returns whether a rewrite applied."""
         for node in graph.nodes:
             for operand in node.inputs:
@@ -58,7 +59,7 @@ class Rewriter:
             inputs = tuple(self.image[i] for i in node.inputs)
             replacement = None
             mark = len(self.recorder.nodes)
-            for rewrite in rewrites.get(node.op.name, ()):
+            for rewrite in rewrites.get(node.op, ()):
                 replacement = rewrite(self, node, *inputs, **node.params)
                 if replacement is not None and self._fits(node, replacement):
                     break

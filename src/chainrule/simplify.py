@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph import Graph, Node
+from chainrule.op import Op
 from chainrule.rewriting import Rewriter
 from chainrule.rules import TABLE
 
@@ -205,7 +206,9 @@ def _one_hot_row_sum(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     for x, total in ((a, b), (b, a)):
         if not _is(rw, total, "sum") or rw.node(total).params["axis"] != (1,):
             continue
-        (summed,) = rw.operands(total)
+        summed, *start = rw.operands(total)
+        if start:
+            continue
         if not _is(rw, summed, "multiply"):
             continue
         for c, rows in zip(rw.operands(summed), rw.operands(summed)[::-1], strict=True):
@@ -229,8 +232,7 @@ def _counted(rw: Rewriter, node: Node, a: Any, axis: int | None) -> Any:
 
 _ELEMENTWISE = tuple(row.name for row in TABLE.values() if row.elementwise)
 
-#: Operation -> rewrites to try on it, in order.
-REWRITES: dict[str, tuple[Callable[..., Any], ...]] = dict.fromkeys(_ELEMENTWISE, (_bare,))
+_BY_NAME: dict[str, tuple[Callable[..., Any], ...]] = dict.fromkeys(_ELEMENTWISE, (_bare,))
 for _name, _rows in {
     "multiply": (
         _folded,
@@ -254,7 +256,12 @@ for _name, _rows in {
     "scatter": (_one_hot_scatter,),
     "size": (_counted,),
 }.items():
-    REWRITES[_name] = REWRITES.get(_name, ()) + _rows
+    _BY_NAME[_name] = _BY_NAME.get(_name, ()) + _rows
+
+#: Operation -> rewrites to try on it, in order. A user's own operation may bear any name.
+REWRITES: dict[Op, tuple[Callable[..., Any], ...]] = {
+    TABLE[n]: rows for n, rows in _BY_NAME.items()
+}
 
 
 def tidied(graph: Graph) -> Graph:
@@ -263,7 +270,7 @@ def tidied(graph: Graph) -> Graph:
     Inputs keep their identity.
     """
     rewriter = Rewriter(values=all(n.value is not None for n in graph.nodes))
-    rewriter.run(graph, {"add": (_flat_sum,)})
+    rewriter.run(graph, {TABLE["add"]: (_flat_sum,)})
     outputs = [rewriter.node(rewriter.image[o]) for o in graph.outputs]
     return Graph(rewriter.recorder.nodes, outputs).reachable()
 
@@ -288,7 +295,7 @@ def simplify(
         Node of the original -> node of the result; dropped nodes are missing.
     """
     image = dict(zip(graph.nodes, graph.nodes, strict=True))
-    rewrites: Mapping[str, Any] = {}  # the first pass only merges, so that `same` finds all
+    rewrites: Mapping[Op, Any] = {}  # the first pass only merges, so that `same` finds all
     for _ in range(_PASSES):
         rewriter = Rewriter(all(n.value is not None for n in graph.nodes), loose)
         changed = rewriter.run(graph, rewrites)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.arguments import Wrt, bound, name_of
-from chainrule.emit import numpy_code, verified
+from chainrule.arguments import Wrt, bound, complex_output, name_of
+from chainrule.emit import numpy_source
 from chainrule.errors import ArgumentError
 from chainrule.explaining import update
 from chainrule.explaining.derivation import Derivation, derive
@@ -123,7 +123,7 @@ class Solution:
     @cached_property
     def _numpy_code(self) -> str:
         program = self._derivation.program
-        return verified(program, numpy_code(program))
+        return numpy_source(program)
 
     def save(self, path: str | Path) -> Path:
         """Write a view to a file, chosen by its suffix: .txt .md .tex .json or .py.
@@ -360,7 +360,7 @@ def explain(
             )
         _check_upstream(f, recording.graph.output, upstream)
         derivation = derive(recording, upstream, simplify)
-        error = non_finite_gradient(derivation.joint)
+        error = non_finite_gradient(derivation.joint, recording.suspect)
     if error is not None:
         raise error
 
@@ -374,6 +374,8 @@ def explain(
 
 
 def _check_upstream(f: Callable[..., Any], output: Node, upstream: Any) -> None:
+    if upstream is None and output.abstract.dtype.kind == "c":
+        raise complex_output(f, output.value)
     if upstream is None and output.shape != ():
         raise ArgumentError(
             f"{name_of(f)} returns an array, so its gradient depends on what follows.",

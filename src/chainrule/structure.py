@@ -1,4 +1,4 @@
-"""Nested arguments: numbers and arrays in dicts, lists, tuples and dataclasses.
+"""Nested arguments: numbers and arrays in dicts, lists, tuples, dataclasses and objects.
 
 An argument is taken apart into leaves, each with a path such as ``w[0]`` or
 ``params['W1']``, and anything can be put together again in the same structure.
@@ -6,8 +6,11 @@ An argument is taken apart into leaves, each with a path such as ``w[0]`` or
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Collection
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,7 +26,7 @@ def map_leaves(visit: Visit, value: Any, path: str) -> Any:
     ----------
     visit : callable
         ``visit(leaf, path)``.
-    value : nested dict, list, tuple, dataclass, or a leaf
+    value : nested dict, list, tuple, dataclass, object with attributes, or a leaf
     path : str
         What the value itself is called.
 
@@ -51,7 +54,53 @@ def map_leaves(visit: Visit, value: Any, path: str) -> Any:
             if f.init
         }
         return dataclasses.replace(value, **fields)
+    if is_object(value):
+        twin = copy.copy(value)
+        vars(twin).update({n: map_leaves(visit, v, f"{path}.{n}") for n, v in vars(value).items()})
+        return twin
     return visit(value, path)
+
+
+def is_object(value: Any) -> bool:
+    """Whether a value is an object of a user's class that holds numbers as attributes.
+
+    Functions, classes and modules hold none that are arguments; an array of another
+    library is one value. An object that holds itself has no leaves to speak of.
+    """
+    attributes = getattr(value, "__dict__", None)
+    if not isinstance(attributes, dict) or isinstance(value, _WHOLE) or hasattr(
+        value, "__array__"
+    ) or hasattr(value, "__array_ufunc__"):  # fmt: skip
+        return False
+    try:
+        return _holds_numbers(value, ())
+    except _HoldsItselfError:
+        return False
+
+
+class _HoldsItselfError(Exception):
+    """An object is part of itself."""
+
+
+_WHOLE = (type, FunctionType, MethodType, BuiltinFunctionType, ModuleType, functools.partial)
+
+
+def _holds_numbers(value: Any, within: tuple[int, ...]) -> bool:
+    """Whether there is a number, an array or what stands for one."""
+    if id(value) in within:
+        raise _HoldsItselfError
+    if isinstance(value, (float, complex)) or hasattr(value, "dtype") or hasattr(value, "abstract"):
+        return True
+    if isinstance(value, dict):
+        parts: Collection[Any] = value.values()
+    elif isinstance(value, (list, tuple)):
+        parts = value
+    elif isinstance(value, _WHOLE) or not isinstance(getattr(value, "__dict__", None), dict):
+        return False
+    else:
+        parts = vars(value).values()
+    # All are looked at: each could lead back.
+    return sum(_holds_numbers(v, (*within, id(value))) for v in parts) > 0
 
 
 def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:

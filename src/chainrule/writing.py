@@ -144,6 +144,8 @@ def _scalar(value: Any, style: Style, digits: int) -> Written:
         text = str(bool(value)) if style == "code" else str(int(value))
     elif isinstance(value, (int, np.integer)):
         text = str(int(value))
+    elif isinstance(value, (complex, np.complexfloating)):
+        return _complex(complex(value), style, digits)
     elif style == "code":
         text = _float_code(float(value))
     else:
@@ -152,6 +154,19 @@ def _scalar(value: Any, style: Style, digits: int) -> Written:
             text = re.sub(r"e([+-]?)0*(\d+)$", r" \\cdot 10^{\1\2}", text).replace("{+", "{")
             text = text.replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
     return Written(text, "unary" if text.startswith("-") else "atom", style)
+
+
+def _complex(value: complex, style: Style, digits: int) -> Written:
+    if style == "code":
+        return Written(repr(value).strip("()"), "sum")
+    text = complex_text(value, digits)
+    return Written(text.replace("i", r"\,i") if style == "latex" else text, "sum", style)
+
+
+def complex_text(value: complex, digits: int = 6) -> str:
+    """Write a complex number as ``1.5 - 2i``."""
+    sign = "-" if value.imag < 0 or str(value.imag) == "-0.0" else "+"
+    return f"{scalar_text(value.real, digits)} {sign} {scalar_text(abs(value.imag), digits)}i"
 
 
 def _float_code(value: float) -> str:
@@ -192,8 +207,10 @@ def _is_identity(array: np.ndarray[Any, Any]) -> bool:
 def _array_code(array: np.ndarray[Any, Any]) -> str:
     if _is_identity(array):
         return f"np.eye({len(array)})"
+    if not array.size:
+        return f"np.zeros({array.shape}, np.{array.dtype.name})"
     plain = array.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool))
-    suffix = "" if plain and array.size else f", dtype=np.{array.dtype.name}"
+    suffix = "" if plain else f", dtype=np.{array.dtype.name}"
     return f"np.array({_nested_code(array.tolist())}{suffix})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,11 @@ class _Emitter:
         self.program = program
         self.lines: list[tuple[bool, str]] = []
         self.written: dict[Node, Written] = {}
-        self.parameters: list[str] = []
+        self.parameters: dict[str, Any] = {}
         self.taken = {"np", program.name, *program.arguments}
+        for node in program.graph.nodes:
+            for statement in node.op.notation.requires:
+                self.taken |= _defined(statement)
         self.mixed = any(n.abstract.dtype == np.float32 for n in program.graph.nodes)
         self.uses: dict[Node, int] = {}
         for node in program.graph.nodes:
@@ -78,7 +82,7 @@ class _Emitter:
         name = self.free(label)
         self.written[node] = Written(name)
         if np.size(node.value) > LITERAL_SIZE:
-            self.parameters.append(name)
+            self.parameters[name] = node.value
         else:
             self.assign(node, name, str(number(node.value, "code")))
 
@@ -120,7 +124,7 @@ class _Emitter:
             structure = self.program.arguments[name]
 
             def visit(input_: Any, path: str) -> Any:
-                real = isinstance(input_, Node) and input_.is_real
+                real = isinstance(input_, Node) and input_.carries_gradient
                 return self.written[next(remaining)].string if real else "None"
 
             found = map_leaves(visit, structure, name)
@@ -145,17 +149,21 @@ def _structure_code(value: Any) -> str:
     if hasattr(value, "__dataclass_fields__"):
         fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
         return _structure_code(fields)
+    if not isinstance(value, str) and isinstance(getattr(value, "__dict__", None), dict):
+        return _structure_code(vars(value))
     return str(value)
 
 
-def numpy_code(program: Program) -> str:
+def numpy_code(program: Program) -> tuple[str, dict[str, Any]]:
     """Write a program as a NumPy module that runs on its own.
 
     Returns
     -------
-    str
+    source : str
         One function that returns the value and the gradients; below it, where they are
         small, a call with the numbers at hand.
+    constants : dict
+        Name -> value of the constants that are too large to be written: arguments, too.
     """
     emitter = _Emitter(program)
     emitter.run()
@@ -172,17 +180,41 @@ def numpy_code(program: Program) -> str:
             body += [f"    # {title}", *(f"    {line}" for line in part)]
     body.append(f"    return {', '.join(results)}")
     head = f"def {program.name}({', '.join(arguments)}):"
-    source = ["import numpy as np", "", "", head, *body]
-    call = _call(program, emitter.parameters, results)
-    return "\n".join([*source, *call]) + "\n"
+    source = [*_above(program), head, *body]
+    call = _call(program, list(emitter.parameters), results)
+    return "\n".join([*source, *call]) + "\n", emitter.parameters
+
+
+def _defined(statement: str) -> set[str]:
+    """Return the names that an import or a definition makes."""
+    (node,) = ast.parse(statement).body
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name for alias in node.names}
+    return {node.name} if isinstance(node, ast.FunctionDef) else set()
+
+
+def _above(program: Program) -> list[str]:
+    """Write what the function needs above it: imports, and the functions that it calls."""
+    required = dict.fromkeys(
+        line for node in program.graph.nodes for line in node.op.notation.requires
+    )
+    imports = [r for r in required if r.startswith(("import ", "from "))]
+    definitions = [r for r in required if r not in imports]
+    lines = ["import numpy as np", *sorted(imports), "", ""]
+    for definition in definitions:
+        lines += [*definition.splitlines(), "", ""]
+    return lines
 
 
 def _call(program: Program, parameters: list[str], results: list[str]) -> list[str]:
     """Write the call with the numbers at hand, where they fit on a page."""
     given = program.call_values()
     flat = [v for name, value in given.items() for _, v in leaves(value, name)]
-    plain = all(isinstance(v, (float, int, str, type(None), np.ndarray, np.generic)) for v in flat)
-    if parameters or not plain or sum(np.size(v) for v in flat) > 4 * LITERAL_SIZE:
+    if (
+        parameters
+        or not all(map(_is_writable, given.values()))
+        or sum(np.size(v) for v in flat) > 4 * LITERAL_SIZE
+    ):
         return []
     lines = ["", "", 'if __name__ == "__main__":', f"    results = {program.name}("]
     lines += [f"        {name}={_literal(value)}," for name, value in given.items()]
@@ -191,6 +223,15 @@ def _call(program: Program, parameters: list[str], results: list[str]) -> list[s
     lines += [f"    for name, result in zip([{names}], results):"]
     lines += ['        print(name, "=", result)']
     return lines
+
+
+def _is_writable(value: Any) -> bool:
+    """Whether a value can be written as source, containers and all."""
+    if type(value) in (list, tuple):
+        return all(map(_is_writable, value))
+    if type(value) is dict:
+        return all(map(_is_writable, value.values()))
+    return isinstance(value, (float, int, complex, str, type(None), np.ndarray, np.generic))
 
 
 def _title(program: Program) -> str:

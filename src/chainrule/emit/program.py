@@ -66,7 +66,7 @@ class Program:
         ]
 
 
-def verified(program: Program, source: str) -> str:
+def verified(program: Program, source: str, constants: Mapping[str, Any]) -> str:
     """Run emitted source, compare it with the graph's own values, and return it.
 
     Raises
@@ -75,9 +75,16 @@ def verified(program: Program, source: str) -> str:
         When a number differs by more than rounding.
     """
     namespace: dict[str, Any] = {"__name__": "emitted"}
-    exec(compile(source, f"<emitted {program.name}>", "exec"), namespace)
-    with np.errstate(all="ignore"):
-        results = namespace[program.name](**program.call_values())
+    try:
+        exec(compile(source, f"<emitted {program.name}>", "exec"), namespace)
+        with np.errstate(all="ignore"):
+            results = namespace[program.name](**program.call_values(), **constants)
+    except (NameError, ImportError) as error:
+        raise EmitError(
+            f"The code emitted for {program.name} cannot stand alone: {error}.",
+            instead="a function with a vjp of its own that reads nothing but its arguments and np, "
+            "written with def",
+        ) from error
     # A leaf that carries no gradient has None in its place.
     got = [value for _, value in leaves(tuple(results)) if value is not None]
     want = [output.value for output in program.graph.outputs]

@@ -76,7 +76,8 @@ def pulled(consumer: Node, position: int, upstream: Any) -> Any:
     if pullback is None:
         return np.zeros(consumer.inputs[position].shape)
     values = [i.value for i in consumer.inputs]
-    return pullback(upstream, consumer.value, *values, **consumer.params)
+    with np.errstate(all="ignore"):  # where a branch was not taken it may be infinite
+        return pullback(upstream, consumer.value, *values, **consumer.params)
 
 
 def _column(consumer: Node, position: int, element: Index) -> dict[Index, float]:

@@ -34,7 +34,8 @@ class Explanation:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """All steps: inputs, forward pass, backward pass."""
-        return worked_steps(self.derivation)
+        with np.errstate(all="ignore"):  # numbers of a branch that was not taken may be anything
+            return worked_steps(self.derivation)
 
     def of_kind(self, *kinds: str) -> list[Step]:
         """Return the steps of some kinds, in order."""
@@ -70,7 +71,7 @@ class Explanation:
         found = derivation.joint.gradients
 
         def visit(leaf: Any, path: str) -> Any:
-            if not isinstance(leaf, Node) or not leaf.is_real:
+            if not isinstance(leaf, Node) or not leaf.carries_gradient:
                 return None
             return _like(found[leaf].value, leaf)
 

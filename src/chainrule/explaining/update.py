@@ -148,7 +148,7 @@ class Point:
         """Return the sum of products of its gradient's elements with another point's."""
         return float(
             sum(
-                np.sum(np.asarray(g, dtype=float) * np.asarray(h, dtype=float))
+                np.real(np.sum(np.asarray(g) * np.conj(h)))
                 for name in self.moved
                 for (_, g), (_, h) in zip(
                     leaves(self.gradients[name]), leaves(other.gradients[name]), strict=True
@@ -202,7 +202,8 @@ def stepped(value: Any, gradient: Any, lr: float) -> Any:
         g = next(remaining)
         if g is None:
             return leaf
-        moved = leaf - lr * g
+        # Of complex numbers, the output falls fastest against the conjugate.
+        moved = leaf - lr * (np.conj(g) if np.iscomplexobj(g) else g)
         return moved.astype(leaf.dtype) if isinstance(leaf, np.ndarray) else moved
 
     return map_leaves(visit, value, "")

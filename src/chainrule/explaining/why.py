@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.backward import Joint
+from chainrule.errors import ArgumentError
 from chainrule.explaining.elements import Index, Locals
 from chainrule.graph import Node
 from chainrule.writing import scalar_text
@@ -162,6 +163,21 @@ class _Reached:
         return list(done)
 
 
+def refuse_complex(joint: Joint) -> None:
+    """Refuse to take a gradient apart that passes through complex numbers.
+
+    A conjugate on the way is not a factor, so that there is no product to show.
+    """
+    for node in joint.forward.nodes:
+        if node.abstract.dtype.kind == "c" and node in joint.gradients:
+            raise ArgumentError(
+                "A gradient through complex numbers cannot be taken apart into products.",
+                got=f"{node.name or node.op.name}, of {node.abstract.dtype}",
+                where=node.where,
+                instead="arguments for the real and the imaginary part, put together as x + 1j * y",
+            )
+
+
 def paths(
     joint: Joint,
     node: Node,
@@ -188,6 +204,7 @@ def paths(
     -------
     Paths
     """
+    refuse_complex(joint)
     start = (node, index)
     reached = _Reached(joint, start)
     bound: dict[Scalar, float] = {}
@@ -286,6 +303,7 @@ def scalar_terms(joint: Joint, node: Node, index: Index = ()) -> list[ScalarTerm
     list of ScalarTerm
         In the order of the operations that read the number.
     """
+    refuse_complex(joint)
     derivatives = Locals()
     terms = []
     for consumer, position in joint.forward.consumers()[node]:
@@ -294,5 +312,5 @@ def scalar_terms(joint: Joint, node: Node, index: Index = ()) -> list[ScalarTerm
         upstream = np.asarray(joint.gradients[consumer].value)
         for j, derivative in sorted(derivatives.column(consumer, position, index).items()):
             g = float(upstream[j])
-            terms.append(ScalarTerm(consumer, j, g, derivative, g * derivative))
+            terms.append(ScalarTerm(consumer, j, g, derivative, g * derivative if g else 0.0))
     return terms

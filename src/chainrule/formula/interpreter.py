@@ -19,6 +19,7 @@ from chainrule.errors import ChainruleError, FormulaError
 from chainrule.formula import tree
 from chainrule.formula.limits import MAX_INTEGER
 from chainrule.formula.source import Source
+from chainrule.trace import suspected
 
 #: Names that need no value.
 CONSTANTS: Mapping[str, float] = MappingProxyType({"pi": math.pi, "π": math.pi, "e": math.e})
@@ -185,7 +186,7 @@ class Formula:
         36
         """
         self._check(values)
-        run = _Run({name: self._value(name, value) for name, value in values.items()})
+        run = _Run({name: self._value(name, value) for name, value in values.items()}, self._note)
         result: Any = None
         for statement in self.statements:
             result = self._guarded(run, statement)
@@ -200,7 +201,7 @@ class Formula:
         try:
             return run.value(statement.value)
         except ChainruleError as error:
-            error.add_note("in the formula\n" + Source.of(self.text).pointer(run.at))
+            error.add_note(self._note(run.at))
             raise
         except (TypeError, ValueError, IndexError, ArithmeticError, MemoryError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -210,6 +211,9 @@ class Formula:
                 "change the formula here, or the values that reach it",
                 got=" and ".join(map(_described, run.operands)) or None,
             ) from error
+
+    def _note(self, at: int) -> str:
+        return "in the formula\n" + Source.of(self.text).pointer(at)
 
     def _check(self, values: Mapping[str, Any]) -> None:
         known = (*self.names, *self.constants)
@@ -277,14 +281,17 @@ class _Run:
     `at` and `operands` say what was being worked out, should it fail.
     """
 
-    def __init__(self, values: dict[str, Any]) -> None:
+    def __init__(self, values: dict[str, Any], note: Callable[[int], str] = lambda at: "") -> None:
         self.values = values
+        self.note = note
         self.at = 0
         self.operands: tuple[Any, ...] = ()
 
     def apply(self, at: int, function: Callable[..., Any], *operands: Any, **keywords: Any) -> Any:
         self.at, self.operands = at, operands
-        return function(*operands, **keywords)
+        result = function(*operands, **keywords)
+        suspected(result, lambda: self.note(at))
+        return result
 
     def value(self, node: tree.Node) -> Any:
         match node:

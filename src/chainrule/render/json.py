@@ -50,6 +50,8 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if hasattr(value, "__dataclass_fields__"):
         return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, complex):
+        return {"real": plain(value.real), "imag": plain(value.imag)}
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _non_finite(value)
     return value if isinstance(value, (int, str, type(None))) else str(value)

@@ -10,8 +10,8 @@ from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.steps import Step
 from chainrule.graph import Node
 from chainrule.notation import Written
-from chainrule.structure import leaves
-from chainrule.writing import LITERAL_SIZE, scalar_text, symbol, write
+from chainrule.structure import is_object, leaves
+from chainrule.writing import LITERAL_SIZE, complex_text, scalar_text, symbol, write
 
 #: The small change that the closing sentence speaks of.
 NUDGE = 0.001
@@ -114,7 +114,7 @@ def summed_axes(step: Step) -> tuple[int, ...]:
 def is_flat(value: Any) -> bool:
     """Whether a value is a leaf, or a list of nothing but numbers."""
     if not isinstance(value, (list, tuple, dict)) and not hasattr(value, "__dataclass_fields__"):
-        return True
+        return not is_object(value)
     numbers = (float, int, np.generic, type(None))
     return isinstance(value, (list, tuple)) and all(isinstance(v, numbers) for v in value)
 
@@ -128,6 +128,8 @@ def value_text(value: Any) -> str:
     array = np.asarray(value)
     if array.shape == ():
         number = array.item()
+        if isinstance(number, complex):
+            return complex_text(number)
         return scalar_text(number) if isinstance(number, float) else str(number)
     if not array.size:
         return f"empty array of {' x '.join(map(str, array.shape))}"
@@ -135,7 +137,10 @@ def value_text(value: Any) -> str:
         return summary(array)
     text = np.array2string(
         array, separator=", ", max_line_width=100,
-        formatter={"float_kind": lambda v: scalar_text(float(v), 5)},
+        formatter={
+            "float_kind": lambda v: scalar_text(float(v), 5),
+            "complex_kind": lambda v: complex_text(complex(v), 5),
+        },
     )  # fmt: skip
     return _aligned(array) if array.ndim == 2 else text
 
@@ -154,6 +159,8 @@ def _aligned(array: np.ndarray[Any, Any]) -> str:
 
 def value_text_short(value: Any) -> str:
     """Write one number of a table, five significant digits."""
+    if isinstance(value, complex):
+        return complex_text(value, 5)
     return scalar_text(value, 5) if isinstance(value, float) else str(value)
 
 
@@ -172,7 +179,7 @@ def what_it_says(explanation: Explanation) -> list[str]:
     best: tuple[float, str] | None = None
     for name, gradient in explanation.gradients.items():
         for path, leaf in leaves(gradient, name):
-            if leaf is None or not np.size(leaf):
+            if leaf is None or not np.size(leaf) or np.iscomplexobj(leaf):
                 continue
             flat = np.abs(np.asarray(leaf))
             index = np.unravel_index(int(np.argmax(flat)), flat.shape)

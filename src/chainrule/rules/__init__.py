@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from chainrule.op import Op
 from chainrule.rules import (
     arithmetic,
@@ -11,6 +13,7 @@ from chainrule.rules import (
     convolution,
     decompositions,
     diagonals,
+    fourier,
     functions,
     index,
     inverses,
@@ -27,6 +30,7 @@ from chainrule.rules import (
     stepwise,
     windows,
 )
+from chainrule.rules import complex as complex_
 from chainrule.rules.composed import COMPOSED
 
 #: All rows, by name.
@@ -53,6 +57,8 @@ TABLE: dict[str, Op] = {
         softmax,
         special,
         windows,
+        complex_,
+        fourier,
     )
     for row in family.TABLE
 }
@@ -60,4 +66,19 @@ TABLE: dict[str, Op] = {
 #: NumPy function -> its row.
 BY_FUNCTION: dict[Any, Op] = {f: row for row in TABLE.values() for f in row.numpy}
 
-__all__ = ["BY_FUNCTION", "COMPOSED", "TABLE"]
+#: Method of a ufunc -> the function that does the same.
+BY_METHOD: dict[tuple[Any, str], Any] = {
+    (np.add, "reduce"): np.sum,
+    (np.multiply, "reduce"): np.prod,
+    (np.maximum, "reduce"): np.max,
+    (np.minimum, "reduce"): np.min,
+    (np.logaddexp, "reduce"): special.log_sum_exp,
+    (np.fmax, "reduce"): np.nanmax,
+    (np.fmin, "reduce"): np.nanmin,
+    (np.logical_and, "reduce"): np.all,
+    (np.logical_or, "reduce"): np.any,
+    (np.add, "accumulate"): np.cumsum,
+    (np.multiply, "accumulate"): np.cumprod,
+}
+
+__all__ = ["BY_FUNCTION", "BY_METHOD", "COMPOSED", "TABLE"]

@@ -30,13 +30,19 @@ def _power(a: Any, b: Any) -> Any:
         out = a**b
     except ZeroDivisionError:
         return float("inf")
-    return float("nan") if out.__class__ is complex else out
+    if out.__class__ is complex and complex not in (a.__class__, b.__class__):
+        return float("nan")
+    return out
+
+
+#: What binds no tighter than a sum: a minus sign at its start belongs to a part of it.
+_LOOSER = ("any", "compare", "bits", "sum")
 
 
 def _sum_in_code(*terms: Written) -> str:
     rest = "".join(
         f" - {term.string[1:]}"
-        if term.string.startswith("-") and term.level != "sum"
+        if term.string.startswith("-") and term.level not in _LOOSER
         else f" + {term:product!}"
         for term in terms[1:]
     )

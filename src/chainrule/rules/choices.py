@@ -63,6 +63,7 @@ TABLE = (
         "max passes the gradient to the greater of the two and none to the other",
         call("np.maximum", r"\max", "max", 2),
         forward=_larger,
+        chooses=True,
         constant_last=True,
     ),
     binary(
@@ -71,6 +72,7 @@ TABLE = (
         "min passes the gradient to the smaller of the two and none to the other",
         call("np.minimum", r"\min", "min", 2),
         forward=_smaller,
+        chooses=True,
         constant_last=True,
     ),
     Op(
@@ -86,6 +88,7 @@ TABLE = (
         reason="clip passes the gradient where the value is inside the bounds",
         numpy=(np.clip,),
         bind=_bind_clip,
+        chooses=True,
         elementwise=True,
         samples=(Sample(((3, 4), -0.5, 0.7)),),
     ),
@@ -104,6 +107,7 @@ TABLE = (
         ),
         reason="where passes the gradient to the value that was chosen",
         numpy=(np.where,),
+        chooses=True,
         elementwise=True,
         samples=(
             Sample((np.array([[True, False, True], [False, False, True]]), (2, 3), (2, 3))),
@@ -156,6 +160,7 @@ TABLE = (
         ),
         "max passes the gradient to the greater of the two and none to the other",
         call("np.fmax", arity=2),
+        chooses=True,
         constant_last=True,
     ),
     binary(
@@ -166,6 +171,7 @@ TABLE = (
         ),
         "min passes the gradient to the smaller of the two and none to the other",
         call("np.fmin", arity=2),
+        chooses=True,
         constant_last=True,
     ),
     binary(
@@ -180,6 +186,7 @@ TABLE = (
         (None, lambda g, out, a, b: g * (a == 0)),
         "a step passes the gradient to its value at 0, there alone",
         call("np.heaviside", "H", arity=2),
+        chooses=True,
         samples=(Sample((np.array([-1, 0, 2], np.int8), (3,))), Sample(((3, 4), ()))),
     ),
 )

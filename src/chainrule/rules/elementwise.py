@@ -23,6 +23,7 @@ def unary(
     high: float = 2.0,
     notation: Notation | None = None,
     also: tuple[Any, ...] = (),
+    entire: bool = False,
 ) -> Op:
     """Make the row of a function of one number."""
     name = function.__name__
@@ -34,6 +35,7 @@ def unary(
         reason=reason,
         numpy=(function, *also),
         elementwise=True,
+        entire=entire,
         low=low,
         high=high,
         samples=(Sample(((3, 4),)), Sample(((),))),
@@ -50,6 +52,7 @@ def binary(
     forward: Any = None,
     constant_last: bool = False,
     samples: tuple[Sample, ...] = PAIRS,
+    chooses: bool = False,
 ) -> Op:
     """Make the row of an operation on two operands."""
     return Op(
@@ -61,6 +64,7 @@ def binary(
         reason=reason,
         numpy=(function,),
         elementwise=True,
+        chooses=chooses,
         low=low,
         high=high,
         samples=samples,

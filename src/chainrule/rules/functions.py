@@ -18,6 +18,7 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample, UnsupportedArgumentError
+from chainrule.rules.complex import modulus_vjp
 from chainrule.rules.elementwise import of_first, unary
 
 
@@ -56,9 +57,16 @@ def _bind_nan_to_num(
 
 
 TABLE = (
-    unary(np.exp, lambda g, out, a: g * out, "exp is its own derivative", r"\exp"),
-    unary(np.exp2, lambda g, out, a: g * out * np.log(2.0), "2^a grows by ln 2 times itself"),
-    unary(np.expm1, lambda g, out, a: g * np.exp(a), "exp(a) - 1 has derivative exp(a)"),
+    unary(np.exp, lambda g, out, a: g * out, "exp is its own derivative", r"\exp", entire=True),
+    unary(
+        np.exp2,
+        lambda g, out, a: g * out * np.log(2.0),
+        "2^a grows by ln 2 times itself",
+        entire=True,
+    ),
+    unary(
+        np.expm1, lambda g, out, a: g * np.exp(a), "exp(a) - 1 has derivative exp(a)", entire=True
+    ),
     unary(np.log, lambda g, out, a: g / a, "the derivative of ln(a) is 1/a", r"\ln", 0.3),
     unary(
         np.log2,
@@ -98,7 +106,7 @@ TABLE = (
     unary(np.reciprocal, lambda g, out, a: -g * out**2, "1/a has derivative -1/a^2", low=0.4),
     unary(
         np.absolute,
-        lambda g, out, a: g * np.sign(a),
+        modulus_vjp,
         "an absolute value changes with the sign of its argument (0 at 0)",
         notation=Notation("np.abs({0})", "|{0}|", r"\left|{0}\right|"),
         also=(np.fabs,),
@@ -133,8 +141,20 @@ TABLE = (
     unary(
         np.arctan, lambda g, out, a: g / (1 + a**2), "arctan has derivative 1/(1 + a^2)", r"\arctan"
     ),
-    unary(np.sinh, lambda g, out, a: g * np.cosh(a), "the derivative of sinh is cosh", r"\sinh"),
-    unary(np.cosh, lambda g, out, a: g * np.sinh(a), "the derivative of cosh is sinh", r"\cosh"),
+    unary(
+        np.sinh,
+        lambda g, out, a: g * np.cosh(a),
+        "the derivative of sinh is cosh",
+        r"\sinh",
+        entire=True,
+    ),
+    unary(
+        np.cosh,
+        lambda g, out, a: g * np.sinh(a),
+        "the derivative of cosh is sinh",
+        r"\cosh",
+        entire=True,
+    ),
     unary(
         np.tanh,
         lambda g, out, a: g * (1 - out**2),
@@ -197,6 +217,7 @@ TABLE = (
         numpy=(np.nan_to_num,),
         bind=_bind_nan_to_num,
         infer=of_first,
+        chooses=True,
         elementwise=True,
         samples=(Sample(((3, 4),), {"nan": 0.0, "posinf": None, "neginf": None}),),
     ),

@@ -74,6 +74,15 @@ def _scatter(a: Any, g: Any, *positions: Any, key: Key) -> Any:
     return out
 
 
+def _is_last(a: Any, *positions: Any, key: Key) -> Any:
+    """Which of the values written at the key stay: where a place is named twice, the last."""
+    order = np.zeros(np.shape(a), np.intp)
+    index = filled(key, positions)
+    count = np.arange(order[index].size).reshape(order[index].shape)
+    order[index] = count
+    return order[index] == count
+
+
 def _setitem(a: Any, value: Any, *positions: Any, key: Key) -> Any:
     out = np.array(a)
     out[filled(key, positions)] = value
@@ -82,6 +91,16 @@ def _setitem(a: Any, value: Any, *positions: Any, key: Key) -> Any:
 
 def _getitem_vjp(g: Any, out: Any, a: Any, *positions: Any, key: Key) -> Any:
     return _SCATTER(a, g, *positions, key=key)
+
+
+def _written_vjp(g: Any, out: Any, a: Any, value: Any, *positions: Any, key: Key) -> Any:
+    kept = _GETITEM(g, *positions, key=key)
+    if is_basic(key) or any(isinstance(k, range) for k in key):
+        return kept  # no place can be named twice
+    known = [getattr(p, "value", p) for p in positions]
+    if all(isinstance(p, np.ndarray) for p in known) and np.all(_is_last(out, *known, key=key)):
+        return kept
+    return kept * _IS_LAST(out, *positions, key=key)
 
 
 def _indexed(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -110,8 +129,15 @@ def _scatter_code(a: Any, g: Any, *positions: Any, key: Key, out: str = "") -> s
     # Beside a range no element is named twice, so that plain assignment is enough.
     if is_basic(key) or any(isinstance(k, range) for k in key):
         return f"{out} = np.zeros_like({a})\n{out}[{written}] = {g}"
-    index = written if len(key) == 1 else f"({written})"
+    sliced = any(isinstance(k, slice) or k is Ellipsis for k in key)
+    index = written if len(key) == 1 else f"np.s_[{written}]" if sliced else f"({written})"
     return f"{out} = np.zeros_like({a})\nnp.add.at({out}, {index}, {g})"
+
+
+def _is_last_code(a: Any, *positions: Any, key: Key, out: str = "") -> str:
+    place = f"{out}[{_written_key(key, positions)}]"
+    count = f"np.arange({place}.size).reshape({place}.shape)"
+    return f"{out} = np.zeros({a}.shape, int)\n{place} = {count}\n{out} = {place} == {count}"
 
 
 _ROWS = np.array([0, 2, 2, 1])
@@ -160,12 +186,31 @@ _SCATTER = Op(
     ),
 )
 
+_IS_LAST = Op(
+    name="is_last",
+    forward=_is_last,
+    vjp=None,
+    notation=Notation(
+        _is_last_code,
+        lambda a, *positions, key, out="": f"last({_written_key(key, positions)})",
+        lambda a, *positions, key, out="": (
+            rf"\operatorname{{last}}\left({_latex_key(key, positions)}\right)"
+        ),
+        statement=True,
+    ),
+    reason="which value was written last does not change where it does not jump",
+    infer=lambda op, operands, params: Abstract(
+        _indexed(op, operands, params).shape, np.dtype(bool)
+    ),
+    samples=(Sample((np.zeros((3, 4)), _ROWS), {"key": (Slot(0),)}),),
+)
+
 _SETITEM: Op = Op(
     name="setitem",
     forward=_setitem,
     vjp=(
         lambda g, out, a, value, *positions, key: _SETITEM(g, 0.0, *positions, key=key),
-        lambda g, out, a, value, *positions, key: _GETITEM(g, *positions, key=key),
+        _written_vjp,
     ),
     notation=Notation(
         lambda a, value, *positions, key, out="": (
@@ -185,7 +230,8 @@ _SETITEM: Op = Op(
     samples=(
         Sample(((3, 4), (4,)), {"key": (1,)}),
         Sample(((3, 4), (3,), np.array([1, 0, 3])), {"key": (range(3), Slot(0))}),
+        Sample(((3, 4), (4, 4), _ROWS), {"key": (Slot(0),)}),
     ),
 )
 
-TABLE = (_GETITEM, _SCATTER, _SETITEM)
+TABLE = (_GETITEM, _SCATTER, _SETITEM, _IS_LAST)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.notation import Notation
+from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.rules.reduce import normal_list
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -63,12 +64,14 @@ def _matmul_subscripts(shapes: Sequence[tuple[int, ...]]) -> str | None:
 # is the same for all elements along it: a vector of ones carries the axis back.
 
 
-def _einsum_vjp(g: Any, out: Any, *operands: Any, spec: str) -> Any:
+def _einsum_vjp(g: Any, out: Any, *operands: Any, spec: str, optimize: Any = False) -> Any:
     terms, result = _parts(spec)
-    return lambda i: _einsum_product(i, g, operands, terms, result)
+    return lambda i: _einsum_product(i, g, operands, terms, result, optimize)
 
 
-def _einsum_product(i: int, g: Any, operands: Sequence[Any], terms: list[str], result: str) -> Any:
+def _einsum_product(
+    i: int, g: Any, operands: Sequence[Any], terms: list[str], result: str, optimize: Any
+) -> Any:
     others = [(t, o) for j, (t, o) in enumerate(zip(terms, operands, strict=True)) if j != i]
     seen = set(result).union(*(t for t, _ in others))
     lonely = [c for c in terms[i] if c not in seen]
@@ -76,7 +79,10 @@ def _einsum_product(i: int, g: Any, operands: Sequence[Any], terms: list[str], r
     ones = [np.ones(sizes[c], np.asarray(0.0, _dtype(operands[i])).dtype) for c in lonely]
     subscripts = [result, *(t for t, _ in others), *lonely]
     arrays = [g, *(o for _, o in others), *ones]
-    return np.einsum(f"{','.join(subscripts)}->{terms[i]}", *arrays)
+    # An order of contraction that the user lists is one for the user's operands.
+    way = optimize if isinstance(optimize, (bool, str)) else True
+    given: dict[str, Any] = {"optimize": way} if way else {}
+    return np.einsum(f"{','.join(subscripts)}->{terms[i]}", *arrays, **given)
 
 
 def _dtype(a: Any) -> Any:
@@ -109,7 +115,8 @@ def _bind_einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
                 )
                 terms.append(c + fresh)
                 arrays.append(np.eye(size, dtype=_dtype(operand)))
-    return tuple(arrays), {"spec": f"{','.join(terms)}->{result}"}
+    params = {"spec": f"{','.join(terms)}->{result}"}
+    return tuple(arrays), params | ({"optimize": optimize} if optimize else {})
 
 
 def _without_ellipsis(
@@ -144,14 +151,71 @@ def _einsum_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
     return Abstract(tuple(sizes[c] for c in result), op.forward(*ones, **params).dtype)
 
 
+# The result of a tensordot has the free axes of a, then those of b. Each derivative is a
+# tensordot over the axes of the other operand, brought back into the operand's order.
+
+
+def _bind_tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    n, m = np.ndim(a), np.ndim(b)
+    if isinstance(axes, (int, np.integer)):
+        left, right = tuple(range(n - int(axes), n)), tuple(range(int(axes)))
+    else:
+        left, right = (tuple(normal_list(x, k)) for x, k in zip(axes, (n, m), strict=True))
+    if [np.shape(a)[i] for i in left] != [np.shape(b)[j] for j in right]:
+        raise ValueError("tensordot: the axes that are summed differ in size")
+    return (a, b), {"axes": (left, right)}
+
+
+def _free(ndim: int, summed: Sequence[int]) -> tuple[int, ...]:
+    return tuple(i for i in range(ndim) if i not in summed)
+
+
+def _in_order(product: Any, labels: Sequence[int]) -> Any:
+    order = tuple(labels.index(i) for i in range(len(labels)))
+    return product if order == tuple(range(len(labels))) else np.transpose(product, order)
+
+
+def _tensordot_left(g: Any, out: Any, a: Any, b: Any, axes: Any) -> Any:
+    left, right = axes
+    free_a, free_b = _free(np.ndim(a), left), _free(np.ndim(b), right)
+    product = np.tensordot(g, b, (tuple(range(len(free_a), np.ndim(g))), free_b))
+    return _in_order(product, [*free_a, *(left[right.index(j)] for j in sorted(right))])
+
+
+def _tensordot_right(g: Any, out: Any, a: Any, b: Any, axes: Any) -> Any:
+    left, right = axes
+    free_a, free_b = _free(np.ndim(a), left), _free(np.ndim(b), right)
+    product = np.tensordot(a, g, (free_a, tuple(range(len(free_a)))))
+    return _in_order(product, [*(right[left.index(i)] for i in sorted(left)), *free_b])
+
+
+def _tensordot_subscripts(shapes: Sequence[Any], axes: Any) -> str:
+    left, right = axes
+    a = list(_LETTERS[8 : 8 + len(shapes[0])])
+    b = list(_LETTERS[8 + len(a) : 8 + len(a) + len(shapes[1])])
+    for i, j in zip(left, right, strict=True):
+        b[j] = a[i]
+    out = [a[i] for i in _free(len(a), left)] + [b[j] for j in _free(len(b), right)]
+    return f"{''.join(a)},{''.join(b)}->{''.join(out)}"
+
+
+def _tensordot_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
+    a, b = (shape_of(o) for o in operands)
+    left, right = params["axes"]
+    shape = tuple(a[i] for i in _free(len(a), left)) + tuple(b[j] for j in _free(len(b), right))
+    return Abstract(shape, np.result_type(*(stand_in(o) for o in operands)))
+
+
 def _flat(a: Any) -> Any:
     return a if np.ndim(a) == 1 else np.reshape(a, (-1,))
 
 
 _EINSUM = Notation(
-    lambda *operands, spec: f"np.einsum({spec!r}, {', '.join(map(str, operands))})",
-    lambda *operands, spec: f"einsum({spec}: {', '.join(map(str, operands))})",
-    lambda *operands, spec: (
+    lambda *operands, spec, optimize=None: (
+        f"np.einsum({spec!r}, {', '.join(map(str, operands))}{keywords(optimize=optimize)})"
+    ),
+    lambda *operands, spec, optimize=None: f"einsum({spec}: {', '.join(map(str, operands))})",
+    lambda *operands, spec, optimize=None: (
         rf"\operatorname{{einsum}}_{{\text{{{spec.replace('->', ' to ')}}}}}"
         rf"\left({', '.join(map(str, operands))}\right)"
     ),
@@ -205,20 +269,43 @@ TABLE = (
         samples=(Sample(((3,), (4,))),),
     ),
     Op(
+        name="tensordot",
+        forward=lambda a, b, axes: np.tensordot(a, b, axes),
+        vjp=(_tensordot_left, _tensordot_right),
+        notation=Notation(
+            lambda a, b, axes: f"np.tensordot({a}, {b}, {axes})",
+            lambda a, b, axes: f"tensordot({a}, {b}, axes={axes})",
+            lambda a, b, axes: rf"\operatorname{{tensordot}}\left({a}, {b}\right)",
+        ),
+        reason="each product of the index sum changes with one factor by the other factor",
+        numpy=(np.tensordot,),
+        bind=_bind_tensordot,
+        infer=_tensordot_infer,
+        subscripts=_tensordot_subscripts,
+        samples=(
+            Sample(((3, 4), (4, 2)), {"axes": ((1,), (0,))}),
+            Sample(((2, 3, 4), (4, 5, 2)), {"axes": ((2, 0), (0, 2))}),
+            Sample(((2, 3), (4,)), {"axes": ((), ())}),
+        ),
+    ),
+    Op(
         name="einsum",
-        forward=lambda *operands, spec: np.einsum(spec, *operands),
+        forward=lambda *operands, spec, optimize=False: np.einsum(
+            spec, *operands, optimize=optimize
+        ),
         vjp=_einsum_vjp,
         notation=_EINSUM,
         reason="each product of the index sum changes with one factor by the other factors",
         numpy=(np.einsum,),
         bind=_bind_einsum,
         infer=_einsum_infer,
-        subscripts=lambda shapes, spec: spec,
+        subscripts=lambda shapes, spec, optimize=False: spec,
         samples=(
             Sample(((3, 4), (4, 2)), {"spec": "ik,kj->ij"}),
             Sample(((2, 3), (3, 4), (4,)), {"spec": "ij,jk,k->i"}),
             Sample(((3, 4),), {"spec": "ij->j"}),
             Sample(((2, 3, 4), (2, 4)), {"spec": "bij,bj->bi"}),
+            Sample(((2, 3), (3, 4), (4,)), {"spec": "ij,jk,k->i", "optimize": True}),
         ),
     ),
 )

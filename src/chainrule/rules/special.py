@@ -15,6 +15,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, wraps
 from importlib import import_module
 from typing import Any
@@ -185,8 +186,9 @@ def _row(function: Any, name: str, vjps: tuple[Any, ...], low: float, high: floa
         name=f"special.{name}",
         forward=function,
         vjp=vjps,
-        notation=call(
-            f"special.{name}", rf"\operatorname{{{name}}}".replace("_", r"\_"), name, arity
+        notation=replace(
+            call(f"special.{name}", rf"\operatorname{{{name}}}".replace("_", r"\_"), name, arity),
+            requires=("from scipy import special",),
         ),
         reason=f"the derivative of {name} follows from its definition",
         numpy=(function,),
@@ -264,6 +266,11 @@ LOG_SUM_EXP = Op(
 )
 
 TABLE = (LOG_SUM_EXP,)
+
+
+def log_sum_exp(a: Any, axis: Any = 0, *, keepdims: bool = False) -> Any:
+    """Logarithm of the sum of exponentials, as ``np.logaddexp.reduce`` has its arguments."""
+    return LOG_SUM_EXP(a, axis=_axes(a, axis), keepdims=bool(keepdims))
 
 
 # -- functions of SciPy's that are written in Python -------------------------------------

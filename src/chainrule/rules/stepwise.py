@@ -100,6 +100,15 @@ TABLE = (
     _step(np.isnan),
     _step(np.isfinite),
     _step(np.isinf),
+    Op(
+        name="constant",
+        forward=lambda a: a,
+        vjp=None,
+        notation=Notation("{0:atom}", "constant({0})", r"\overline{{{0}}}"),
+        reason="a value that was declared constant passes no gradient",
+        elementwise=True,
+        samples=(Sample(((3, 4),)), Sample(((),))),
+    ),
     replace(
         _step(np.floor_divide, _FLOOR_DIVIDE),
         forward=lambda a, b: a // b,

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from chainrule import collector
 from chainrule.errors import ChainruleError
+from chainrule.rules import special
 from chainrule.trace import builtin
 from chainrule.trace.base import Trace
 from chainrule.trace.recorder import Branch, Recorder
@@ -44,6 +45,7 @@ class _Tracing(Generic[T]):
         _depth.level += 1
         collector.slow_down()
         builtin.install()
+        special.install()
         return self._trace
 
     def __exit__(
@@ -52,6 +54,7 @@ class _Tracing(Generic[T]):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        special.restore()
         builtin.restore()
         collector.restore()
         self._trace.open = False
@@ -82,6 +85,14 @@ def named(value: Any, name: str) -> Any:
     return value
 
 
+def suspected(value: Any, note: Callable[[], str]) -> None:
+    """Add a note to the error for the first NaN of a trace, where it has arisen just now."""
+    if isinstance(value, Traced) and isinstance(value._trace, Recorder):
+        error = value._trace.suspect
+        if error is not None and not hasattr(error, "__notes__"):
+            error.add_note(note())
+
+
 __all__ = [
     "Branch",
     "Recorder",
@@ -92,5 +103,6 @@ __all__ = [
     "apply",
     "location",
     "named",
+    "suspected",
     "tracing",
 ]

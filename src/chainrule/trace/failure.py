@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.errors import ChainruleError, NonFiniteError, ShapeError
+import numpy as np
+
+from chainrule.errors import ChainruleError, NonFiniteError, ShapeError, SingularError
 from chainrule.notation import Written
 from chainrule.op import Op, shape_of
 from chainrule.trace.source import location
@@ -26,6 +28,13 @@ def explained(error: Exception, op: Op, values: Sequence[Any]) -> Exception:
             got=", ".join(str(v) for v in values),
             where=location(),
             instead="values at which it has one",
+        )
+    if isinstance(error, np.linalg.LinAlgError) and "dimension" not in str(error):
+        return SingularError(
+            f"{op.name} has no result here: {error}.",
+            got=" and ".join(f"an array of {s}" for s in shapes),
+            where=location(),
+            instead="a matrix that is not singular, as with + 1e-6 * np.eye(n), or np.linalg.pinv",
         )
     if isinstance(error, ValueError) and any(shapes):
         return ShapeError(

@@ -14,12 +14,9 @@ import numpy as np
 
 from chainrule.errors import BranchError, MutationError, UnsupportedAttributeError, UnsupportedError
 from chainrule.op import Abstract, Op, UnsupportedArgumentError
-from chainrule.rules import BY_FUNCTION, COMPOSED, TABLE
+from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE, special
 from chainrule.rules.index import Slot, is_basic
 from chainrule.trace.source import location
-
-#: ``np.add.reduce`` and its like.
-_REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
 
 #: Functions that ask for the shape or the type alone.
 _DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
@@ -32,6 +29,9 @@ _DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
     ),
 }
 
+#: Functions whose dtype is that in which they compute.
+_ACCUMULATING = {np.sum, np.mean, np.prod, np.cumsum, np.cumprod, np.var, np.std, np.trace}
+
 #: Keywords that change nothing when they have these values.
 _NEUTRAL = {"out": None, "dtype": None, "where": True, "order": "K", "subok": True, "initial": None}
 
@@ -43,25 +43,104 @@ def is_traced(value: Any) -> bool:
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a ufunc of which at least one argument is traced."""
-    out = kwargs.get("out")
-    if out is not None and any(o is not None for o in (out if isinstance(out, tuple) else (out,))):
+    if not all(map(is_known, inputs)):
+        return NotImplemented  # an object that has its own way with NumPy's functions
+    out = kwargs.pop("out", None)
+    target = out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if method == "at":
+        return _add_at(ufunc, *inputs)
+    result = _ufunc_result(ufunc, method, inputs, _telling(kwargs))
+    return result if target is None else _written(ufunc, target, result)
+
+
+def _ufunc_result(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if method == "__call__":
+        row = row_of(ufunc)
+        if "dtype" in kwargs:
+            inputs = tuple(_cast(ufunc, a, kwargs["dtype"]) for a in inputs)
+            kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
+        if row is None or row.bind is not None:
+            return call_function(ufunc, inputs, kwargs)
+        if kwargs:
+            raise _unsupported_keyword(ufunc, next(iter(kwargs)))
+        return row(*in_order(row, inputs))
+    if method == "outer":
+        first, second = (from_list(a) if isinstance(a, (list, tuple)) else a for a in inputs)
+        tail = (1,) * np.ndim(second)
+        return ufunc(np.reshape(first, (*np.shape(first), *tail)), second, **kwargs)
+    function = BY_METHOD.get((ufunc, method))
+    if function is None:
+        raise _unsupported(ufunc, f".{method}")
+    kwargs = {"axis": 0, **kwargs}
+    if function in COMPOSED or function in BY_FUNCTION:
+        return call_function(function, inputs, kwargs)
+    return _composed(function, inputs, kwargs)
+
+
+def _cast(function: Any, array: Any, dtype: Any) -> Any:
+    """Compute in the precision asked for; another kind of number is refused."""
+    wanted = np.dtype(dtype)
+    if wanted.kind not in "fc" or (wanted.kind == "f" and np.iscomplexobj(array)):
+        raise _unsupported_keyword(function, "dtype")
+    if not is_traced(array):
+        return np.asarray(array, wanted)[()] if not isinstance(array, (list, tuple)) else array
+    return array if array.dtype == wanted else array.astype(wanted)
+
+
+def _written(function: Any, target: Any, result: Any) -> Any:
+    """Write a result into the array that `out` names, if that is a traced one."""
+    if isinstance(target, tuple) or not is_traced(target) or not target.is_mutable:
         raise MutationError(
-            f"np.{ufunc.__name__} cannot write a traced result into an existing array.",
+            f"{full_name(function)} cannot write a traced result into a plain array.",
             where=location(),
-            instead="a = a + b in place of a += b or out=a",
+            instead="a = a + b in place of a += b or out=a, or np.zeros_like(x) of a traced x "
+            "as the array to write into",
         )
-    kwargs = _telling(kwargs)
-    if method == "reduce" and ufunc in _REDUCTIONS:
-        kwargs.setdefault("axis", 0)
-        return call_function(_REDUCTIONS[ufunc], inputs, kwargs)
-    row = BY_FUNCTION.get(ufunc)
-    if method != "__call__" or (row is None and ufunc not in COMPOSED):
-        raise _unsupported(ufunc, "" if method == "__call__" else f".{method}")
-    if row is None or row.bind is not None:
-        return call_function(ufunc, inputs, kwargs)
-    if kwargs:
-        raise _unsupported_keyword(ufunc, next(iter(kwargs)))
-    return row(*in_order(row, inputs))
+    target[...] = result
+    return target
+
+
+def _add_at(ufunc: Any, array: Any, key: Any, *values: Any) -> None:
+    """Add at places in place; a place that is named twice gets both."""
+    if ufunc not in (np.add, np.subtract):
+        raise _unsupported(ufunc, ".at")
+    if not is_traced(array):
+        raise MutationError(
+            f"np.{ufunc.__name__}.at cannot write a traced value into a plain array.",
+            where=location(),
+            instead="np.zeros_like(x) of a traced x as the array to write into",
+        )
+    fixed, positions = _split_key(key)
+    value = from_list(values[0]) if isinstance(values[0], (list, tuple)) else values[0]
+    picked = np.shape(TABLE["getitem"](np.zeros(array.shape), *map(_plain, positions), key=fixed))
+    added = TABLE["scatter"](array, np.broadcast_to(value, picked), *positions, key=fixed)
+    array.become(ufunc(array, added))
+
+
+def _plain(positions: Any) -> Any:
+    return np.zeros(positions.shape, positions.dtype) if is_traced(positions) else positions
+
+
+def is_known(value: Any) -> bool:
+    """Whether a value is one that operations take: no object with a NumPy of its own."""
+    return isinstance(value, _KNOWN) or is_traced(value)
+
+
+#: What may stand beside a traced value in a NumPy function.
+_KNOWN = (float, int, complex, np.ndarray, np.generic, list, tuple, range, str, type(None), slice)
+
+
+def full_name(function: Any) -> str:
+    """Return what a function is called in code: ``np.linalg.inv``.
+
+    Examples
+    --------
+    >>> full_name(np.linalg.inv), full_name(np.add)
+    ('np.linalg.inv', 'np.add')
+    """
+    module = getattr(function, "__module__", None) or "numpy"
+    name = getattr(function, "__name__", str(function))
+    return f"{module.replace('numpy', 'np', 1)}.{name}"
 
 
 def _telling(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -71,9 +150,14 @@ def _telling(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
 
 
+def row_of(function: Any) -> Op | None:
+    """Return the row of one of NumPy's functions, or of SciPy's special functions."""
+    return BY_FUNCTION.get(function) or special.found(function)
+
+
 def plain_row(function: Any) -> Op | None:
     """Return the row of a NumPy function whose arguments are the row's operands as they are."""
-    row = BY_FUNCTION.get(function)
+    row = row_of(function)
     return row if row is None or row.bind is None else None
 
 
@@ -89,8 +173,18 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     """Apply a NumPy function of which at least one argument is traced."""
     if function in _DESCRIPTIVE:
         return _DESCRIPTIVE[function](*args, **kwargs)
+    out = kwargs.get("out")
+    if out is not None:
+        kwargs = {k: v for k, v in kwargs.items() if k != "out"}
+        return _written(function, out, call_function(function, args, kwargs))
     kwargs = _telling(kwargs)
-    row = BY_FUNCTION.get(function)
+    if "dtype" in kwargs and function in _ACCUMULATING and args:
+        dtype = kwargs["dtype"]
+        kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
+        args = (_cast(function, args[0], dtype), *args[1:])
+    if function is np.where and len(args) == 1:
+        function = np.nonzero  # what NumPy makes of it, too
+    row = row_of(function)
     composition = COMPOSED.get(function)
     if row is not None and row.bind is None:
         if kwargs:
@@ -135,28 +229,28 @@ def _check_arguments(function: Any, target: Any, args: Sequence[Any], kwargs: An
         if unknown:
             raise _unsupported_keyword(function, unknown[0]) from None
         raise UnsupportedError(
-            f"np.{function.__name__} cannot be traced with these arguments: {error}.",
+            f"{full_name(function)} cannot be traced with these arguments: {error}.",
             where=location(),
         ) from None
 
 
 def _unsupported(function: Any, method: str = "") -> UnsupportedError:
-    name = getattr(function, "__name__", str(function))
-    known = sorted({f.__name__ for f in (*BY_FUNCTION, *COMPOSED)})
+    name = full_name(function)
+    known = sorted({full_name(f) for f in (*BY_FUNCTION, *COMPOSED)})
     close = difflib.get_close_matches(name, known, 3, cutoff=0.75)
     return UnsupportedError(
-        f"np.{name}{method} has no rule, so no gradient can pass through it.",
+        f"{name}{method} has no rule, so no gradient can pass through it.",
         expected="a NumPy function with a rule",
-        got=f"np.{name}{method}",
+        got=f"{name}{method}",
         where=location(),
-        instead=f"perhaps {', '.join(f'np.{c}' for c in close)}" if close else
+        instead=f"perhaps {', '.join(close)}" if close else
         "other NumPy functions that amount to the same",
     )  # fmt: skip
 
 
 def _unsupported_keyword(function: Any, keyword: str) -> UnsupportedError:
     return UnsupportedError(
-        f"np.{function.__name__} cannot be traced with the argument {keyword!r}.",
+        f"{full_name(function)} cannot be traced with the argument {keyword!r}.",
         where=location(),
         instead=f"the call without {keyword!r}, and what it does as an operation of its own",
     )
@@ -258,18 +352,42 @@ def _astype(array: Any, dtype: Any) -> Any:
     return TABLE["astype"](array, dtype=np.dtype(dtype))
 
 
+def _round(array: Any, decimals: int = 0) -> Any:
+    return np.round(array, decimals)
+
+
+def _in_place(function: Any) -> Callable[..., Any]:
+    """Return a method that writes the result of a function into its own array."""
+
+    def method(array: Any, *args: Any, **kwargs: Any) -> None:
+        array[...] = function(array, *args, **kwargs)
+
+    return method
+
+
+def _fill(array: Any, value: Any) -> None:
+    array[...] = value
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     **{
         name: getattr(np, name)
         for name in (
-            "sum", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin", "clip",
-            "dot", "ravel", "squeeze", "swapaxes", "repeat", "take", "trace", "copy",
+            "sum", "prod", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin",
+            "cumsum", "cumprod", "clip", "dot", "ravel", "squeeze", "swapaxes", "repeat", "take",
+            "trace", "diagonal", "copy", "conj", "conjugate", "argsort", "argpartition",
+            "searchsorted", "nonzero", "compress", "choose",
         )
     },
     "reshape": _reshape,
-    "flatten": lambda array: np.copy(np.reshape(array, (-1,))),
+    "flatten": lambda array, order="C": np.copy(np.ravel(array, order)),
     "transpose": _transpose,
     "astype": _astype,
+    "round": _round,
+    "item": lambda array, *index: np.reshape(array[index] if index else array, ()),
+    "sort": _in_place(lambda array, axis=-1, **kwargs: np.sort(array, axis, **kwargs)),
+    "partition": _in_place(lambda array, kth, axis=-1: np.partition(array, kth, axis)),
+    "fill": _fill,
 }  # fmt: skip
 
 
@@ -278,7 +396,6 @@ def refuse_attribute(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
     hints = {
-        "item": "the value itself",
         "tolist": "the value itself",
         "flat": "x.ravel()",
     }

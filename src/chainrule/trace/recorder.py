@@ -46,7 +46,8 @@ class Recorder(Trace):
     locate : bool
         Look up the user's lines and names.
     strict : bool
-        Refuse the first NaN or infinity that arises.
+        Keep, as `suspect`, the error for the first NaN or infinity that arises: it is to be
+        raised if it reaches a result.
     """
 
     __slots__ = (
@@ -59,6 +60,7 @@ class Recorder(Trace):
         "locate",
         "nodes",
         "root",
+        "suspect",
         "values",
     )
 
@@ -68,6 +70,7 @@ class Recorder(Trace):
         super().__init__(level)
         self.nodes: list[Node] = []
         self.branches: list[Branch] = []
+        self.suspect: NonFiniteError | None = None
         self.values = values
         self.locate = locate
         #: The frame that asked for the trace: names are not sought there.
@@ -151,8 +154,8 @@ class Recorder(Trace):
                 if not self._composing:
                     name = self._free_name(assigned_name(frame, self.root))
         node = Node(op, inputs, params, abstract, value, name, where)
-        if self._strict and value is not None:
-            _check_finite(node)
+        if self._strict and self.suspect is None and value is not None:
+            self.suspect = _non_finite(node)
         return self.add(node)
 
     def compose(self) -> Callable[[Any], Any]:
@@ -227,19 +230,19 @@ class Recorder(Trace):
         return None
 
 
-def _check_finite(node: Node) -> None:
+def _non_finite(node: Node) -> NonFiniteError | None:
     value = node.value
     if value.__class__ is float and math.isfinite(value):
-        return
+        return None
     if np.asarray(value).dtype.kind not in "fc" or np.all(np.isfinite(value)):
-        return
+        return None
     # Operands that were infinite already have been let through by the user, as in a mask.
     if not all(np.all(np.isfinite(i.value)) for i in node.inputs):
-        return
+        return None
     kind = "a NaN" if np.any(np.isnan(value)) else "an infinity"
     label = f" for {node.name}" if node.name else ""
     shown = ", ".join(f"{i.name or i.op.name} = {_shown(i.value)}" for i in node.inputs)
-    raise NonFiniteError(
+    return NonFiniteError(
         f"{node.op.name} gave {kind}{label}: the first that arises.",
         expected="finite numbers",
         got=shown,

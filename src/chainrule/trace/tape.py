@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from chainrule.graph import INPUT, NO_PARAMS
 from chainrule.op import Op
+from chainrule.trace import memory
 from chainrule.trace.base import Trace
 from chainrule.trace.failure import explained
 from chainrule.trace.traced import Traced, apply
@@ -65,6 +68,12 @@ class Tape(Trace):
             raise explained(error, op, values) from error
         if op.vjp is None:
             return out
+        kept: Any = out
+        large = out if op.elementwise else values[0]
+        if large.__class__ is np.ndarray and large.nbytes >= memory.LARGE:
+            operands, kept = memory.lightened(op, parents, values, out)
+        else:
+            operands = values
         records = self.records
-        records.append((op, tuple(parents), tuple(values), params, out))
+        records.append((op, tuple(parents), tuple(operands), params, kept))
         return Traced(self, len(records) - 1, out)

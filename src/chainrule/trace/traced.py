@@ -33,7 +33,11 @@ def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
 
 
 #: What may stand beside a traced value in an operation as it is.
-_PLAIN = (float, int, np.ndarray, np.generic, bool)
+_PLAIN = (float, int, np.ndarray, np.generic, bool, complex)
+
+
+#: The usual ones of these, which need no closer look.
+_FAMILIAR: set[type] = {float, int, np.ndarray, np.float64, np.float32}
 
 
 def _operand(value: Any) -> Any:
@@ -75,9 +79,12 @@ def _in_place(op: Op) -> Callable[[Traced, Any], Any]:
     return method
 
 
-def _without_rule(ufunc: Any) -> Callable[[Traced, Any], Any]:
-    """Return an operator that is refused by the name that NumPy has for it."""
-    return lambda self, other: functions.call_ufunc(ufunc, "__call__", (self, other), {})
+def _divmod(reflected: bool) -> Callable[[Traced, Any], Any]:
+    def method(self: Traced, other: Any) -> Any:
+        operands = (other, self) if reflected else (self, other)
+        return np.floor_divide(*operands), np.remainder(*operands)
+
+    return method
 
 
 class Traced:
@@ -158,16 +165,22 @@ class Traced:
     __rand__ = _binary(TABLE["bitwise_and"], reflected=True)
     __or__ = _binary(TABLE["bitwise_or"])
     __ror__ = _binary(TABLE["bitwise_or"], reflected=True)
-    __mod__ = _without_rule(np.remainder)
-    __rmod__ = _without_rule(np.remainder)
-    __floordiv__ = _without_rule(np.floor_divide)
-    __rfloordiv__ = _without_rule(np.floor_divide)
-    __divmod__ = _without_rule(np.divmod)
+    __xor__ = _binary(TABLE["bitwise_xor"])
+    __rxor__ = _binary(TABLE["bitwise_xor"], reflected=True)
+    __lshift__ = _binary(TABLE["left_shift"])
+    __rshift__ = _binary(TABLE["right_shift"])
+    __mod__ = _binary(TABLE["remainder"])
+    __rmod__ = _binary(TABLE["remainder"], reflected=True)
+    __floordiv__ = _binary(TABLE["floor_divide"])
+    __rfloordiv__ = _binary(TABLE["floor_divide"], reflected=True)
+    __divmod__ = _divmod(reflected=False)
+    __rdivmod__ = _divmod(reflected=True)
     __iadd__ = _in_place(TABLE["add"])
     __isub__ = _in_place(TABLE["subtract"])
     __imul__ = _in_place(TABLE["multiply"])
     __itruediv__ = _in_place(TABLE["divide"])
     __ipow__ = _in_place(TABLE["power"])
+    __imatmul__ = _in_place(TABLE["matmul"])
     __eq__ = _binary(TABLE["equal"])
     __ne__ = _binary(TABLE["not_equal"])
     __hash__ = None  # type: ignore[assignment]  # like an array, it equals no single thing
@@ -198,9 +211,14 @@ class Traced:
         row = functions.plain_row(ufunc)
         if row is None or kwargs or method != "__call__":
             return functions.call_ufunc(ufunc, method, inputs, kwargs)
+        for operand in inputs:
+            if operand.__class__ not in _FAMILIAR:
+                return functions.call_ufunc(ufunc, method, inputs, kwargs)
         return apply(row, functions.in_order(row, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if not all(issubclass(t, (Traced, np.ndarray)) for t in types):
+            return NotImplemented  # an object that has its own way with NumPy's functions
         return functions.call_function(function, args, kwargs)
 
     def __apply_op__(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
@@ -241,8 +259,11 @@ class Traced:
             raise _lossy("int()", "the value itself")
         return int(concrete)
 
+    def __complex__(self) -> complex:
+        raise _lossy("complex()", "the value itself, or x + 1j * y")
+
     def __round__(self, digits: int | None = None) -> Any:
-        raise _lossy("round()", "np.rint(x), whose derivative is 0, or the value itself")
+        return np.round(self, digits or 0)
 
     def __index__(self) -> int:
         value = self.value
@@ -277,6 +298,31 @@ class Traced:
     def T(self) -> Any:  # noqa: N802  # NumPy's name
         """The transpose."""
         return np.transpose(self)
+
+    @property
+    def mT(self) -> Any:  # noqa: N802  # NumPy's name
+        """The transpose of the last two axes."""
+        return np.swapaxes(self, -1, -2)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return TABLE["real"](self) if self.dtype.kind == "c" else self
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return TABLE["imag"](self)
 
     def __getattr__(self, name: str) -> Any:
         method = functions.METHODS.get(name)
@@ -332,3 +378,6 @@ class WholeFloat(float):
     """A float that was written as a Python int, and still serves as an index."""
 
     __slots__ = ()
+
+
+_FAMILIAR.add(Traced)

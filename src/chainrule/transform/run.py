@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import cmath
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from chainrule.arguments import Wrt, bound, differentiable, name_of, resolve_wrt
+from chainrule.arguments import (
+    Wrt,
+    bound,
+    complex_output,
+    differentiable,
+    name_of,
+    resolve_wrt,
+)
 from chainrule.backward import backpropagate
+from chainrule.careful import Guard, plain
 from chainrule.errors import ArgumentError, DtypeError
 from chainrule.nonfinite import located
 from chainrule.op import shape_of
@@ -98,8 +107,10 @@ class Run:
     def scalar_output(self) -> None:
         """Refuse an output that is not one number."""
         f = self._call[0]
-        number = isinstance(self.value, (float, int, np.ndarray, np.generic, Traced))
+        number = isinstance(self.value, (float, int, complex, np.ndarray, np.generic, Traced))
         if number and shape_of(self.value) == ():
+            if np.iscomplexobj(self.value):
+                raise complex_output(f, self.value)
             return
         got = (
             f"an array of shape {shape_of(self.value)}"
@@ -131,9 +142,11 @@ class Run:
         try:
             found = backpropagate(records, seeds, self._keys) if seeds else {}
         except (ZeroDivisionError, OverflowError):
-            # Python's numbers raise where arrays turn infinite: told with the user's line.
-            self._refuse_non_finite()
-            raise
+            # Python's numbers raise where arrays turn infinite.
+            found = self._with_care(seeds)
+        else:
+            if seeds and not _all_finite(map(plain, found.values())):
+                found = self._with_care(seeds)
         seen: set[int] = set()
         finished = [_finished(found.get(i), records[i][4], seen) for i in self._keys]
         self._check_finite(finished)
@@ -144,11 +157,15 @@ class Run:
 
         return [map_leaves(visit, value, "") for value in self._values]
 
+    def _with_care(self, seeds: dict[int, Any]) -> dict[int, Any]:
+        """Derive a gradient that has turned out not to be finite once more."""
+        records = self._tape.records
+        with np.errstate(all="ignore"):
+            return backpropagate(records, seeds, self._keys, guard=Guard(records, seeds))
+
     def _check_finite(self, values: list[Any]) -> None:
-        with np.errstate(all="ignore"):  # the test itself may overflow
-            if all(map(_is_finite, values)):
-                return
-        self._refuse_non_finite()
+        if not _all_finite(values):
+            self._refuse_non_finite()
 
     def _refuse_non_finite(self) -> None:
         f, wrt, args, kwargs = self._call
@@ -174,24 +191,33 @@ def pairwise(visit: Callable[[Any, str, Any], None], value: Any, other: Any) -> 
         visit(value, "", other)
 
 
+def _all_finite(values: Iterable[Any]) -> bool:
+    with np.errstate(all="ignore"):  # the test itself may overflow
+        return all(map(_is_finite, values))
+
+
 def _is_finite(value: Any) -> bool:
     if value.__class__ is float:
         return math.isfinite(value)
     if isinstance(value, np.ndarray):
         # The squared length of finite numbers is finite but for overflow, and cheapest to test.
         flat = value.ravel()
-        return bool(math.isfinite(flat.dot(flat)) or np.isfinite(value).all())
-    return math.isfinite(value) if isinstance(value, np.generic) else True
+        return bool(cmath.isfinite(flat.dot(flat)) or np.isfinite(value).all())
+    return cmath.isfinite(value) if isinstance(value, (np.generic, complex)) else True
 
 
 def _finished(gradient: Any, leaf: Any, seen: set[int]) -> Any:
     """Give a gradient the type of its leaf, in memory of its own."""
     if leaf.__class__ is Traced or gradient.__class__ is Traced:
         return leaf * 0.0 if gradient is None else gradient
-    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
-        return 0.0 if gradient is None else float(gradient)
+    if isinstance(leaf, (float, complex)) and not isinstance(leaf, np.generic):
+        if leaf.__class__ is complex:
+            return 0j if gradient is None else complex(gradient)
+        return 0.0 if gradient is None else float(gradient.real)
     if gradient is None:
         return np.zeros(leaf.shape, leaf.dtype)[()]
+    if leaf.dtype.kind == "f" and gradient.__class__ is not float and gradient.dtype.kind == "c":
+        gradient = gradient.real
     if not isinstance(gradient, np.ndarray):
         return leaf.dtype.type(gradient)
     if gradient.dtype != leaf.dtype:

@@ -12,6 +12,7 @@ from chainrule.rules.composed import (
     arrangement,
     differences,
     elementwise,
+    fourier,
     joins,
     linear,
     norms,
@@ -19,6 +20,7 @@ from chainrule.rules.composed import (
     selecting,
     statistics,
 )
+from chainrule.rules.composed import complex as complex_
 
 #: NumPy function -> the same in terms of others.
 COMPOSED: dict[Any, Callable[..., Any]] = {
@@ -33,6 +35,8 @@ COMPOSED: dict[Any, Callable[..., Any]] = {
         elementwise,
         linear,
         norms,
+        fourier,
+        complex_,
     )
     for function, composition in family.TABLE.items()
 }

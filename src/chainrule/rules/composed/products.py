@@ -19,31 +19,13 @@ def _dot(a: Any, b: Any) -> Any:
         return _strong(a) * _strong(b)
     if n <= 2 and m <= 2:
         return np.matmul(a, b)
-    return _tensordot(a, b, ((n - 1,), (max(m - 2, 0),)))
+    return np.tensordot(a, b, ((n - 1,), (max(m - 2, 0),)))
 
 
 def _inner(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return _strong(a) * _strong(b)
-    return _tensordot(a, b, ((np.ndim(a) - 1,), (np.ndim(b) - 1,)))
-
-
-def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    if isinstance(axes, int):
-        left = tuple(range(np.ndim(a) - axes, np.ndim(a)))
-        right = tuple(range(axes))
-    else:
-        left, right = (((x,) if isinstance(x, int) else tuple(x)) for x in axes)
-    a_axes = [range(np.ndim(a))[i] for i in left]
-    b_axes = [range(np.ndim(b))[i] for i in right]
-    letters = iter("abcdefghijklmnopqrstuvwxyz")
-    a_term = [next(letters) for _ in range(np.ndim(a))]
-    b_term = [next(letters) for _ in range(np.ndim(b))]
-    for i, j in zip(a_axes, b_axes, strict=True):
-        b_term[j] = a_term[i]
-    out = [c for i, c in enumerate(a_term) if i not in a_axes]
-    out += [c for j, c in enumerate(b_term) if j not in b_axes]
-    return np.einsum(f"{''.join(a_term)},{''.join(b_term)}->{''.join(out)}", a, b)
+    return np.tensordot(a, b, ((np.ndim(a) - 1,), (np.ndim(b) - 1,)))
 
 
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
@@ -56,8 +38,6 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 #: NumPy function -> the same in terms of others.
 TABLE: dict[Any, Callable[..., Any]] = {
     np.dot: _dot,
-    np.vdot: lambda a, b: np.matmul(np.reshape(a, (-1,)), np.reshape(b, (-1,))),
     np.inner: _inner,
-    np.tensordot: _tensordot,
     np.trace: _trace,
 }

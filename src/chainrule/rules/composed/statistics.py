@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import UnsupportedArgumentError
+from chainrule.rules.complex import squared_modulus
 from chainrule.rules.reduce import cast, masked, normal_axis, normal_list
 from chainrule.rules.scan import one_axis
 
@@ -35,13 +36,10 @@ def _var(
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     _refuse_out(out)
-    if correction is not None:
-        if ddof != 0:
-            raise ValueError("ddof and correction can't be provided simultaneously.")
-        ddof = correction
+    ddof = _less(ddof, correction)
     a = cast(a, dtype)
     middle = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
-    squares = np.square(a - middle)
+    squares = squared_modulus(a - middle)
     if where is not True:
         count = np.sum(where * np.ones_like(a), axis=axis, keepdims=keepdims)
         total = np.sum(masked(squares, where, 0.0), axis=axis, keepdims=keepdims)
@@ -52,8 +50,29 @@ def _var(
     return np.sum(squares, axis=axis, keepdims=keepdims) / max(count - ddof, 0)
 
 
-def _std(a: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
-    return np.sqrt(_var(a, axis, *args, **kwargs))
+def _std(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
+    keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    if where is not True:
+        return np.sqrt(
+            _var(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
+        )
+    _refuse_out(out)
+    a = cast(a, dtype)
+    middle = np.mean(a, axis=axis, keepdims=True) if mean is None else mean
+    # A norm has a derivative where all are equal, 0, and the root of a sum has none.
+    count = _size_along(a, axis) - _less(ddof, correction)
+    length = np.linalg.vector_norm(a - middle, axis=axis, keepdims=keepdims)
+    return length / np.sqrt(max(count, 0)).astype(length.dtype)[()]
+
+
+def _less(ddof: float, correction: Any) -> Any:
+    if correction is None:
+        return ddof
+    if ddof != 0:
+        raise ValueError("ddof and correction can't be provided simultaneously.")
+    return correction
 
 
 def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
@@ -66,14 +85,6 @@ def _percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
         raise UnsupportedArgumentError("q")
     fraction = q / 100 if isinstance(q, (int, float)) else np.asarray(q) / 100
     return np.quantile(a, fraction, *args, **kwargs)
-
-
-def logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Logarithm of a sum of exponentials: what ``np.logaddexp.reduce`` computes."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=keepdims))
-    return total + (top if keepdims else np.squeeze(top, axis=axis))
 
 
 # -- weights ---------------------------------------------------------------------------

@@ -1,0 +1,26 @@
+"""Functions of complex numbers in terms of their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.rules.complex import conjugated
+
+
+def _angle(z: Any, deg: bool = False) -> Any:
+    radians = np.arctan2(np.imag(z), np.real(z))
+    return radians * (180 / np.pi) if deg else radians
+
+
+def _vdot(a: Any, b: Any) -> Any:
+    return np.matmul(conjugated(np.reshape(a, (-1,))), np.reshape(b, (-1,)))
+
+
+#: NumPy function -> the same in terms of others.
+TABLE: dict[Any, Callable[..., Any]] = {
+    np.angle: _angle,
+    np.vdot: _vdot,
+}
