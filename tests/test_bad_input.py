@@ -27,10 +27,6 @@ def rows_and_numbers(a, b):
     return np.sum(a * b)
 
 
-def sorting(x):
-    return np.sum(np.sort(x))
-
-
 def rooting(x):
     return np.sum(np.roots(x))
 
@@ -40,7 +36,7 @@ def with_dtype(x):
 
 
 def with_where(x):
-    return np.sum(x, where=np.array([True, False]))
+    return np.sum(np.exp(x, where=np.array([True, False])))
 
 
 def into_out(x):
@@ -73,23 +69,6 @@ def made_a_float(x):
     return float(x[0]) * x[1]
 
 
-def remainder_of_division(x):
-    return np.sum(x % 2)
-
-
-def whole_part_of_division(x):
-    return np.sum(7 // x)
-
-
-def both_parts_of_division(x):
-    whole, rest = divmod(x[0], 2)
-    return whole + rest
-
-
-def rounded(x):
-    return round(x[0], 2) * x[1]
-
-
 def exponentials_of_a_list(x):
     return np.sum(np.exp([x[0], x[1]]))
 
@@ -104,10 +83,6 @@ def a_float_as_an_index(x):
 
 def through_math(x):
     return math.exp(x[0])
-
-
-def made_an_item(x):
-    return x.item(0) * 2
 
 
 def written_through_a_reshaped_view(x):
@@ -161,7 +136,6 @@ CASES = [
     (unmatched_product, (A34, A24), errors.ShapeError, ["(3, 4) and (2, 4)", "b.T"]),
     (unmatched_sum, (A34, A24), errors.ShapeError, ["(3, 4) and (2, 4)", "expected"]),
     (rows_and_numbers, (A34, np.ones(3)), errors.ShapeError, ["b[:, None]"]),
-    (sorting, (np.ones(2),), errors.UnsupportedError, ["np.sort"]),
     (rooting, (np.ones(3),), errors.UnsupportedError, ["np.roots"]),
     (with_dtype, (np.ones(2),), errors.UnsupportedError, ["'dtype'"]),
     (with_where, (np.ones(2),), errors.UnsupportedError, ["'where'"]),
@@ -171,15 +145,10 @@ CASES = [
     (as_an_array, (np.ones(2),), errors.ConversionError, ["np.asarray(x)"]),
     (stored_in_a_plain_array, (np.ones(2),), errors.ConversionError, ["np.stack"]),
     (made_a_float, (np.ones(2),), errors.ConversionError, ["float()"]),
-    (remainder_of_division, (np.ones(2),), errors.UnsupportedError, ["np.remainder"]),
-    (whole_part_of_division, (np.ones(2),), errors.UnsupportedError, ["np.floor_divide"]),
-    (both_parts_of_division, (np.ones(2),), errors.UnsupportedError, ["np.divmod"]),
-    (rounded, (np.ones(2),), errors.ConversionError, ["round()", "np.rint"]),
     (exponentials_of_a_list, (np.ones(2),), errors.ConversionError, ["np.stack"]),
     (made_an_int, (np.ones(2),), errors.ConversionError, ["int()"]),
     (a_float_as_an_index, (np.ones(2),), errors.ConversionError, ["index"]),
     (through_math, (np.ones(2),), errors.ConversionError, ["np.exp, not math.exp"]),
-    (made_an_item, (np.ones(2),), errors.UnsupportedError, ["'item'"]),
     (written_through_a_reshaped_view, (np.ones(2),), errors.MutationError, ["copy"]),
     (read_after_its_array_was_written, (np.ones(2),), errors.MutationError, ["copy"]),
     (log_of_negative, (np.ones(2),), errors.NonFiniteError, ["log gave a NaN", "np.clip"]),

@@ -169,7 +169,7 @@ def _transpose_notation() -> Notation:
     def latex(a: Any, axes: tuple[int, ...]) -> str:
         return f"{a:atom}^{{\\top}}"
 
-    return Notation(code, text, latex)
+    return Notation(code, text, latex, latex_level="power")
 
 
 def _broadcast_forward(a: Any, like: Any = None, *, shape: tuple[int, ...] | None = None) -> Any:

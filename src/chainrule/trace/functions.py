@@ -365,6 +365,12 @@ def _in_place(function: Any) -> Callable[..., Any]:
     return method
 
 
+def _item(array: Any, *index: int) -> Any:
+    if len(index) == 1:  # counted through all axes
+        return np.reshape(array, (-1,))[index[0]]
+    return array[index] if index else np.reshape(array, ())
+
+
 def _fill(array: Any, value: Any) -> None:
     array[...] = value
 
@@ -376,7 +382,7 @@ METHODS: dict[str, Callable[..., Any]] = {
             "sum", "prod", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin",
             "cumsum", "cumprod", "clip", "dot", "ravel", "squeeze", "swapaxes", "repeat", "take",
             "trace", "diagonal", "copy", "conj", "conjugate", "argsort", "argpartition",
-            "searchsorted", "nonzero", "compress", "choose",
+            "searchsorted", "nonzero", "compress",
         )
     },
     "reshape": _reshape,
@@ -384,7 +390,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "transpose": _transpose,
     "astype": _astype,
     "round": _round,
-    "item": lambda array, *index: np.reshape(array[index] if index else array, ()),
+    "item": _item,
     "sort": _in_place(lambda array, axis=-1, **kwargs: np.sort(array, axis, **kwargs)),
     "partition": _in_place(lambda array, kth, axis=-1: np.partition(array, kth, axis)),
     "fill": _fill,
