@@ -85,11 +85,8 @@ def _is_basic(key: ast.expr) -> bool:
 def _names_a_part(target: ast.Subscript) -> bool:
     """Whether it is a part of a packed argument, not of an array."""
     return (
-        (ast.unparse(target).startswith("p[")
-        and not isinstance(target.value, ast.Subscript))
-        or (ast.unparse(target).startswith("p['b'][")
-        and ast.unparse(target).count("[") == 2)
-    )
+        ast.unparse(target).startswith("p[") and not isinstance(target.value, ast.Subscript)
+    ) or (ast.unparse(target).startswith("p['b'][") and ast.unparse(target).count("[") == 2)
 
 
 def functional(source: str) -> str:

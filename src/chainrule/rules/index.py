@@ -66,7 +66,8 @@ def _getitem(a: Any, *positions: Any, key: Key) -> Any:
 
 def _scatter(a: Any, g: Any, *positions: Any, key: Key) -> Any:
     """Zeros like `a`, with g added at the key: an element that occurs twice gets both."""
-    out = np.zeros(np.shape(a), np.asarray(g).dtype)
+    # A Python number gives way to the precision of arrays.
+    out = np.zeros(np.shape(a), np.asarray(a if type(g) is float else g).dtype)
     if is_basic(key):
         out[key] = g
     else:
@@ -117,7 +118,10 @@ def _indexed(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abst
 
 
 def _scatter_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    return Abstract(shape_of(operands[0]), np.asarray(stand_in(operands[1])).dtype)
+    g = stand_in(operands[1])
+    return Abstract(
+        shape_of(operands[0]), np.asarray(stand_in(operands[0]) if type(g) is float else g).dtype
+    )
 
 
 def _setitem_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:

@@ -94,7 +94,8 @@ def _parts(spec: str) -> tuple[list[str], str]:
     return left.split(","), result
 
 
-def _bind_einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
+def bind_einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
+    """Bind the arguments of :func:`numpy.einsum`: all subscripts written out, none twice."""
     if not isinstance(spec, str):
         raise UnsupportedArgumentError("subscripts given as lists")
     left, arrow, result = spec.replace(" ", "").partition("->")
@@ -296,8 +297,7 @@ TABLE = (
         vjp=_einsum_vjp,
         notation=_EINSUM,
         reason="each product of the index sum changes with one factor by the other factors",
-        numpy=(np.einsum,),
-        bind=_bind_einsum,
+        bind=bind_einsum,
         infer=_einsum_infer,
         subscripts=lambda shapes, spec, optimize=False: spec,
         samples=(
@@ -309,3 +309,5 @@ TABLE = (
         ),
     ),
 )
+
+EINSUM = next(row for row in TABLE if row.name == "einsum")

@@ -165,7 +165,8 @@ def _extreme_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: 
     ties = a == _expand(out, axis, keepdims)
     count = np.sum(ties, axis=axis, keepdims=True)
     for value in initial:
-        count = count + (_expand(out, axis, keepdims) == value)
+        # Where the initial value is the extreme alone, no element ties.
+        count = np.maximum(count + (_expand(out, axis, keepdims) == value), 1)
     return _expand(g, axis, keepdims) * (ties / count)
 
 

@@ -99,7 +99,9 @@ def _filled(function: Any, digit: str) -> Op:
         forward=lambda a, dtype: function(a, dtype=dtype),
         vjp=(None,),  # not None: the array may be written to, and carry gradients then
         notation=Notation(
-            lambda a, dtype: f"np.{name}({a})", lambda a, dtype: digit, lambda a, dtype: digit
+            lambda a, dtype: f"np.{name}({a}{f', dtype=np.{dtype.name}' if dtype else ''})",
+            lambda a, dtype: digit,
+            lambda a, dtype: digit,
         ),
         reason="a constant does not change",
         numpy=(function,),

@@ -220,6 +220,8 @@ def _finished(gradient: Any, leaf: Any, seen: set[int]) -> Any:
         gradient = gradient.real
     if not isinstance(gradient, np.ndarray):
         return leaf.dtype.type(gradient)
+    if isinstance(leaf, np.generic):
+        return leaf.dtype.type(gradient[()])
     if gradient.dtype != leaf.dtype:
         return gradient.astype(leaf.dtype)
     if gradient.base is not None or id(gradient) in seen:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.rules.linalg import EINSUM, bind_einsum
+
 
 def _strong(a: Any) -> Any:
     """Return a Python number as NumPy's, whose precision does not give way."""
@@ -35,9 +37,20 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return np.sum(planes[(..., *diagonal)], axis=-1)
 
 
+def _einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
+    arrays, params = bind_einsum(spec, *operands, optimize=optimize)
+    term, _, result = params["spec"].partition("->")
+    if len(arrays) == 1 and sorted(term) == sorted(result):  # nothing is summed: a view
+        return np.transpose(arrays[0], tuple(term.index(c) for c in result))
+    if len(operands) == 1 and len(arrays) == 2 and spec.replace(" ", "") in ("ii->i", "jj->j"):
+        return np.diagonal(operands[0])
+    return EINSUM(*arrays, **params)
+
+
 #: NumPy function -> the same in terms of others.
 TABLE: dict[Any, Callable[..., Any]] = {
     np.dot: _dot,
+    np.einsum: _einsum,
     np.inner: _inner,
     np.trace: _trace,
 }
