@@ -1,5 +1,8 @@
 """Calls of the methods of arrays that have a function of the same name."""
 
+#: Their shape depends on values.
+NEEDS_VALUES = {"a.nonzero()[0]"}
+
 CALLS = """
 a.prod()
 a.prod(axis=0)

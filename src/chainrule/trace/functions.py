@@ -382,7 +382,7 @@ METHODS: dict[str, Callable[..., Any]] = {
             "sum", "prod", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin",
             "cumsum", "cumprod", "clip", "dot", "ravel", "squeeze", "swapaxes", "repeat", "take",
             "trace", "diagonal", "copy", "conj", "conjugate", "argsort", "argpartition",
-            "searchsorted", "nonzero", "compress",
+            "searchsorted", "nonzero",
         )
     },
     "reshape": _reshape,
@@ -390,6 +390,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "transpose": _transpose,
     "astype": _astype,
     "round": _round,
+    "compress": lambda array, condition, axis=None: np.compress(condition, array, axis),
     "item": _item,
     "sort": _in_place(lambda array, axis=-1, **kwargs: np.sort(array, axis, **kwargs)),
     "partition": _in_place(lambda array, kth, axis=-1: np.partition(array, kth, axis)),
