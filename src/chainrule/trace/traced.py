@@ -197,7 +197,9 @@ class Traced:
         return self._trace.record(TABLE["negative"], (self,), NO_PARAMS)
 
     def __pos__(self) -> Any:
-        return self
+        if not self.shape:
+            return self
+        return self._trace.record(TABLE["positive"], (self,), NO_PARAMS)  # a copy, in NumPy
 
     def __abs__(self) -> Any:
         return self._trace.record(TABLE["absolute"], (self,), NO_PARAMS)
