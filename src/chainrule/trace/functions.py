@@ -16,10 +16,11 @@ from chainrule.errors import BranchError, MutationError, UnsupportedAttributeErr
 from chainrule.op import Abstract, Op, UnsupportedArgumentError
 from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE, special
 from chainrule.rules.index import Slot, is_basic
+from chainrule.rules.refused import reason
 from chainrule.trace.source import location
 
 #: Functions that ask for the shape or the type alone.
-_DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
+DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
     np.iscomplexobj: lambda a: a.dtype.kind == "c",
@@ -171,8 +172,8 @@ def in_order(row: Op, arguments: Sequence[Any]) -> Sequence[Any]:
 
 def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Apply a NumPy function of which at least one argument is traced."""
-    if function in _DESCRIPTIVE:
-        return _DESCRIPTIVE[function](*args, **kwargs)
+    if function in DESCRIPTIVE:
+        return DESCRIPTIVE[function](*args, **kwargs)
     out = kwargs.get("out")
     if out is not None:
         kwargs = {k: v for k, v in kwargs.items() if k != "out"}
@@ -236,6 +237,13 @@ def _check_arguments(function: Any, target: Any, args: Sequence[Any], kwargs: An
 
 def _unsupported(function: Any, method: str = "") -> UnsupportedError:
     name = full_name(function)
+    known_reason = None if method else reason(name)
+    if known_reason is not None:
+        return UnsupportedError(
+            f"{name} {known_reason.why}, so no gradient can pass through it.",
+            where=location(),
+            instead=known_reason.instead or None,
+        )
     known = sorted({full_name(f) for f in (*BY_FUNCTION, *COMPOSED)})
     close = difflib.get_close_matches(name, known, 3, cutoff=0.75)
     return UnsupportedError(
