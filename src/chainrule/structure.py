@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import ArgumentError
+
 #: Takes a leaf and its path; returns what stands in its place.
 Visit = Callable[[Any, str], Any]
 
@@ -101,6 +103,31 @@ def _holds_numbers(value: Any, within: tuple[int, ...]) -> bool:
         parts = vars(value).values()
     # All are looked at: each could lead back.
     return sum(_holds_numbers(v, (*within, id(value))) for v in parts) > 0
+
+
+def paired(value: Any, other: Any, what: str) -> list[tuple[str, Any, Any]]:
+    """Return the leaves of two values of the same structure side by side, with their paths.
+
+    Raises
+    ------
+    ArgumentError
+        When `other`, which is called `what`, has another structure.
+    """
+    mine, theirs = leaves(value), leaves(other)
+    if [path for path, _ in mine] != [path for path, _ in theirs]:
+        raise ArgumentError(
+            f"{what} does not have the structure that it belongs to.",
+            expected=_outline(mine, value),
+            got=_outline(theirs, other),
+        )
+    return [(path, leaf, twin) for (path, leaf), (_, twin) in zip(mine, theirs, strict=True)]
+
+
+def _outline(found: list[tuple[str, Any]], value: Any) -> str:
+    if len(found) == 1 and not found[0][0]:
+        return "one number or array"
+    paths = ", ".join(path for path, _ in found[:6]) + (", ..." if len(found) > 6 else "")
+    return f"{type(value).__name__} with {paths or 'nothing in it'}"
 
 
 def leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:

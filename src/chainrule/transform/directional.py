@@ -17,9 +17,9 @@ import numpy as np
 from chainrule.arguments import name_of
 from chainrule.errors import ArgumentError
 from chainrule.op import shape_of
-from chainrule.structure import map_leaves
+from chainrule.structure import leaves, map_leaves, paired
 from chainrule.transform.gradient import grad
-from chainrule.transform.run import Function, Run, ones_like, pairwise
+from chainrule.transform.run import Function, Run, ones_like
 
 
 def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], /, **kwargs: Any) -> Any:
@@ -55,13 +55,37 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], /, **kwargs: 
     (array([1., 9.]), array([ 2., 60.]))
     """
     moving, directions = _moving(f, args, tangents)
+    if not moving:
+        value = f(*args, **kwargs)
+        return value, map_leaves(lambda leaf, path: _still(leaf), value, "")
     run = Run(f, moving, tuple(args), kwargs)
+    outputs = [leaf for _, leaf in leaves(run.value) if _is_inexact(leaf)]
 
-    def along(upstream: Any) -> Any:
+    def along(upstreams: list[Any]) -> Any:
+        given = iter(upstreams)
+        upstream = map_leaves(
+            lambda leaf, path: next(given) if _is_inexact(leaf) else None, run.value, ""
+        )
         return _inner(run.gradients(upstream), directions)
 
-    ones = map_leaves(lambda leaf, path: ones_like(leaf), run.value, "")
-    return run.value, grad(along)(ones)
+    found = iter(grad(along)([ones_like(leaf) for leaf in outputs]) if outputs else ())
+    tangent = map_leaves(
+        lambda leaf, path: next(found) if _is_inexact(leaf) else _still(leaf), run.value, ""
+    )
+    return run.value, tangent
+
+
+def _is_inexact(leaf: Any) -> bool:
+    if hasattr(leaf, "dtype"):
+        return bool(leaf.dtype.kind in "fc")
+    return isinstance(leaf, (float, complex))
+
+
+def _still(leaf: Any) -> Any:
+    """Return the change of what does not change: 0, or None for what is no number."""
+    if hasattr(leaf, "dtype") or isinstance(leaf, (float, int, complex)):
+        return np.zeros_like(leaf)
+    return None
 
 
 def hvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], /, **kwargs: Any) -> Any:
@@ -87,6 +111,8 @@ def hvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], /, **kwargs: 
     (array([6., 2.]),)
     """
     moving, directions = _moving(f, args, tangents)
+    if not moving:
+        return (None,) * len(args)
     gradient = grad(f, moving)
 
     def along(*moved: Any) -> Any:
@@ -116,11 +142,12 @@ def _moving(
         )
     moving = tuple(i for i, tangent in enumerate(tangents) if tangent is not None)
     for i in moving:
-        pairwise(_check_tangent, args[i], tangents[i])
+        for _, value, tangent in paired(args[i], tangents[i], "The tangent"):
+            _check_tangent(value, tangent)
     return moving, [tangents[i] for i in moving]
 
 
-def _check_tangent(value: Any, path: str, tangent: Any) -> None:
+def _check_tangent(value: Any, tangent: Any) -> None:
     if shape_of(tangent) != shape_of(value):
         raise ArgumentError(
             "A tangent does not have the shape of its argument.",
@@ -130,12 +157,11 @@ def _check_tangent(value: Any, path: str, tangent: Any) -> None:
 
 
 def _inner(gradients: Any, directions: Any) -> Any:
-    """Sum of the products of two structures of the same form."""
-    terms: list[Any] = []
-
-    def visit(gradient: Any, path: str, direction: Any) -> None:
-        if gradient is not None:
-            terms.append(np.sum(gradient * direction))
-
-    pairwise(visit, list(gradients), list(directions))
-    return sum(terms)
+    """Real part of the sum of the products of two structures of the same form."""
+    terms = [
+        np.sum(gradient * direction)
+        for _, gradient, direction in paired(list(gradients), list(directions), "The tangent")
+        if gradient is not None
+    ]
+    total = sum(terms)
+    return np.real(total) if np.iscomplexobj(total) else total

@@ -6,11 +6,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from chainrule.arguments import Wrt
 from chainrule.errors import ArgumentError
 from chainrule.op import shape_of
-from chainrule.structure import map_leaves
-from chainrule.transform.run import Function, Run, ones_like, pairwise
+from chainrule.structure import paired
+from chainrule.transform.run import Function, Run, ones_like
 
 
 def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
@@ -102,18 +104,27 @@ def vjp(f: Function, /, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any],
     run = Run(f, tuple(range(len(args))), args, kwargs)
 
     def pullback(upstream: Any) -> tuple[Any, ...]:
-        pairwise(_check_upstream, run.value, upstream)
+        for _, value, g in paired(run.value, upstream, "The upstream gradient"):
+            _check_upstream(value, g)
         return tuple(run.gradients(upstream))
 
     return run.value, pullback
 
 
-def _check_upstream(value: Any, path: str, upstream: Any) -> None:
+def _check_upstream(value: Any, upstream: Any) -> None:
+    if not hasattr(value, "dtype") and not isinstance(value, (float, int, complex)):
+        return  # nothing to differentiate
     if shape_of(upstream) != shape_of(value):
         raise ArgumentError(
             "The upstream gradient does not have the shape of the output.",
             expected=f"shape {shape_of(value)}",
             got=f"shape {shape_of(upstream)}",
+        )
+    if np.iscomplexobj(upstream) and not np.iscomplexobj(value):
+        raise ArgumentError(
+            "The upstream gradient of a real output is complex.",
+            expected="real numbers",
+            got=f"{upstream!r}"[:80],
         )
 
 
@@ -127,12 +138,12 @@ def elementwise_grad(f: Function, wrt: int | str = 0) -> Function:
         alone, as for an activation function. Where it depends on more, the result is the
         gradient of the sum of all outputs.
     wrt : int or str
-        One argument.
+        One argument, a number or an array.
 
     Returns
     -------
     callable
-        Its result has the structure and shape of the argument.
+        Its result has the shape of the argument.
 
     Examples
     --------
@@ -144,6 +155,7 @@ def elementwise_grad(f: Function, wrt: int | str = 0) -> Function:
     @functools.wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Run(f, wrt, args, kwargs)
-        return run.gradients(map_leaves(lambda leaf, path: ones_like(leaf), run.value, ""))[0]
+        run.one_array_each()
+        return run.derivative(ones_like(run.value))
 
     return derivative

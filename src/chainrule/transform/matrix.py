@@ -21,7 +21,7 @@ def jacobian(f: Function, wrt: int | str = 0) -> Function:
     Parameters
     ----------
     f : callable
-        Returning a number or an array.
+        Returning a number or an array. Of complex numbers, it has to be holomorphic.
     wrt : int or str
         One argument, a number or an array.
 
@@ -41,12 +41,13 @@ def jacobian(f: Function, wrt: int | str = 0) -> Function:
     @functools.wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         run = Run(f, wrt, args, kwargs)
+        run.one_array_each()
         shape = shape_of(run.value)
         if shape == ():
-            return run.gradients(ones_like(run.value))[0]
+            return run.derivative(ones_like(run.value))
         size = math.prod(shape)
         units = np.eye(size, dtype=run.value.dtype).reshape(size, *shape)
-        rows = [run.gradients(unit)[0] for unit in units]
+        rows = [run.derivative(unit) for unit in units]
         if not rows:
             raise ArgumentError(
                 f"{name_of(f)} returned an empty array, which has no derivatives.",

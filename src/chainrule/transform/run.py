@@ -22,10 +22,13 @@ from chainrule.careful import Guard, plain
 from chainrule.errors import ArgumentError, DtypeError
 from chainrule.nonfinite import located
 from chainrule.op import shape_of
-from chainrule.structure import map_leaves
+from chainrule.structure import map_leaves, paired
 from chainrule.trace import Tape, Traced, location, tracing
 
 Function = Callable[..., Any]
+
+
+_NUMBERS = (float, int, complex, np.ndarray, np.generic, Traced)
 
 
 class Run:
@@ -107,8 +110,7 @@ class Run:
     def scalar_output(self) -> None:
         """Refuse an output that is not one number."""
         f = self._call[0]
-        number = isinstance(self.value, (float, int, complex, np.ndarray, np.generic, Traced))
-        if number and shape_of(self.value) == ():
+        if isinstance(self.value, _NUMBERS) and shape_of(self.value) == ():
             if np.iscomplexobj(self.value):
                 raise complex_output(f, self.value)
             return
@@ -131,13 +133,13 @@ class Run:
         records = self._tape.records
         self._check_finite([self.value])
         seeds: dict[int, Any] = {}
-
-        def seed(leaf: Any, path: str, g: Any) -> None:
-            if self._is_mine(leaf):
-                before = seeds.get(leaf.index)
-                seeds[leaf.index] = g if before is None else before + g
-
-        pairwise(seed, self._output, upstream)
+        if self._is_mine(self._output):  # nearly always
+            seeds[self._output.index] = upstream
+        else:
+            for _, leaf, g in paired(self._output, upstream, "The upstream gradient"):
+                if self._is_mine(leaf):
+                    before = seeds.get(leaf.index)
+                    seeds[leaf.index] = g if before is None else before + g
         found: dict[int, Any] = {}
         try:
             found = backpropagate(records, seeds, self._keys) if seeds else {}
@@ -156,6 +158,46 @@ class Run:
             return None if differentiable(leaf, path) is None else next(remaining)
 
         return [map_leaves(visit, value, "") for value in self._values]
+
+    def one_array_each(self) -> None:
+        """Refuse an argument and an output that are not one number or array."""
+        f = self._call[0]
+        if not isinstance(self.value, _NUMBERS):
+            raise ArgumentError(
+                f"{name_of(f)} does not return a number or an array.",
+                expected="one number or one array",
+                got=type(self.value).__name__,
+                where=location_of(f),
+            )
+        (by,) = self._values
+        if not isinstance(by, _NUMBERS):
+            raise ArgumentError(
+                f"All derivatives of {name_of(f)} are asked for by a structure of arrays.",
+                expected="one number or one array as the argument",
+                got=type(by).__name__,
+                instead="cr.vjp, or an array that holds all of them",
+            )
+
+    def derivative(self, unit: Any) -> Any:
+        """Return the derivative of the part of an array that `unit` picks, for one argument.
+
+        Complex results of real numbers have a real and an imaginary derivative; of complex
+        numbers they have one if they are holomorphic, and are refused otherwise.
+        """
+        found = self.gradients(unit)[0]
+        if not np.iscomplexobj(self.value):
+            return found
+        other = self.gradients(-1j * unit)[0]
+        if not np.iscomplexobj(self._values[0]):
+            return found + 1j * other
+        name, concrete = name_of(self._call[0]), not isinstance(found, Traced)
+        if concrete and not np.allclose(other, -1j * found, rtol=1e-6, atol=1e-9):
+            raise ArgumentError(
+                f"{name} is not holomorphic: it has no single complex derivative.",
+                where=location_of(self._call[0]),
+                instead="the real and the imaginary part of its argument as two arguments",
+            )
+        return found
 
     def _with_care(self, seeds: dict[int, Any]) -> dict[int, Any]:
         """Derive a gradient that has turned out not to be finite once more."""
@@ -177,18 +219,6 @@ class Run:
 def location_of(f: Function) -> Any:
     """Return the line on which a function is defined, where that is known."""
     return location(code=getattr(f, "__code__", None))
-
-
-def pairwise(visit: Callable[[Any, str, Any], None], value: Any, other: Any) -> None:
-    """Visit the leaves of two structures of the same form together."""
-    if isinstance(value, (list, tuple)):
-        for v, o in zip(value, other, strict=True):
-            pairwise(visit, v, o)
-    elif isinstance(value, dict):
-        for k, v in value.items():
-            pairwise(visit, v, other[k])
-    else:
-        visit(value, "", other)
 
 
 def _all_finite(values: Iterable[Any]) -> bool:
