@@ -21,10 +21,15 @@ from chainrule.collector import slowed_down
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract, shape_of
 from chainrule.rules import TABLE
-from chainrule.trace import Recorder, Traced
+from chainrule.trace import Recorder
 
 #: Told of each product: ``(index of the operation, position of the operand, product)``.
 Observe = Callable[[int, int, Any], None]
+
+
+_DOUBLE = np.dtype(np.float64)
+#: Results that are real at first sight.
+_REAL = (float, np.float64, np.float32)
 
 
 def backpropagate(
@@ -72,6 +77,10 @@ def backpropagate(
         vjp = op.vjp
         if vjp is None:
             continue
+        if out.__class__ is np.ndarray:
+            complex_ = out.dtype is not _DOUBLE and out.dtype.kind == "c"
+        else:
+            complex_ = out.__class__ not in _REAL and np.iscomplexobj(out)
         one_by_one = vjp.__class__ is tuple
         products: Any = None if one_by_one else vjp(g, out, *operands, **params)
         for position, parent in enumerate(parents):
@@ -93,6 +102,8 @@ def backpropagate(
                 if guard is not None:
                     product = guard.guarded(product, index, position, g)
             operand = operands[position]
+            if complex_ and not np.iscomplexobj(operand):
+                product = product.real  # of a real operand, the gradient is real
             if product.__class__ is not float or operand.__class__ is not float:
                 product = fitted(product, operand)
             if observe is not None:
@@ -106,12 +117,8 @@ def fitted(gradient: Any, operand: Any) -> Any:
     """Fit a gradient to the shape of the operand that it belongs to.
 
     Axes along which the operand was repeated are summed; axes along which the
-    gradient is the same for all elements are filled. Of a real operand in a graph, the
-    gradient is the real part.
+    gradient is the same for all elements are filled.
     """
-    if gradient.__class__ is Traced and gradient.dtype.kind == "c" != _kind(operand):
-        # Numbers wait with this until the end (Run): a real operation keeps the parts apart.
-        gradient = gradient.real
     have, want = shape_of(gradient), shape_of(operand)
     if have == want:
         return gradient
@@ -134,11 +141,6 @@ def fitted(gradient: Any, operand: Any) -> Any:
             filled[...] = gradient
             gradient = filled
     return gradient
-
-
-def _kind(operand: Any) -> str:
-    dtype = operand.dtype if hasattr(operand, "dtype") else np.asarray(operand).dtype
-    return str(dtype.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from chainrule.notation import Notation, call
 from chainrule.op import Abstract, Op, shape_of, stand_in
 from chainrule.rules import TABLE
 from chainrule.structure import map_leaves
-from chainrule.trace import location
+from chainrule.trace import WholeFloat, location
 from chainrule.trace.functions import from_list
 
 
@@ -78,6 +78,8 @@ def custom(
         )
     forward = f
     name = getattr(f, "__name__", type(f).__name__)
+    if not name.isidentifier():  # a lambda
+        name = "custom"
     rules: dict[int, Op] = {}
 
     def rule(arity: int) -> Op:
@@ -85,7 +87,7 @@ def custom(
         if arity not in rules:
             rules[arity] = Op(
                 name=name,
-                forward=forward,
+                forward=_checked(forward, name),
                 vjp=_products(name, vjp),
                 notation=_notation(forward, name, arity, text, latex),
                 reason=reason or f"{name} brings its own derivative",
@@ -97,7 +99,8 @@ def custom(
     @functools.wraps(f)
     def function(*args: Any, **kwargs: Any) -> Any:
         operands = [from_list(a) if isinstance(a, (list, tuple)) else a for a in args]
-        return rule(len(args))(*operands, **kwargs)
+        params = {key: _fixed(name, key, value) for key, value in kwargs.items()}
+        return rule(len(args))(*operands, **params)
 
     return function
 
@@ -116,6 +119,43 @@ def constant(x: Any) -> Any:
     3.0
     """
     return map_leaves(lambda leaf, path: TABLE["constant"](leaf), x, "")
+
+
+def _checked(f: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Return the function, refusing a result that is not one number or array."""
+
+    @functools.wraps(f)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        out = f(*args, **kwargs)
+        if isinstance(out, (float, int, complex, np.ndarray, np.generic)):
+            return out
+        raise ArgumentError(
+            f"{name} brings its own derivative, and has to return one number or array.",
+            expected="a number or an array",
+            got=type(out).__name__,
+            where=location(code=getattr(f, "__code__", None)),
+            instead="a function for each result",
+        )
+
+    return forward
+
+
+def _fixed(name: str, key: str, value: Any) -> Any:
+    """Return a keyword argument as a plain value: nothing is differentiated by it."""
+    if not hasattr(value, "__apply_op__"):
+        return value
+    plain = value.value
+    if isinstance(plain, WholeFloat):
+        return int(plain)
+    if isinstance(plain, (int, np.generic, np.ndarray)) and value.dtype.kind in "biu":
+        return plain
+    raise ArgumentError(
+        f"{name} takes {key!r} by keyword, by which it cannot be differentiated.",
+        expected="a plain value",
+        got="a traced one",
+        where=location(),
+        instead=f"{key} by position, with a gradient or None for it in the vjp",
+    )
 
 
 def _products(name: str, vjp: Callable[..., Any]) -> Callable[..., Any]:
@@ -158,7 +198,7 @@ def _notation(
     plain = call(name, arity=arity)
 
     def code(*operands: Any, **params: Any) -> str:
-        given = [*map(str, operands), *(f"{k}={v!r}" for k, v in params.items())]
+        given = [*map(str, operands), *(f"{k}={_literal(v)}" for k, v in params.items())]
         return f"{name}({', '.join(given)})"
 
     return Notation(
@@ -168,6 +208,12 @@ def _notation(
         "atom" if text is None and latex is None else "any",
         requires=_source(f),
     )
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"np.array({value.tolist()!r}, np.{value.dtype.name})"
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _source(f: Callable[..., Any]) -> tuple[str, ...]:

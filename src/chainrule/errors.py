@@ -18,6 +18,7 @@
     |-- FormulaError                 (ValueError) a formula or value that does not parse
     |-- GraphError                   (ValueError) a graph that breaks its grammar
     `-- EmitError                    (RuntimeError) emitted code that disagrees with its graph
+        `-- NotAloneError            emitted code that needs what only the user's program has
 
 Every message has the same parts, each on its own line: what happened, what was
 expected, what came, where in the user's code, and what to write instead.
@@ -156,3 +157,7 @@ class GraphError(ChainruleError, ValueError):
 
 class EmitError(ChainruleError, RuntimeError):
     """Emitted code that does not give the numbers of its graph: a defect of chainrule."""
+
+
+class NotAloneError(EmitError):
+    """Emitted code that would need what only the user's program has."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.emit.program import Program
+from chainrule.emit.program import Emitted, Program
+from chainrule.errors import NotAloneError
 from chainrule.graph import Node
 from chainrule.notation import Written
 from chainrule.structure import leaves, map_leaves
@@ -25,9 +26,7 @@ class _Emitter:
         self.written: dict[Node, Written] = {}
         self.parameters: dict[str, Any] = {}
         self.taken = {"np", program.name, *program.arguments}
-        for node in program.graph.nodes:
-            for statement in node.op.notation.requires:
-                self.taken |= _defined(statement)
+        self.taken |= _defined_above(program)
         self.mixed = any(n.abstract.dtype == np.float32 for n in program.graph.nodes)
         self.uses: dict[Node, int] = {}
         for node in program.graph.nodes:
@@ -154,17 +153,24 @@ def _structure_code(value: Any) -> str:
     return str(value)
 
 
-def numpy_code(program: Program) -> tuple[str, dict[str, Any]]:
+def numpy_code(program: Program) -> Emitted:
     """Write a program as a NumPy module that runs on its own.
 
     Returns
     -------
-    source : str
+    Emitted
         One function that returns the value and the gradients; below it, where they are
         small, a call with the numbers at hand.
-    constants : dict
-        Name -> value of the constants that are too large to be written: arguments, too.
+
+    Raises
+    ------
+    NotAloneError
+        When a name that the user chose means two things in one module.
     """
+    above = _above(program)
+    name = program.name
+    while name in _defined_above(program):  # the function itself brings its own derivative
+        name += "_worked"
     emitter = _Emitter(program)
     emitter.run()
     results = emitter.results()
@@ -179,10 +185,10 @@ def numpy_code(program: Program) -> tuple[str, dict[str, Any]]:
         if part:
             body += [f"    # {title}", *(f"    {line}" for line in part)]
     body.append(f"    return {', '.join(results)}")
-    head = f"def {program.name}({', '.join(arguments)}):"
-    source = [*_above(program), head, *body]
-    call = _call(program, list(emitter.parameters), results)
-    return "\n".join([*source, *call]) + "\n", emitter.parameters
+    head = f"def {name}({', '.join(arguments)}):"
+    source = [*above, head, *body]
+    call = _call(program, name, list(emitter.parameters), results)
+    return Emitted(name, "\n".join([*source, *call]) + "\n", emitter.parameters)
 
 
 def _defined(statement: str) -> set[str]:
@@ -193,11 +199,26 @@ def _defined(statement: str) -> set[str]:
     return {node.name} if isinstance(node, ast.FunctionDef) else set()
 
 
+def _required(program: Program) -> list[str]:
+    """Return the statements that the operations need above them, each once."""
+    nodes = program.graph.nodes
+    return list(dict.fromkeys(line for n in nodes for line in n.op.notation.requires))
+
+
+def _defined_above(program: Program) -> set[str]:
+    return {name for statement in _required(program) for name in _defined(statement)}
+
+
 def _above(program: Program) -> list[str]:
     """Write what the function needs above it: imports, and the functions that it calls."""
-    required = dict.fromkeys(
-        line for node in program.graph.nodes for line in node.op.notation.requires
-    )
+    required = _required(program)
+    names = [name for statement in required for name in _defined(statement)]
+    for name in names:
+        if names.count(name) > 1 or name in program.arguments:
+            raise NotAloneError(
+                f"Two things are called {name} in {program.name}, so that there is no code for it.",
+                instead="another name for one of the two",
+            )
     imports = [r for r in required if r.startswith(("import ", "from "))]
     definitions = [r for r in required if r not in imports]
     lines = ["import numpy as np", *sorted(imports), "", ""]
@@ -206,7 +227,7 @@ def _above(program: Program) -> list[str]:
     return lines
 
 
-def _call(program: Program, parameters: list[str], results: list[str]) -> list[str]:
+def _call(program: Program, name: str, parameters: list[str], results: list[str]) -> list[str]:
     """Write the call with the numbers at hand, where they fit on a page."""
     given = program.call_values()
     flat = [v for name, value in given.items() for _, v in leaves(value, name)]
@@ -216,8 +237,8 @@ def _call(program: Program, parameters: list[str], results: list[str]) -> list[s
         or sum(np.size(v) for v in flat) > 4 * LITERAL_SIZE
     ):
         return []
-    lines = ["", "", 'if __name__ == "__main__":', f"    results = {program.name}("]
-    lines += [f"        {name}={_literal(value)}," for name, value in given.items()]
+    lines = ["", "", 'if __name__ == "__main__":', f"    results = {name}("]
+    lines += [f"        {key}={_literal(value)}," for key, value in given.items()]
     lines += ["    )"]
     names = ", ".join(repr(r) for r in [_title(program), *results[1:]])
     lines += [f"    for name, result in zip([{names}], results):"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import EmitError
+from chainrule.errors import EmitError, NotAloneError
 from chainrule.graph import Graph, Node
 from chainrule.structure import leaves
 
@@ -66,7 +66,25 @@ class Program:
         ]
 
 
-def verified(program: Program, source: str, constants: Mapping[str, Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """Source code of a program, and how to call it.
+
+    Attributes
+    ----------
+    name : str
+        Of the function in it.
+    source : str
+    constants : dict
+        Name -> value of the constants that are too large to be written: arguments, too.
+    """
+
+    name: str
+    source: str
+    constants: Mapping[str, Any]
+
+
+def verified(program: Program, emitted: Emitted) -> str:
     """Run emitted source, compare it with the graph's own values, and return it.
 
     Raises
@@ -76,11 +94,11 @@ def verified(program: Program, source: str, constants: Mapping[str, Any]) -> str
     """
     namespace: dict[str, Any] = {"__name__": "emitted"}
     try:
-        exec(compile(source, f"<emitted {program.name}>", "exec"), namespace)
+        exec(compile(emitted.source, f"<emitted {program.name}>", "exec"), namespace)
         with np.errstate(all="ignore"):
-            results = namespace[program.name](**program.call_values(), **constants)
+            results = namespace[emitted.name](**program.call_values(), **emitted.constants)
     except (NameError, ImportError) as error:
-        raise EmitError(
+        raise NotAloneError(
             f"The code emitted for {program.name} cannot stand alone: {error}.",
             instead="a function with a vjp of its own that reads nothing but its arguments and np, "
             "written with def",
@@ -97,4 +115,4 @@ def verified(program: Program, source: str, constants: Mapping[str, Any]) -> str
                 expected=str(theirs)[:200],
                 got=f"{str(mine)[:200]} for result {position}",
             )
-    return source
+    return emitted.source

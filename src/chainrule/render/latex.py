@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from itertools import groupby
 
-from chainrule.emit import numpy_source
+from chainrule.emit import numpy_source_or_why_not
 from chainrule.explaining.explanation import Explanation
 from chainrule.render import page
 from chainrule.render.fitting import chain, fitted
@@ -70,7 +70,7 @@ def to_latex(explanation: Explanation) -> str:
         else:
             parts.extend(block for item in group for block in _blocks(item))
     program = explanation.derivation.program
-    parts += [r"\subsection*{As code}", _verbatim(numpy_source(program))]
+    parts += [r"\subsection*{As code}", _verbatim(numpy_source_or_why_not(program))]
     body = "\n".join(parts)
     begin, end = r"\begin{document}", r"\end{document}"
     return f"{_HEAD}{_declarations(body)}{begin}\n{body}\n{end}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from chainrule.emit import numpy_source
+from chainrule.emit import numpy_source_or_why_not
 from chainrule.explaining.explanation import Explanation
 from chainrule.render import page
 from chainrule.render.formulas import Equation, Heading, Item, Line, Sentence, Table, Through, items
@@ -35,7 +35,7 @@ def to_markdown(explanation: Explanation) -> str:
         parts.append(code(where))
     parts.extend(block for item in items(explanation) for block in _blocks(item))
     program = explanation.derivation.program
-    parts += ["## As code", fenced(numpy_source(program))]
+    parts += ["## As code", fenced(numpy_source_or_why_not(program))]
     return "\n\n".join(parts) + "\n"
 
 

@@ -41,7 +41,6 @@ def modulus_vjp(g: Any, out: Any, a: Any) -> Any:
     """Return what |a| passes back: its sign; of a complex number, conj(a) / |a|. 0 at 0."""
     if not is_complex(a):
         return g * np.sign(a)
-    g = np.real(g) if is_complex(g) else g
     return g * np.conjugate(a) / (out + (out == 0))
 
 
@@ -57,7 +56,6 @@ def _part(name: str, function: Any, vjp: Callable[..., Any], reason: str, latex:
         vjp=(vjp,),
         notation=call(f"np.{name}", latex),
         reason=reason,
-        numpy=(function,),
         infer=_part_infer,
         samples=(Sample((_Z,)), Sample(((2, 3),))),
     )
@@ -73,18 +71,17 @@ TABLE = (
         numpy=(np.conjugate,),  # not elementwise: its derivative is no factor
         samples=(Sample((_Z,)), Sample(((2, 3),))),
     ),
-    # Where gradients of real values came through complex ones, the rest is dropped here.
     _part(
         "real",
         np.real,
-        lambda g, out, a: np.real(g) if is_complex(g) else g,
+        lambda g, out, a: g,
         "the real part changes one for one with the real part",
         r"\operatorname{Re}",
     ),
     _part(
         "imag",
         np.imag,
-        lambda g, out, a: (-1j if is_complex(a) else 0.0) * (np.real(g) if is_complex(g) else g),
+        lambda g, out, a: (-1j if is_complex(a) else 0.0) * g,
         "the imaginary part changes one for one with the imaginary part: a factor of -i",
         r"\operatorname{Im}",
     ),

@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.rules.complex import is_complex
 from chainrule.rules.reduce import normal_list
 
 _Z = np.array([[0.3 + 0.7j, -1.1 + 0.4j, 0.9 - 0.2j], [0.5 - 1.3j, 0.8 + 0.1j, -0.6 - 0.9j]])
@@ -156,7 +157,8 @@ def _irfft_vjp(g: Any, out: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
     if n % 2 == 0:
         twice[-1] = 1.0
     weights = twice.reshape([-1 if i == axis else 1 for i in range(np.ndim(g))])
-    return resized(half * weights, a, axes)
+    product = half * weights
+    return resized(product if is_complex(a) else np.real(product), a, axes)
 
 
 def bind_half(

@@ -147,7 +147,7 @@ def _einsum_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
         for c, n in zip(term, shape_of(operand), strict=True):
             if n != 1 and sizes.get(c, 1) not in (1, n):
                 raise ValueError(f"einsum: subscript {c!r} has sizes {sizes[c]} and {n}")
-            sizes[c] = max(n, sizes.get(c, 1))
+            sizes[c] = n if n != 1 else sizes.get(c, 1)
     ones = [stand_in(o, (1,) * len(shape_of(o))) for o in operands]
     return Abstract(tuple(sizes[c] for c in result), op.forward(*ones, **params).dtype)
 
@@ -204,7 +204,8 @@ def _tensordot_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any])
     a, b = (shape_of(o) for o in operands)
     left, right = params["axes"]
     shape = tuple(a[i] for i in _free(len(a), left)) + tuple(b[j] for j in _free(len(b), right))
-    return Abstract(shape, np.result_type(*(stand_in(o) for o in operands)))
+    one, other = (np.asarray(stand_in(o, (1,) * len(shape_of(o)))) for o in operands)
+    return Abstract(shape, np.result_type(one.dtype, other.dtype))
 
 
 def _flat(a: Any) -> Any:

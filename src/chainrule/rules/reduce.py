@@ -10,6 +10,8 @@ it leaves out by the value that changes nothing.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -201,7 +203,7 @@ def _count(a: Any, out: Any, axis: Axis) -> Any:
     """How many elements go into one: a traced number, so that it follows the batch."""
     if axis is None:
         return np.size(a)
-    return np.size(a, axis[0]) if len(axis) == 1 else np.size(a) / np.size(out)
+    return functools.reduce(operator.mul, [np.size(a, i) for i in axis])
 
 
 def _axis_samples(shape: tuple[int, ...] = (3, 4)) -> tuple[Sample, ...]:

@@ -346,8 +346,8 @@ def setitem(array: Any, key: Any, value: Any) -> Any:
 # -- methods ---------------------------------------------------------------------------
 
 
-def _reshape(array: Any, *shape: Any) -> Any:
-    return np.reshape(array, shape[0] if len(shape) == 1 else shape)
+def _reshape(array: Any, *shape: Any, **kwargs: Any) -> Any:
+    return np.reshape(array, shape[0] if len(shape) == 1 else shape, **kwargs)
 
 
 def _transpose(array: Any, *axes: Any) -> Any:
@@ -356,7 +356,13 @@ def _transpose(array: Any, *axes: Any) -> Any:
     return np.transpose(array, axes[0] if len(axes) == 1 and np.ndim(axes[0]) else axes)
 
 
-def _astype(array: Any, dtype: Any) -> Any:
+def _conjugate(array: Any) -> Any:
+    return np.conjugate(array) if array.dtype.kind == "c" else array  # itself, in NumPy too
+
+
+def _astype(array: Any, dtype: Any, copy: bool = True) -> Any:
+    if not copy and np.dtype(dtype) == array.dtype:
+        return array
     return TABLE["astype"](array, dtype=np.dtype(dtype))
 
 
@@ -389,7 +395,7 @@ METHODS: dict[str, Callable[..., Any]] = {
         for name in (
             "sum", "prod", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin",
             "cumsum", "cumprod", "clip", "dot", "ravel", "squeeze", "swapaxes", "repeat", "take",
-            "trace", "diagonal", "copy", "conj", "conjugate", "argsort", "argpartition",
+            "trace", "diagonal", "copy", "argsort", "argpartition",
             "searchsorted", "nonzero",
         )
     },
@@ -397,6 +403,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "flatten": lambda array, order="C": np.copy(np.ravel(array, order)),
     "transpose": _transpose,
     "astype": _astype,
+    "conj": _conjugate,
+    "conjugate": _conjugate,
     "round": _round,
     "compress": lambda array, condition, axis=None: np.compress(condition, array, axis),
     "item": _item,

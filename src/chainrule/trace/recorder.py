@@ -17,6 +17,7 @@ from chainrule.trace.base import Trace
 from chainrule.trace.failure import explained
 from chainrule.trace.source import assigned_name, location, user_frame
 from chainrule.trace.traced import Traced
+from chainrule.trace.views import OUTDATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ class Recorder(Trace):
         """Return the node of a traced value, or of a constant made of a plain one."""
         if value.__class__ is Traced and value._trace is self:
             return self.nodes[value.index]
+        if value.__class__ is Traced and value._trace is OUTDATED:
+            OUTDATED.refuse()
         return self.nodes[self.constant(value).index]
 
     # -- operations ------------------------------------------------------------------

@@ -356,9 +356,7 @@ class Traced:
         """Take over the value of `result`: all who hold this object see the change."""
         link = self.link
         if link is not None:
-            for view in link.views:
-                view._trace = OUTDATED
-            link.views.clear()
+            _outdate(link)
             if link.base is not None:
                 if link.key is None:
                     raise refused("A reshaped or transposed view cannot be written to.")
@@ -366,6 +364,15 @@ class Traced:
                 link.base.link.views.append(self)
                 self._trace = result._trace
         self.index, self.value = result.index, result.value
+
+
+def _outdate(link: Link) -> None:
+    """Mark the views of an array, and theirs, as fallen behind."""
+    for view in link.views:
+        view._trace = OUTDATED
+        if view.link is not None:
+            _outdate(view.link)
+    link.views.clear()
 
 
 def _lossy(conversion: str, instead: str) -> ConversionError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from chainrule.errors import MutationError
 from chainrule.op import Op
@@ -46,6 +46,11 @@ class _Outdated(Trace):
     """The trace of a view whose array has since been written to: it can no longer be read."""
 
     def record(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
+        self.refuse()
+
+    @staticmethod
+    def refuse() -> NoReturn:
+        """Refuse to read the view."""
         raise refused(
             "This is a view of an array that has been written to since; "
             "in NumPy it would have changed along with it."

@@ -19,8 +19,18 @@ def _vdot(a: Any, b: Any) -> Any:
     return np.matmul(conjugated(np.reshape(a, (-1,))), np.reshape(b, (-1,)))
 
 
+def _real(val: Any) -> Any:
+    return val.real if hasattr(val, "real") else val
+
+
+def _imag(val: Any) -> Any:
+    return val.imag
+
+
 #: NumPy function -> the same in terms of others.
 TABLE: dict[Any, Callable[..., Any]] = {
     np.angle: _angle,
+    np.imag: _imag,
+    np.real: _real,
     np.vdot: _vdot,
 }

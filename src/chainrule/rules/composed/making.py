@@ -64,7 +64,7 @@ def _empty_like(
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     if device not in (None, "cpu"):
         raise UnsupportedArgumentError("device")
-    return x.astype(dtype)
+    return x.astype(dtype, copy=copy)
 
 
 def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
