@@ -18,7 +18,7 @@ from chainrule.evaluate import evaluate
 from chainrule.graphing import record
 from chainrule.rules import BY_FUNCTION, COMPOSED
 from chainrule.trace import memory
-from chainrule.trace.functions import METHODS
+from chainrule.trace.methods import METHODS
 
 
 def marked(calls, without=()):

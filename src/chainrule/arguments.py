@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError
-from chainrule.trace import Traced, WholeFloat, location
+from chainrule.trace import Traced, WholeFloat, location, refuse_subclass
 
 #: A position, a name, or several of them.
 Wrt = int | str | Sequence[int | str]
@@ -117,6 +117,7 @@ def differentiable(leaf: Any, path: str) -> Any:
     if isinstance(leaf, int) and not isinstance(leaf, bool):
         return WholeFloat(leaf)
     if isinstance(leaf, (np.ndarray, np.generic, Traced)):
+        refuse_subclass(leaf, path)
         if leaf.dtype.kind in "fc":
             return leaf
         kinds = {"i": "integers", "u": "integers", "b": "booleans"}

@@ -17,7 +17,7 @@ from chainrule.op import Abstract, Op, shape_of, stand_in
 from chainrule.rules import TABLE
 from chainrule.structure import map_leaves
 from chainrule.trace import WholeFloat, location
-from chainrule.trace.functions import from_list
+from chainrule.trace.operands import from_list
 
 
 def custom(

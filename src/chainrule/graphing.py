@@ -13,7 +13,7 @@ from chainrule.errors import ArgumentError, NonFiniteError
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract
 from chainrule.structure import map_leaves
-from chainrule.trace import Branch, Recorder, Traced, WholeFloat, location, tracing
+from chainrule.trace import Branch, Recorder, Traced, WholeFloat, location, refuse_subclass, tracing
 from chainrule.trace.source import user_frame
 
 
@@ -160,12 +160,15 @@ def _head(path: str) -> str:
 
 def _is_inexact(leaf: Any) -> bool:
     if isinstance(leaf, (np.ndarray, np.generic)):
+        refuse_subclass(leaf, "an argument")
         return leaf.dtype.kind in "fc"
     return isinstance(leaf, (float, int, complex)) and not isinstance(leaf, bool)
 
 
 def _fixed(leaf: Any) -> Any:
     """Return an input that carries no gradient, such as labels; None for what is no number."""
+    if isinstance(leaf, np.ndarray):
+        refuse_subclass(leaf, "an argument")
     return leaf if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype.kind in "biu" else None
 
 

@@ -129,7 +129,8 @@ def _sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     if _is(rw, a, "negative"):
         return -(rw.operands(a)[0] / b)
     number = _number(rw, a)
-    return -(-number / b) if number is not None and number < 0 else None
+    negative = isinstance(number, (int, float)) and number < 0
+    return -(-number / b) if negative else None  # type: ignore[operator]  # it is a number
 
 
 def _sign_turned(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:

@@ -131,7 +131,7 @@ def number(value: Any, style: Style, digits: int = 6) -> Written:
         return _scalar(array[()], style, digits)
     if style == "code":
         return Written(_array_code(array), "atom", style)
-    if _is_identity(array):
+    if is_identity(array):
         return Written(rf"I_{{{len(array)}}}" if style == "latex" else f"eye({len(array)})")
     if style == "latex":
         return Written(_matrix(array, digits), "atom", style)
@@ -171,7 +171,8 @@ def complex_text(value: complex, digits: int = 6) -> str:
 
 def _float_code(value: float) -> str:
     if np.isfinite(value):
-        return repr(value)
+        full, short = repr(value), f"{value:.16g}".replace("e+0", "e").replace("e+", "e")
+        return short if "e" in short and float(short) == value and len(short) < len(full) else full
     return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
 
 
@@ -199,13 +200,14 @@ def _matrix(array: np.ndarray[Any, Any], digits: int) -> str:
     return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"
 
 
-def _is_identity(array: np.ndarray[Any, Any]) -> bool:
+def is_identity(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array is an identity matrix, which has a short name."""
     square = array.ndim == 2 and array.shape[0] == array.shape[1] > 1
     return square and array.dtype == float and np.array_equal(array, np.eye(len(array)))
 
 
 def _array_code(array: np.ndarray[Any, Any]) -> str:
-    if _is_identity(array):
+    if is_identity(array):
         return f"np.eye({len(array)})"
     if not array.size:
         return f"np.zeros({array.shape}, np.{array.dtype.name})"

@@ -12,7 +12,7 @@ from chainrule.errors import NotAloneError
 from chainrule.graph import Node
 from chainrule.notation import Written
 from chainrule.structure import leaves, map_leaves
-from chainrule.writing import LITERAL_SIZE, leaf, number
+from chainrule.writing import LITERAL_SIZE, is_identity, leaf, number
 
 _LONGEST = 72
 
@@ -69,6 +69,8 @@ class _Emitter:
             self.written[node] = leaf(node, "code")
             return
         label = self.program.gradients.get(node) or node.name
+        if label is None and np.size(node.value) > LITERAL_SIZE and not is_identity(node.value):
+            label = "c"
         if label is None:
             written = number(node.value, "code")
             if self.mixed and not node.shape and not node.abstract.weak:

@@ -36,8 +36,7 @@ def _eye(a: Any) -> Any:
 
 def _lower(a: Any) -> Any:
     """Return the lower triangle, with half of the diagonal: Murray's Φ."""
-    n = a.shape[-1]
-    return a * (np.tri(n, dtype=a.dtype) - np.eye(n, dtype=a.dtype) / 2)
+    return np.tril(a) - a * _eye(a) / 2
 
 
 def _read(s: Any, uplo: str) -> Any:
@@ -52,7 +51,7 @@ def _gaps(values: Any) -> Any:
 
 
 def _off_diagonal(a: Any) -> Any:
-    return a * (1 - _eye(a))
+    return a - a * _eye(a)
 
 
 # -- Cholesky --------------------------------------------------------------------------

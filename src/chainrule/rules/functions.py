@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample, UnsupportedArgumentError
-from chainrule.rules.complex import modulus_vjp
+from chainrule.rules.complex import is_complex, modulus_vjp
 from chainrule.rules.elementwise import of_first, unary
 
 
@@ -162,7 +162,9 @@ TABLE = (
         r"\tanh",
     ),
     unary(
-        np.arcsinh, lambda g, out, a: g / np.hypot(a, 1), "arcsinh has derivative 1/sqrt(a^2 + 1)"
+        np.arcsinh,
+        lambda g, out, a: g / (np.sqrt(a**2 + 1) if is_complex(a) else np.hypot(a, 1)),
+        "arcsinh has derivative 1/sqrt(a^2 + 1)",
     ),
     unary(
         np.arccosh,

@@ -83,31 +83,46 @@ def _astype_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
 
 def _filled_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
     (a,) = operands
-    return Abstract(shape_of(a), params["dtype"] or np.asarray(stand_in(a)).dtype)
+    return Abstract(
+        params.get("shape", shape_of(a)), params["dtype"] or np.asarray(stand_in(a)).dtype
+    )
 
 
-def _bind_filled(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+def _bind_filled(
+    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None,
+    *, device: Any = None,
+) -> Any:  # fmt: skip
+    if device not in (None, "cpu") or order not in ("K", "C", "A"):
+        raise UnsupportedArgumentError("device" if device else "order")
+    params: dict[str, Any] = {"dtype": None if dtype is None else np.dtype(dtype)}
     if shape is not None:
-        raise UnsupportedArgumentError("shape")
-    return (a,), {"dtype": None if dtype is None else np.dtype(dtype)}
+        sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+        params["shape"] = tuple(int(n) for n in sizes)
+    return (a,), params
 
 
 def _filled(function: Any, digit: str) -> Op:
     name = function.__name__
     return Op(
         name=name,
-        forward=lambda a, dtype: function(a, dtype=dtype),
+        forward=lambda a, dtype, shape=None: function(a, dtype=dtype, shape=shape),
         vjp=(None,),  # not None: the array may be written to, and carry gradients then
         notation=Notation(
-            lambda a, dtype: f"np.{name}({a}{f', dtype=np.{dtype.name}' if dtype else ''})",
-            lambda a, dtype: digit,
-            lambda a, dtype: digit,
+            lambda a, dtype, shape=None: (
+                f"np.{name}({a}"
+                f"{f', dtype=np.{dtype.name}' if dtype else ''}{keywords(shape=shape)})"
+            ),
+            lambda a, dtype, shape=None: digit,
+            lambda a, dtype, shape=None: digit,
         ),
         reason="a constant does not change",
         numpy=(function,),
         bind=_bind_filled,
         infer=_filled_infer,
-        samples=(Sample(((3, 4),), {"dtype": None}),),
+        samples=(
+            Sample(((3, 4),), {"dtype": None}),
+            Sample(((3, 4),), {"dtype": None, "shape": (2, 2)}),
+        ),
     )
 
 

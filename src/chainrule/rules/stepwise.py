@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import UnsupportedError
 from chainrule.notation import Notation, call, infix
 from chainrule.op import Op, Sample
 from chainrule.rules.elementwise import PAIRS, of_first
@@ -70,12 +71,21 @@ _EXPONENT = Notation(
     r"\operatorname{{exponent}}\left({0}\right)",
 )
 
+
+def _sign(a: Any) -> Any:
+    if np.iscomplexobj(a):  # z / |z| is no step
+        raise UnsupportedError(
+            "np.sign of complex numbers has no rule.", instead="z / np.abs(z), away from 0"
+        )
+    return np.sign(a)
+
+
 TABLE = (
     _comparison(np.greater, ">", ">", ">", lambda a, b: a > b),
     _comparison(np.greater_equal, ">=", "≥", r"\ge", lambda a, b: a >= b),
     _comparison(np.less, "<", "<", "<", lambda a, b: a < b),
     _comparison(np.less_equal, "<=", "≤", r"\le", lambda a, b: a <= b),
-    _comparison(np.equal, "==", "=", "=", lambda a, b: a == b),
+    _comparison(np.equal, "==", "==", "=", lambda a, b: a == b),
     _comparison(np.not_equal, "!=", "≠", r"\ne", lambda a, b: a != b),
     _logic(np.bitwise_and, infix("&", "bits", "sum", "and", r"\wedge")),
     _logic(np.bitwise_or, infix("|", "bits", "sum", "or", r"\vee")),
@@ -90,7 +100,7 @@ TABLE = (
     _step(np.logical_or),
     _step(np.logical_not),
     _step(np.logical_xor),
-    _step(np.sign),
+    replace(_step(np.sign), forward=_sign),
     _step(np.signbit),
     _step(np.spacing),
     _step(np.floor),

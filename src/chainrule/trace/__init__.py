@@ -17,6 +17,7 @@ from chainrule.errors import ChainruleError
 from chainrule.rules import special
 from chainrule.trace import builtin
 from chainrule.trace.base import Trace
+from chainrule.trace.operands import refuse_subclass
 from chainrule.trace.recorder import Branch, Recorder
 from chainrule.trace.source import location
 from chainrule.trace.tape import Tape
@@ -103,6 +104,7 @@ __all__ = [
     "apply",
     "location",
     "named",
+    "refuse_subclass",
     "suspected",
     "tracing",
 ]

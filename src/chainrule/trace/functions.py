@@ -1,4 +1,4 @@
-"""NumPy's functions, methods and indexing, turned into operations of the rules table.
+"""NumPy's functions, turned into operations of the rules table.
 
 What has neither a row nor a composition is refused here, with the user's line.
 """
@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import BranchError, MutationError, UnsupportedAttributeError, UnsupportedError
-from chainrule.op import Abstract, Op, UnsupportedArgumentError
+from chainrule.errors import MutationError, UnsupportedError
+from chainrule.op import Op, UnsupportedArgumentError
 from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE, special
-from chainrule.rules.index import Slot, is_basic
 from chainrule.rules.refused import reason
+from chainrule.trace.indexing import linked, split_key
+from chainrule.trace.operands import from_list, is_known, is_traced
 from chainrule.trace.source import location
 
 #: Functions that ask for the shape or the type alone.
@@ -35,11 +36,6 @@ _ACCUMULATING = {np.sum, np.mean, np.prod, np.cumsum, np.cumprod, np.var, np.std
 
 #: Keywords that change nothing when they have these values.
 _NEUTRAL = {"out": None, "dtype": None, "where": True, "order": "K", "subok": True, "initial": None}
-
-
-def is_traced(value: Any) -> bool:
-    """Whether a value stands for an array in some trace."""
-    return hasattr(value, "__apply_op__")
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -111,7 +107,7 @@ def _add_at(ufunc: Any, array: Any, key: Any, *values: Any) -> None:
             where=location(),
             instead="np.zeros_like(x) of a traced x as the array to write into",
         )
-    fixed, positions = _split_key(key)
+    fixed, positions = split_key(key)
     value = from_list(values[0]) if isinstance(values[0], (list, tuple)) else values[0]
     picked = np.shape(TABLE["getitem"](np.zeros(array.shape), *map(_plain, positions), key=fixed))
     added = TABLE["scatter"](array, np.broadcast_to(value, picked), *positions, key=fixed)
@@ -120,15 +116,6 @@ def _add_at(ufunc: Any, array: Any, key: Any, *values: Any) -> None:
 
 def _plain(positions: Any) -> Any:
     return np.zeros(positions.shape, positions.dtype) if is_traced(positions) else positions
-
-
-def is_known(value: Any) -> bool:
-    """Whether a value is one that operations take: no object with a NumPy of its own."""
-    return isinstance(value, _KNOWN) or is_traced(value)
-
-
-#: What may stand beside a traced value in a NumPy function.
-_KNOWN = (float, int, complex, np.ndarray, np.generic, list, tuple, range, str, type(None), slice)
 
 
 def full_name(function: Any) -> str:
@@ -261,169 +248,4 @@ def _unsupported_keyword(function: Any, keyword: str) -> UnsupportedError:
         f"{full_name(function)} cannot be traced with the argument {keyword!r}.",
         where=location(),
         instead=f"the call without {keyword!r}, and what it does as an operation of its own",
-    )
-
-
-def from_list(values: Sequence[Any]) -> Any:
-    """Make one array of a list; of one that holds traced values, by stacking."""
-    if any(is_traced(v) or isinstance(v, (list, tuple)) for v in values):
-        parts = [from_list(v) if isinstance(v, (list, tuple)) else v for v in values]
-        return np.stack(parts) if any(map(is_traced, parts)) else np.array(parts)
-    return np.array(values)
-
-
-# -- views -----------------------------------------------------------------------------
-
-
-def linked(result: Any, base: Any, key: Any = None) -> Any:
-    """Remember that an array shares its memory with the one it was made from."""
-    if is_traced(result) and is_traced(base) and result.ndim:
-        result.share_with(base, key)
-    return result
-
-
-# -- indexing --------------------------------------------------------------------------
-
-
-def _split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
-    """Part a key into what is fixed and the arrays of positions."""
-    fixed: list[Any] = []
-    positions: list[Any] = []
-    for k in key if isinstance(key, tuple) else (key,):
-        if isinstance(k, (slice, range)) or k is None or k is Ellipsis:
-            fixed.append(k)
-        elif isinstance(k, (np.ndarray, list)) or (
-            is_traced(k) and (k.shape or k.dtype.kind in "iu")
-        ):
-            array = np.array([int(i) for i in k]) if isinstance(k, list) and k and not isinstance(
-                k[0], (bool, list)) else k  # fmt: skip
-            fixed.append(Slot(len(positions)))
-            positions.append(np.asarray(array) if isinstance(array, list) else array)
-        elif isinstance(k, (bool, np.bool_)):
-            raise UnsupportedError(
-                "A single truth value cannot be used as an index of a traced array.",
-                where=location(),
-                instead="np.where(condition, a, b)",
-            )
-        else:
-            fixed.append(k.__index__())
-    return tuple(fixed), [_numbered(p) for p in positions]
-
-
-def _numbered(positions: Any) -> Any:
-    """Return positions as an operand may have them: integers or truth values."""
-    if positions.dtype.kind not in "biu":
-        raise IndexError("arrays used as indices must be of integer or boolean type")
-    return positions
-
-
-def getitem(array: Any, key: Any) -> Any:
-    """Read elements of a traced array."""
-    fixed, positions = _split_key(key)
-    for p in positions:
-        if p.dtype.kind == "b" and isinstance(getattr(p, "value", None), Abstract):
-            raise BranchError(
-                "How many elements a mask picks depends on its values, "
-                "and only shapes are known here.",
-                where=location(),
-                instead="np.where(mask, x, 0.0), which keeps the shape",
-            )
-    result = TABLE["getitem"](array, *positions, key=fixed)
-    if is_basic(fixed):
-        return linked(result, array, fixed)
-    if not any(isinstance(k, range) for k in fixed) and all(np.ndim(p) == 0 for p in positions):
-        return linked(result, array)  # a view too, at a place that is known by value alone
-    return result
-
-
-def setitem(array: Any, key: Any, value: Any) -> Any:
-    """Return a traced array with elements replaced."""
-    fixed, positions = _split_key(key)
-    value = from_list(value) if isinstance(value, (list, tuple)) else value
-    return TABLE["setitem"](array, value, *positions, key=fixed)
-
-
-# -- methods ---------------------------------------------------------------------------
-
-
-def _reshape(array: Any, *shape: Any, **kwargs: Any) -> Any:
-    return np.reshape(array, shape[0] if len(shape) == 1 else shape, **kwargs)
-
-
-def _transpose(array: Any, *axes: Any) -> Any:
-    if not axes or axes[0] is None:
-        return np.transpose(array)
-    return np.transpose(array, axes[0] if len(axes) == 1 and np.ndim(axes[0]) else axes)
-
-
-def _conjugate(array: Any) -> Any:
-    return np.conjugate(array) if array.dtype.kind == "c" else array  # itself, in NumPy too
-
-
-def _astype(array: Any, dtype: Any, copy: bool = True) -> Any:
-    if not copy and np.dtype(dtype) == array.dtype:
-        return array
-    return TABLE["astype"](array, dtype=np.dtype(dtype))
-
-
-def _round(array: Any, decimals: int = 0) -> Any:
-    return np.round(array, decimals)
-
-
-def _in_place(function: Any) -> Callable[..., Any]:
-    """Return a method that writes the result of a function into its own array."""
-
-    def method(array: Any, *args: Any, **kwargs: Any) -> None:
-        array[...] = function(array, *args, **kwargs)
-
-    return method
-
-
-def _item(array: Any, *index: int) -> Any:
-    if len(index) == 1:  # counted through all axes
-        return np.reshape(array, (-1,))[index[0]]
-    return array[index] if index else np.reshape(array, ())
-
-
-def _fill(array: Any, value: Any) -> None:
-    array[...] = value
-
-
-METHODS: dict[str, Callable[..., Any]] = {
-    **{
-        name: getattr(np, name)
-        for name in (
-            "sum", "prod", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin",
-            "cumsum", "cumprod", "clip", "dot", "ravel", "squeeze", "swapaxes", "repeat", "take",
-            "trace", "diagonal", "copy", "argsort", "argpartition",
-            "searchsorted", "nonzero",
-        )
-    },
-    "reshape": _reshape,
-    "flatten": lambda array, order="C": np.copy(np.ravel(array, order)),
-    "transpose": _transpose,
-    "astype": _astype,
-    "conj": _conjugate,
-    "conjugate": _conjugate,
-    "round": _round,
-    "compress": lambda array, condition, axis=None: np.compress(condition, array, axis),
-    "item": _item,
-    "sort": _in_place(lambda array, axis=-1, **kwargs: np.sort(array, axis, **kwargs)),
-    "partition": _in_place(lambda array, kth, axis=-1: np.partition(array, kth, axis)),
-    "fill": _fill,
-}  # fmt: skip
-
-
-def refuse_attribute(name: str) -> Any:
-    """Refuse an attribute that traced values do not have."""
-    if name.startswith("__"):
-        raise AttributeError(name)
-    hints = {
-        "tolist": "the value itself",
-        "flat": "x.ravel()",
-    }
-    raise UnsupportedAttributeError(
-        f"A traced array has no {name!r} that a gradient could pass through.",
-        where=location(),
-        instead=hints.get(name, "a NumPy function that does the same"),
     )

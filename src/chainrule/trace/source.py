@@ -20,7 +20,9 @@ from chainrule.errors import Location
 
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _EXAMPLES = os.path.join(_OWN, "examples")
+#: Where the libraries lie whose own lines are nobody's business.
 _NUMPY = os.path.dirname(os.path.abspath(np.__file__))
+_SCIPY = os.path.join(os.path.dirname(_NUMPY), "scipy")
 _SKIPPED = ("COPY", "NOP", "CACHE", "RESUME", "SWAP")
 
 
@@ -28,7 +30,7 @@ _SKIPPED = ("COPY", "NOP", "CACHE", "RESUME", "SWAP")
 def is_user_file(filename: str) -> bool:
     """Whether a file is neither chainrule's nor NumPy's own; shipped examples are users'."""
     own = filename.startswith(_OWN) and not filename.startswith(_EXAMPLES)
-    return not own and not filename.startswith(_NUMPY)
+    return not own and not filename.startswith((_NUMPY, _SCIPY))
 
 
 def user_frame() -> FrameType | None:
@@ -37,6 +39,18 @@ def user_frame() -> FrameType | None:
     while frame is not None and not is_user_file(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
+
+
+def foreign_call() -> str | None:
+    """Return the function of SciPy's that the user called, if it is under way."""
+    frame: FrameType | None = sys._getframe(1)
+    found = None
+    while frame is not None and not is_user_file(frame.f_code.co_filename):
+        if frame.f_code.co_filename.startswith(_SCIPY):
+            module = ".".join(frame.f_globals.get("__name__", "scipy").split(".")[:2])
+            found = f"{module}.{frame.f_code.co_name}"
+        frame = frame.f_back
+    return found
 
 
 def location(frame: FrameType | None = None, code: CodeType | None = None) -> Location | None:

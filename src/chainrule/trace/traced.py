@@ -17,7 +17,7 @@ from chainrule.errors import BranchError, ConversionError
 from chainrule.graph import NO_PARAMS
 from chainrule.op import Abstract, Op
 from chainrule.rules import TABLE
-from chainrule.trace import functions
+from chainrule.trace import functions, indexing, methods, operands
 from chainrule.trace.base import Trace
 from chainrule.trace.source import location
 from chainrule.trace.views import OUTDATED, Link, refused
@@ -42,10 +42,13 @@ _FAMILIAR: set[type] = {float, int, np.ndarray, np.float64, np.float32}
 
 def _operand(value: Any) -> Any:
     """Return a value that an operation takes, or NotImplemented."""
-    if isinstance(value, _PLAIN) or value.__class__ is Traced:
+    if value.__class__ in _FAMILIAR:
+        return value
+    if isinstance(value, _PLAIN):
+        operands.refuse_subclass(value, "an operand")
         return value
     if isinstance(value, (list, tuple)):
-        return functions.from_list(value)
+        return operands.from_list(value)
     return NotImplemented
 
 
@@ -139,6 +142,15 @@ class Traced:
     def __repr__(self) -> str:
         return f"Traced({self.value!r})"
 
+    def __format__(self, specification: str) -> str:
+        return methods.formatted(self, specification)
+
+    def __copy__(self) -> Any:
+        return np.copy(self) if self.shape else self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.__copy__()
+
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
             raise TypeError("iteration over a number")
@@ -230,12 +242,7 @@ class Traced:
         concrete = self._concrete()
         if concrete is not None:
             return np.asarray(concrete, dtype)
-        raise ConversionError(
-            "A traced value cannot be put into a plain NumPy array: its gradient would be lost.",
-            where=location(),
-            instead="np.stack([a, b, ...]) for np.array([a, b, ...]); "
-            "np.asarray(x) and np.array(x) can be left out",
-        )
+        raise operands.made_plain()
 
     # -- conversions -----------------------------------------------------------------
 
@@ -252,7 +259,8 @@ class Traced:
         raise _lossy(
             "float()",
             "the value itself; NumPy's functions instead of math's (np.exp, not math.exp); "
-            "np.stack([...]) instead of filling a plain array",
+            "np.stack([...]), or np.zeros_like(x, shape=...) of a traced x, instead of filling a "
+            "plain array",
         )
 
     def __int__(self) -> int:
@@ -327,13 +335,13 @@ class Traced:
         return TABLE["imag"](self)
 
     def __getattr__(self, name: str) -> Any:
-        method = functions.METHODS.get(name)
+        method = methods.METHODS.get(name)
         if method is None:
-            return functions.refuse_attribute(name)
+            return methods.refuse_attribute(name)
         return lambda *args, **kwargs: method(self, *args, **kwargs)
 
     def __getitem__(self, key: Any) -> Any:
-        return functions.getitem(self, key)
+        return indexing.getitem(self, key)
 
     # -- writing ---------------------------------------------------------------------
 
@@ -343,7 +351,7 @@ class Traced:
         return isinstance(self.value, (np.ndarray, Traced)) or self.ndim > 0
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.become(functions.setitem(self, key, value))
+        self.become(indexing.setitem(self, key, value))
 
     def share_with(self, base: Traced, key: Any) -> None:
         """Note that this is a view: ``base[key]``, or some other one where key is None."""
@@ -360,7 +368,7 @@ class Traced:
             if link.base is not None:
                 if link.key is None:
                     raise refused("A reshaped or transposed view cannot be written to.")
-                link.base.become(functions.setitem(link.base, link.key, result))
+                link.base.become(indexing.setitem(link.base, link.key, result))
                 link.base.link.views.append(self)
                 self._trace = result._trace
         self.index, self.value = result.index, result.value

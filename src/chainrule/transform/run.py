@@ -124,7 +124,9 @@ class Run:
             expected="one number, such as a loss",
             got=got,
             where=location_of(f),
-            instead="return np.sum(...) or np.mean(...) of it, or use cr.vjp "
+            instead="return x.item() of it"
+            if np.prod(shape_of(self.value), dtype=int) == 1 and hasattr(self.value, "shape")
+            else "return np.sum(...) or np.mean(...) of it, or use cr.vjp "
             "(cr.explain(..., upstream=...)) with an upstream gradient, or cr.jacobian",
         )
 

@@ -223,9 +223,9 @@ def _full_like(
     a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True,
     shape: Any = None,
 ) -> Any:  # fmt: skip
-    if shape is not None or order != "K":
-        raise UnsupportedArgumentError("order" if shape is None else "shape")
-    zeros = np.zeros_like(a, dtype=dtype)
+    if order not in ("K", "C", "A"):
+        raise UnsupportedArgumentError("order")
+    zeros = np.zeros_like(a, dtype=dtype, shape=shape)
     filled = zeros + fill_value
     return filled if filled.dtype == zeros.dtype else cast(filled, zeros.dtype)
 

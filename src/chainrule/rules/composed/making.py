@@ -56,9 +56,9 @@ def _empty_like(
     *, device: Any = None,
 ) -> Any:  # fmt: skip
     # What stands in an empty array is nobody's business: zeros will do.
-    if shape is not None or device not in (None, "cpu"):
-        raise UnsupportedArgumentError("shape" if shape is not None else "device")
-    return np.zeros_like(prototype, dtype=dtype)
+    if device not in (None, "cpu"):
+        raise UnsupportedArgumentError("device")
+    return np.zeros_like(prototype, dtype=dtype, shape=shape)
 
 
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:

@@ -1,0 +1,84 @@
+"""Reading and writing elements of traced arrays, and the memory that views share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import BranchError, UnsupportedError
+from chainrule.op import Abstract
+from chainrule.rules import TABLE
+from chainrule.rules.index import Slot, is_basic
+from chainrule.trace.operands import from_list, is_traced
+from chainrule.trace.source import location
+
+# -- views -----------------------------------------------------------------------------
+
+
+def linked(result: Any, base: Any, key: Any = None) -> Any:
+    """Remember that an array shares its memory with the one it was made from."""
+    if is_traced(result) and is_traced(base) and result.ndim:
+        result.share_with(base, key)
+    return result
+
+
+# -- indexing --------------------------------------------------------------------------
+
+
+def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Part a key into what is fixed and the arrays of positions."""
+    fixed: list[Any] = []
+    positions: list[Any] = []
+    for k in key if isinstance(key, tuple) else (key,):
+        if isinstance(k, (slice, range)) or k is None or k is Ellipsis:
+            fixed.append(k)
+        elif isinstance(k, (np.ndarray, list)) or (
+            is_traced(k) and (k.shape or k.dtype.kind in "iu")
+        ):
+            array = np.array([int(i) for i in k]) if isinstance(k, list) and k and not isinstance(
+                k[0], (bool, list)) else k  # fmt: skip
+            fixed.append(Slot(len(positions)))
+            positions.append(np.asarray(array) if isinstance(array, list) else array)
+        elif isinstance(k, (bool, np.bool_)):
+            raise UnsupportedError(
+                "A single truth value cannot be used as an index of a traced array.",
+                where=location(),
+                instead="np.where(condition, a, b)",
+            )
+        else:
+            fixed.append(k.__index__())
+    return tuple(fixed), [_numbered(p) for p in positions]
+
+
+def _numbered(positions: Any) -> Any:
+    """Return positions as an operand may have them: integers or truth values."""
+    if positions.dtype.kind not in "biu":
+        raise IndexError("arrays used as indices must be of integer or boolean type")
+    return positions
+
+
+def getitem(array: Any, key: Any) -> Any:
+    """Read elements of a traced array."""
+    fixed, positions = split_key(key)
+    for p in positions:
+        if p.dtype.kind == "b" and isinstance(getattr(p, "value", None), Abstract):
+            raise BranchError(
+                "How many elements a mask picks depends on its values, "
+                "and only shapes are known here.",
+                where=location(),
+                instead="np.where(mask, x, 0.0), which keeps the shape",
+            )
+    result = TABLE["getitem"](array, *positions, key=fixed)
+    if is_basic(fixed):
+        return linked(result, array, fixed)
+    if not any(isinstance(k, range) for k in fixed) and all(np.ndim(p) == 0 for p in positions):
+        return linked(result, array)  # a view too, at a place that is known by value alone
+    return result
+
+
+def setitem(array: Any, key: Any, value: Any) -> Any:
+    """Return a traced array with elements replaced."""
+    fixed, positions = split_key(key)
+    value = from_list(value) if isinstance(value, (list, tuple)) else value
+    return TABLE["setitem"](array, value, *positions, key=fixed)

@@ -1,0 +1,108 @@
+"""The methods of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import UnsupportedAttributeError
+from chainrule.rules import TABLE
+from chainrule.trace.operands import is_traced
+from chainrule.trace.source import location
+
+
+def _reshape(array: Any, *shape: Any, **kwargs: Any) -> Any:
+    return np.reshape(array, shape[0] if len(shape) == 1 else shape, **kwargs)
+
+
+def _transpose(array: Any, *axes: Any) -> Any:
+    if not axes or axes[0] is None:
+        return np.transpose(array)
+    return np.transpose(array, axes[0] if len(axes) == 1 and np.ndim(axes[0]) else axes)
+
+
+def _conjugate(array: Any) -> Any:
+    return np.conjugate(array) if array.dtype.kind == "c" else array  # itself, in NumPy too
+
+
+def _astype(array: Any, dtype: Any, copy: bool = True) -> Any:
+    if not copy and np.dtype(dtype) == array.dtype:
+        return array
+    return TABLE["astype"](array, dtype=np.dtype(dtype))
+
+
+def _round(array: Any, decimals: int = 0) -> Any:
+    return np.round(array, decimals)
+
+
+def _in_place(function: Any) -> Callable[..., Any]:
+    """Return a method that writes the result of a function into its own array."""
+
+    def method(array: Any, *args: Any, **kwargs: Any) -> None:
+        array[...] = function(array, *args, **kwargs)
+
+    return method
+
+
+def _texted(array: Any) -> Any:
+    value = array.value
+    while is_traced(value):
+        value = value.value
+    return value
+
+
+def formatted(array: Any, specification: str) -> str:
+    """Write the value that a traced one stands for: what is printed carries no gradient."""
+    return format(_texted(array), specification)
+
+
+def _item(array: Any, *index: int) -> Any:
+    if len(index) == 1:  # counted through all axes
+        return np.reshape(array, (-1,))[index[0]]
+    return array[index] if index else np.reshape(array, ())
+
+
+def _fill(array: Any, value: Any) -> None:
+    array[...] = value
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    **{
+        name: getattr(np, name)
+        for name in (
+            "sum", "prod", "mean", "max", "min", "var", "std", "any", "all", "argmax", "argmin",
+            "cumsum", "cumprod", "clip", "dot", "ravel", "squeeze", "swapaxes", "repeat", "take",
+            "trace", "diagonal", "copy", "argsort", "argpartition",
+            "searchsorted", "nonzero",
+        )
+    },
+    "reshape": _reshape,
+    "flatten": lambda array, order="C": np.copy(np.ravel(array, order)),
+    "transpose": _transpose,
+    "astype": _astype,
+    "conj": _conjugate,
+    "conjugate": _conjugate,
+    "round": _round,
+    "compress": lambda array, condition, axis=None: np.compress(condition, array, axis),
+    "item": _item,
+    "sort": _in_place(lambda array, axis=-1, **kwargs: np.sort(array, axis, **kwargs)),
+    "partition": _in_place(lambda array, kth, axis=-1: np.partition(array, kth, axis)),
+    "fill": _fill,
+}  # fmt: skip
+
+
+def refuse_attribute(name: str) -> Any:
+    """Refuse an attribute that traced values do not have."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    hints = {
+        "tolist": "the value itself",
+        "flat": "x.ravel()",
+    }
+    raise UnsupportedAttributeError(
+        f"A traced array has no {name!r} that a gradient could pass through.",
+        where=location(),
+        instead=hints.get(name, "a NumPy function that does the same"),
+    )
