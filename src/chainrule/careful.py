@@ -9,7 +9,9 @@ asks for 0 · (1 / 0). Whether such a product is 0 cannot be told from its numbe
 - where a choice cuts off an upstream gradient that is infinite, as in
   ``np.sqrt(np.maximum(x, 0))``;
 - where the upstream gradient is 0 and the local derivative is only too large for a
-  floating-point number, as in ``1 / (1 + np.exp(1000))``.
+  floating-point number, as in ``1 / (1 + np.exp(1000))``;
+- where the upstream gradient is 0 and a constant was infinite from the start, as where a mask
+  of -inf is scaled before a softmax.
 
 Everywhere else it is left as it is, and refused by those who find it. A gradient is derived in
 this way once it has turned out not to be finite: a :class:`Guard` looks at each product, while
@@ -83,6 +85,7 @@ class Guard:
         if op.entire:
             finite = [np.isfinite(plain(o)) for o in operands]
             cut = cut | np.logical_and.reduce(np.broadcast_arrays(*finite))
+        cut = cut | self._infinite_constant(index)
         nothing = bad & (upstream == 0) & cut
         if op.chooses:
             nothing = nothing | bad & ~self._chosen(index, position)
@@ -91,6 +94,15 @@ class Guard:
         # Where it can be, by a condition that holds for other values, too: it may become code.
         same = np.array_equal(nothing, bad & (upstream == 0))
         return _WHERE(g == 0 if same else nothing, 0.0, product)
+
+    def _infinite_constant(self, index: int) -> Any:
+        """Tell where an operand was infinite from the start, as in a mask of -inf."""
+        _, parents, operands, _, _ = self._records[index]
+        marks = [
+            np.isinf(plain(o)) if not self._varies(p) else np.False_
+            for o, p in zip(operands, parents, strict=True)
+        ]
+        return np.logical_or.reduce(np.broadcast_arrays(*marks))
 
     def _chosen(self, index: int, position: int) -> Any:
         op, _, operands, params, out = self._records[index]

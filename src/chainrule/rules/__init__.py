@@ -77,6 +77,8 @@ BY_METHOD: dict[tuple[Any, str], Any] = {
     (np.fmin, "reduce"): np.nanmin,
     (np.logical_and, "reduce"): np.all,
     (np.logical_or, "reduce"): np.any,
+    (np.maximum, "accumulate"): order.accumulated(order.RUNNING_MAXIMUM),
+    (np.minimum, "accumulate"): order.accumulated(order.RUNNING_MINIMUM),
     (np.add, "accumulate"): np.cumsum,
     (np.multiply, "accumulate"): np.cumprod,
 }

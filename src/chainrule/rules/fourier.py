@@ -44,10 +44,9 @@ def bind_axes(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: An
     if len(set(found)) != len(found):
         raise UnsupportedArgumentError("axes that repeat")
     sizes = [-1] * len(found) if s is None else list(s)
-    lengths = tuple(
-        np.shape(a)[i] if n in (-1, None) else int(n) for i, n in zip(found, sizes, strict=True)
-    )
-    return (a,), {"s": lengths, "axes": found, "norm": norm}
+    # Lengths and axes that are NumPy's own choice are kept as that: code need not name them.
+    lengths = tuple(None if n in (-1, None) else int(n) for n in sizes)
+    return (a,), {"s": lengths, "axes": tuple(i - np.ndim(a) for i in found), "norm": norm}
 
 
 def bind_two(a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None) -> Any:
@@ -71,7 +70,7 @@ def _both(name: str) -> Any:
     def transform(a: Any, s: Any, axes: Any, norm: Any) -> Any:
         if len(axes) == 1:
             return one(a, s[0], axes[0], norm)
-        return several(a, s, axes, norm)
+        return several(a, _lengths(a, s, axes), axes, norm)
 
     return transform
 
@@ -80,9 +79,10 @@ def _written(name: str, default: Any) -> Notation:
     def plain(prefix: str) -> Any:
         def write(a: Any, s: Any, axes: Any, norm: Any) -> str:
             if len(axes) == 1:
-                given = keywords(n=s[0], axis=axes[0], norm=norm)
+                given = keywords(n=s[0], axis=None if axes[0] == -1 else axes[0], norm=norm)
                 return f"{prefix}{name}({a}{given})"
-            return f"{prefix}{name}n({a}, s={s}, axes={axes}{keywords(norm=norm)})"
+            given = keywords(s=None if None in s else s, axes=axes, norm=norm)
+            return f"{prefix}{name}n({a}{given})"
 
         return write
 
@@ -93,9 +93,14 @@ def _written(name: str, default: Any) -> Notation:
 
 
 def _transform_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    sizes = dict(zip(params["axes"], params["s"], strict=True))
-    shape = tuple(sizes.get(i, n) for i, n in enumerate(shape_of(operands[0])))
-    return Abstract(shape, _dtype(np.fft.fft, operands[0]))
+    shape = list(shape_of(operands[0]))
+    for n, axis in zip(params["s"], params["axes"], strict=True):
+        shape[axis] = shape[axis] if n is None else n
+    return Abstract(tuple(shape), _dtype(np.fft.fft, operands[0]))
+
+
+def _lengths(a: Any, s: Sequence[Any], axes: Sequence[int]) -> tuple[int, ...]:
+    return tuple(shape_of(a)[axis] if n is None else n for n, axis in zip(s, axes, strict=True))
 
 
 def _dtype(function: Any, operand: Any) -> np.dtype[Any]:
@@ -123,50 +128,42 @@ def _transform(name: str, latex: str) -> Op:
         "through the same transform",
         infer=_transform_infer,
         samples=(
-            Sample((_Z,), {"s": (3,), "axes": (1,), "norm": None}),
-            Sample((_Z,), {"s": (5,), "axes": (1,), "norm": "ortho"}),
-            Sample((_Z,), {"s": (2, 2), "axes": (0, 1), "norm": "forward"}),
+            Sample((_Z,), {"s": (None,), "axes": (-1,), "norm": None}),
+            Sample((_Z,), {"s": (5,), "axes": (-1,), "norm": "ortho"}),
+            Sample((_Z,), {"s": (2, 2), "axes": (-2, -1), "norm": "forward"}),
         ),
     )
 
 
 def _rfft_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    ((n,), (axis,)) = params["s"], params["axes"]
-    shape = list(shape_of(operands[0]))
-    shape[axis] = n // 2 + 1
+    shape, (axis,) = list(shape_of(operands[0])), params["axes"]
+    shape[axis] = (shape[axis] if params["s"][0] is None else params["s"][0]) // 2 + 1
     return Abstract(tuple(shape), _dtype(np.fft.rfft, operands[0]))
 
 
 def _irfft_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    ((n,), (axis,)) = params["s"], params["axes"]
-    shape = list(shape_of(operands[0]))
-    shape[axis] = n
+    shape, (axis,) = list(shape_of(operands[0])), params["axes"]
+    shape[axis] = 2 * (shape[axis] - 1) if params["s"][0] is None else params["s"][0]
     return Abstract(tuple(shape), _dtype(np.fft.irfft, operands[0]))
 
 
 def _rfft_vjp(g: Any, out: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
-    full = np.fft.fft(g, n=s[0], axis=axes[0], norm=norm)
+    (n,) = _lengths(a, s, axes)
+    full = np.fft.fft(g, n=n, axis=axes[0], norm=norm)
     return resized(np.real(full), a, axes)
 
 
 def _irfft_vjp(g: Any, out: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
-    ((n,), (axis,)) = s, axes
+    (axis,) = axes
+    n = np.shape(out)[axis]
     half = np.conj(np.fft.rfft(g, axis=axis, norm=OPPOSITE[norm]))
     twice = np.full(n // 2 + 1, 2.0, g.dtype)
     twice[0] = 1.0
     if n % 2 == 0:
         twice[-1] = 1.0
-    weights = twice.reshape([-1 if i == axis else 1 for i in range(np.ndim(g))])
+    weights = twice.reshape([-1 if i == axis else 1 for i in range(-np.ndim(g), 0)])
     product = half * weights
     return resized(product if is_complex(a) else np.real(product), a, axes)
-
-
-def bind_half(
-    a: Any, n: int | None = None, axis: int = -1, norm: Any = None, out: Any = None
-) -> Any:
-    """Bind the arguments of the inverse of :func:`numpy.fft.rfft`."""
-    length = 2 * (np.shape(a)[axis] - 1) if n is None else n
-    return bind(a, length, axis, norm, out)
 
 
 FFT = _transform("fft", "")
@@ -185,8 +182,8 @@ TABLE = (
         bind=bind,
         infer=_rfft_infer,
         samples=(
-            Sample(((2, 5),), {"s": (5,), "axes": (1,), "norm": None}),
-            Sample(((4, 3),), {"s": (6,), "axes": (0,), "norm": "ortho"}),
+            Sample(((2, 5),), {"s": (None,), "axes": (-1,), "norm": None}),
+            Sample(((4, 3),), {"s": (6,), "axes": (-2,), "norm": "ortho"}),
         ),
     ),
     Op(
@@ -196,11 +193,11 @@ TABLE = (
         notation=_written("irfft", "^{-1}"),
         reason="each number stands for itself and for its conjugate in the half left out",
         numpy=(np.fft.irfft,),
-        bind=bind_half,
+        bind=bind,
         infer=_irfft_infer,
         samples=(
-            Sample((_Z,), {"s": (4,), "axes": (1,), "norm": None}),
-            Sample((_Z,), {"s": (5,), "axes": (1,), "norm": "forward"}),
+            Sample((_Z,), {"s": (None,), "axes": (-1,), "norm": None}),
+            Sample((_Z,), {"s": (5,), "axes": (-1,), "norm": "forward"}),
         ),
     ),
 )

@@ -214,7 +214,56 @@ def _bind_sort(
     return (a,), {"axis": axis}
 
 
+def _running(extreme: Any) -> Op:
+    """Row that finds, for each place, where the extreme of all elements up to it stands."""
+
+    def places(a: Any, axis: int) -> Any:
+        best = extreme.accumulate(a, axis=axis)
+        count = np.arange(np.shape(a)[axis]).reshape(-1, *(1,) * (-axis - 1))
+        # It stands where it changes: the first of equal elements stays.
+        changes = np.diff(best, axis=axis, prepend=np.nan) != 0
+        return np.maximum.accumulate(np.where(changes, count, 0), axis=axis)
+
+    name = extreme.__name__
+
+    def code(a: Any, axis: int) -> str:
+        best = f"np.{name}.accumulate({a}, axis={axis})"
+        tail = ", 1" * (-axis - 1)
+        count = f"np.arange({a:atom}.shape[{axis}])" + (f".reshape(-1{tail})" if tail else "")
+        changes = f"np.diff({best}, axis={axis}, prepend=np.nan) != 0"
+        return f"np.maximum.accumulate(np.where({changes}, {count}, 0), axis={axis})"
+
+    return Op(
+        name=f"running_{name}_place",
+        forward=places,
+        vjp=None,
+        reason=_STILL,
+        infer=_places(0),
+        samples=(Sample(((5,),), {"axis": -1}), Sample(((4, 3),), {"axis": -2})),
+        notation=Notation(
+            code,
+            lambda a, axis: f"place of the running {name[:3]}({a}, axis={axis})",
+            lambda a, axis: rf"\operatorname{{arg{name[:3]}}}_{{\le i}} {a:power}",
+        ),
+    )
+
+
+RUNNING_MAXIMUM, RUNNING_MINIMUM = _running(np.maximum), _running(np.minimum)
+
+
+def accumulated(row: Op) -> Any:
+    """Return the function that ``np.maximum.accumulate`` is: the extreme of all so far."""
+
+    def function(array: Any, axis: int = 0) -> Any:
+        axis = one_axis(axis, np.ndim(array)) - np.ndim(array)
+        return np.take_along_axis(array, row(array, axis=axis), axis)
+
+    return function
+
+
 TABLE = (
+    RUNNING_MAXIMUM,
+    RUNNING_MINIMUM,
     _extreme_place(np.argmax),
     _extreme_place(np.argmin),
     _extreme_place(np.nanargmax),

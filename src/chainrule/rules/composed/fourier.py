@@ -39,13 +39,12 @@ def _real_forward(binder: Callable[..., Any]) -> Callable[..., Any]:
 
 def _real_inverse(binder: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(binder)
-    def function(a: Any, s: Any = None, *args: Any, **kwargs: Any) -> Any:
-        _, params = binder(a, s, *args, **kwargs)
+    def function(a: Any, *args: Any, **kwargs: Any) -> Any:
+        _, params = binder(a, *args, **kwargs)
         *others, (n, axis) = zip(params["s"], params["axes"], strict=True)
         for m, i in others:
             a = np.fft.ifft(a, m, i, params["norm"])
-        whole = 2 * (n - 1) if s is None or s[-1] in (-1, None) else n
-        return np.fft.irfft(a, whole, axis, params["norm"])
+        return np.fft.irfft(a, n, axis, params["norm"])
 
     return function
 
