@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ConversionError, UnsupportedError
+from chainrule.errors import ConversionError, DtypeError
 from chainrule.trace.source import foreign_call, location
 
 
@@ -29,8 +29,9 @@ def refuse_subclass(value: Any, what: str) -> None:
     kind = type(value)
     if not isinstance(value, np.ndarray) or kind in (np.ndarray, np.memmap):
         return
-    raise UnsupportedError(
-        f"{what} is a {kind.__module__}.{kind.__name__}, which goes its own ways with NumPy.",
+    raise DtypeError(
+        f"{what or 'an argument'} is a {kind.__module__}.{kind.__name__}, which goes its own "
+        "ways with NumPy.",
         expected="a plain numpy.ndarray",
         where=location(),
         instead="np.asarray(x); for a masked array np.where(mask, x, 0.0) beside its mask",
