@@ -4,6 +4,6 @@ What is drawn comes from the rules table and from the calls in tests/calls*.py, 
 that gets a rule and a call is fuzzed from then on without another line here.
 """
 
-from fuzz.checks import assert_right
+from fuzz.pasted import assert_right
 
 __all__ = ["assert_right"]

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from chainrule.structure import map_leaves
-from fuzz.program import SCOPE, is_real
+from fuzz.program import SCOPE, is_real, quietly
 from fuzz.templates import Slot
 
 T = TypeVar("T")
@@ -133,7 +133,11 @@ class Draw:
 
     def within(self, name: str, slot: Slot) -> str:
         """Expression that brings a value into the range that a slot asks for."""
-        if name not in self.pool or (slot.low <= -2.0 and slot.high >= 2.0):
+        if (
+            name not in self.pool
+            or self.pool[name].kind == "c"
+            or (slot.low <= -2.0 and slot.high >= 2.0)
+        ):
             return name
         worlds = self.pool[name].worlds
         if all(np.min(w) >= slot.low and np.max(w) <= slot.high for w in worlds):
@@ -141,10 +145,10 @@ class Draw:
         middle, half = (slot.low + slot.high) / 2, (slot.high - slot.low) / 2 * 0.95
         return f"({middle:.4g} + {half:.4g} * np.tanh({name}))"
 
-    def fitting(self, slot: Slot) -> str:
+    def fitting(self, slot: Slot, kinds: str = "f") -> str:
         """Expression of the shape and range that a slot asks for."""
         shape, size = slot.shape, int(np.prod(slot.shape))
-        exact = [n for n, v in self.pool.items() if v.kind == "f" and v.shape == shape]
+        exact = [n for n, v in self.pool.items() if v.kind in kinds and v.shape == shape]
         larger = [n for n, v in self.pool.items() if v.kind == "f" and v.is_array
                   and len(v.shape) > 0 and np.size(v.worlds[0]) >= size]  # fmt: skip
         if exact and not self.chance(0.1):
@@ -159,6 +163,15 @@ class Draw:
                 return f"np.ravel({inside})[{self.integer(0, np.size(self.pool[name].worlds[0]))}]"
             return f"np.ravel({inside})[:{size}].reshape({shape})"
         return self.within(self.argument(shape), slot)
+
+    def has_full_rank(self, expression: str) -> bool:
+        """Whether a matrix is far from those where its decompositions have no derivative."""
+        with quietly():
+            value = np.asarray(eval(expression, SCOPE, self.namespaces[0]))
+        if value.ndim < 2:
+            return True
+        widths = np.linalg.svd(value, compute_uv=False)
+        return bool(np.all(widths[..., -1] > 1e-3 * widths[..., 0]))
 
     # -- arguments -----------------------------------------------------------------------
 
@@ -228,15 +241,15 @@ class Draw:
             found = [(name, worlds)]
         for _, values in found:
             check(values)
-        largest = max(float(np.max(np.abs(v[0].astype(float)))) for _, v in _arrays(found))
-        if largest > LARGEST and not many and np.asarray(worlds[0]).dtype.kind == "f":
+        largest = max(float(np.max(np.abs(v[0] * 1.0))) for _, v in _arrays(found))
+        if largest > LARGEST and not many and np.asarray(worlds[0]).dtype.kind in "fc":
             factor = f"{2.0 / largest:.2g}"
             worlds = [float(factor) * w for w in worlds]
             whole = f"{lines}{name} = {factor} * ({text})"
             found, base = [(name, worlds)], None
             for namespace, world in zip(self.namespaces, worlds, strict=True):
                 namespace[name] = world
-        if np.asarray(found[0][1][0]).dtype.kind == "f":
+        if np.asarray(found[0][1][0]).dtype.kind in "fc":
             self.nudge(whole, [part for part, _ in found])
         self.lines.append(whole)
         for part, values in found:
@@ -251,30 +264,37 @@ class Draw:
         """
         named = [n for n in self.namespaces[0] if n in text and re.search(rf"\b{n}\b", text)]
 
-        def nudged(sign: float) -> list[Any]:
+        def nudged(*weights: float) -> list[Any]:
+            """Results where the operands are moved along two ways, by these weights."""
             rng = np.random.default_rng(len(text))
 
             def visit(leaf: Any, path: str) -> Any:
-                return leaf + sign * NUDGE * rng.standard_normal(np.shape(leaf)) if is_real(
-                    leaf) else leaf  # fmt: skip
+                if np.asarray(leaf).dtype.kind not in "fc":
+                    return leaf
+                unit = 1.0 if is_real(leaf) else 1.0 + 0.7j
+                ways = [rng.standard_normal(np.shape(leaf)) for _ in weights]
+                return leaf + NUDGE * unit * sum(w * d for w, d in zip(weights, ways, strict=True))
 
             names = {n: map_leaves(visit, self.namespaces[0][n], n) for n in named}
             try:
-                with np.errstate(all="ignore"):
+                with quietly():
                     exec(text, SCOPE, names)
-                return [np.asarray(eval(r, SCOPE, names), float) for r in results]
+                return [np.asarray(eval(r, SCOPE, names)) for r in results]
             except Exception:
                 raise RejectedError from None
 
-        for result, right, left in zip(results, nudged(1.0), nudged(-1.0), strict=True):
-            base = np.asarray(eval(result, SCOPE, self.namespaces[0]), float)
-            if not base.shape == right.shape == left.shape:
+        moved = [nudged(*w) for w in ((0, 0), (1, 0), (-1, 0), (0, 1), (1, 1))]
+        for at, right, left, other, both in zip(*moved, strict=True):
+            if not at.shape == right.shape == left.shape == other.shape == both.shape:
                 raise RejectedError
-            if not base.any() and not right.any() and not left.any():
+            if not (at.any() or right.any() or left.any()):
                 raise RejectedError  # as the standard deviation of a single number
-            scale = max(1e-3, float(np.max(np.abs(base))))
-            if not np.all(np.abs(right - 2 * base + left) <= 0.1 * NUDGE * scale):
-                raise RejectedError
+            # A kink shows to both sides of it; the edge of a cone, as at a matrix that has not
+            # full rank, where two ways together lead elsewhere than one after the other.
+            limit = 0.1 * NUDGE * max(1e-3, float(np.max(np.abs(at))))
+            for bend in (right - 2 * at + left, both - right - other + at):
+                if not np.all(np.abs(bend) <= limit):
+                    raise RejectedError
 
     def write(self, target: str, text: str) -> None:
         """Add a line that writes into an array."""
@@ -330,13 +350,18 @@ def owner(array: Any) -> Any:
     return array
 
 
+def can_be_written(array: Any) -> bool:
+    with quietly():  # NumPy warns where an array that it repeats is asked
+        return bool(array.flags.writeable) and 0 not in array.strides
+
+
 def _arrays(found: Sequence[tuple[str, list[Any]]]) -> list[tuple[str, list[Any]]]:
     return [(name, [np.asarray(w) for w in worlds]) for name, worlds in found]
 
 
 def changes(worlds: list[Any]) -> bool:
     """Whether a value is another in another world."""
-    if np.asarray(worlds[0]).dtype.kind != "f":
+    if np.asarray(worlds[0]).dtype.kind not in "fc":
         return not all(np.array_equal(worlds[0], w) for w in worlds[1:])
     return not all(np.allclose(worlds[0], w, rtol=1e-9, atol=1e-12) for w in worlds[1:])
 
@@ -347,11 +372,11 @@ def check(worlds: list[Any]) -> None:
         raise RejectedError
     arrays = [np.asarray(w) for w in worlds]
     first = arrays[0]
-    if first.dtype.kind not in "fbiu" or not 0 < first.size <= MOST or first.ndim > AXES:
+    if first.dtype.kind not in "fcbiu" or not 0 < first.size <= MOST or first.ndim > AXES:
         raise RejectedError
     if any(a.shape != first.shape for a in arrays):
         raise RejectedError
-    if first.dtype.kind != "f":
+    if first.dtype.kind not in "fc":
         if not all(np.array_equal(a, first) for a in arrays):
             raise RejectedError
         return
@@ -363,7 +388,7 @@ def check(worlds: list[Any]) -> None:
     near = np.abs(near_right - 2 * base + near_left)
     # Smooth: 64 times as much at 8 times the distance. A kink at hand: 8 times; one further out
     # shows at the wide distance alone.
-    loose = 1e-10 if first.dtype == np.float64 else 1e-5
+    loose = 1e-10 if first.dtype in (np.float64, np.complex128) else 1e-5
     if np.any(near > wide / 16 + loose * scale) or np.any(wide > 256 * near + 1e-4 * scale):
         raise RejectedError
     if np.any(wide > 0.2 * scale) or np.any(np.abs(right - left) > scale):

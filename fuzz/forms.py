@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fuzz.draw import MOST, Draw, RejectedError, Value
+from fuzz.draw import Draw, RejectedError, Value, can_be_written
 from fuzz.program import SCOPE
 from fuzz.templates import Template, templates
 
@@ -15,15 +15,24 @@ from fuzz.templates import Template, templates
 def from_template(d: Draw, template: Template) -> str:
     """Fill the slots of a template with values of the program."""
     if template.elementwise:
-        first = d.find(lambda v: not v.is_array or v.worlds[0].size <= MOST)
+        kind = "c" if d.chance(0.2) and any(v.kind == "c" for v in d.pool.values()) else "f"
+        first = d.find(kind=kind)
+        if kind == "c":
+            d.traits.add("odd")  # not every function takes complex numbers
         names = [first, *(d.partner(first) for _ in template.slots[1:])]
         if d.chance(0.5):
             names.reverse()
         operands = [d.within(n, s) for n, s in zip(names, template.slots, strict=True)]
-    elif "odd" in d.traits and d.chance(0.3):
+    elif "odd" in d.traits and "TABLE" not in template.text and d.chance(0.3):
         operands = [d.within(d.array(len(s.shape), len(s.shape)), s) for s in template.slots]
     else:
-        operands = [d.fitting(slot) for slot in template.slots]
+        # The eigenvectors of a complex matrix have a phase that is LAPACK's to choose.
+        real = "linalg" in template.text or "TABLE" in template.text or d.chance(0.7)
+        operands = [d.fitting(slot, "f" if real else "fc") for slot in template.slots]
+        if not real:
+            d.traits.add("odd")
+    if "linalg" in template.text and not all(map(d.has_full_rank, operands)):
+        raise RejectedError
     return template.filled(operands)
 
 
@@ -153,7 +162,8 @@ def _target(d: Draw) -> str:
     """An array to write to: rather a view, and rather one that was made here than an argument."""
 
     def fits(v: Value) -> bool:
-        return v.is_array and v.depends and len(v.shape) > 0 and v.worlds[0].flags.writeable
+        known = v.is_array and v.depends and v.kind == "f" and len(v.shape) > 0
+        return known and can_be_written(v.worlds[0])
 
     if d.chance(0.5):
         try:

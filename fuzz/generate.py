@@ -30,7 +30,7 @@ NESTED = {forms.branch: 6, forms.loop: 8}
 CALLS = 100
 
 #: One program in so many is drawn for JAX.
-JAX_EVERY = 20
+JAX_EVERY = 40
 
 
 def generate(
@@ -49,7 +49,7 @@ def generate(
     rng = np.random.default_rng([seed, 20260117])
     traits = {"jax"} if jax and seed % JAX_EVERY == 0 else set()
     if not traits:
-        traits |= {t for t, p in {"alias": 0.15, "odd": 0.5}.items() if rng.random() < p}
+        traits |= {t for t, p in {"alias": 0.08, "odd": 0.5}.items() if rng.random() < p}
     if rng.random() < 0.25:
         traits.add("single")
     d = Draw(rng, traits)
@@ -86,10 +86,9 @@ def _fill(d: Draw, length: int, allowed: Callable[[Template], bool]) -> None:
 
 
 def _finished(d: Draw, seed: int) -> Program:
-    ends = [n for n, v in d.pool.items() if v.kind == "f" and not v.used and n not in d.arguments]
+    ends = [n for n, v in d.pool.items() if v.kind in "fc" and not v.used and n not in d.arguments]
     ends = ends or [n for n, v in d.pool.items() if v.kind == "f"]
-    whole = ["{0} * np.sum(np.sin({1}))", "{0} * np.sum({1})", "{0} * np.sum({1} * {1})"]
-    total = " + ".join(d.choice(whole).format(d.number(0.5, 1.5), n) for n in ends)
+    total = " + ".join(f"{d.number(0.5, 1.5)} * {_whole(d, n)}" for n in ends)
     body = "\n".join([*d.lines, f"return {total}"]).replace("\n", "\n    ")
     names, arguments = _packed(d)
     for name, expression in names.items():
@@ -99,6 +98,19 @@ def _finished(d: Draw, seed: int) -> Program:
     functions = frozenset(re.findall(r"np\.([a-z][\w.]*)\(", body))
     program = Program(source, arguments, direction, seed, frozenset(d.traits), functions)
     return single(program) if "single" in d.traits else program
+
+
+def _whole(d: Draw, name: str) -> str:
+    """One real number of all numbers of a value."""
+    if d.pool[name].kind == "c":
+        parts = [
+            "np.sum(np.real({0}))",
+            "np.sum(np.imag({0}))",
+            "np.sum(np.real({0} * {0}.conj()))",
+        ]
+    else:
+        parts = ["np.sum(np.sin({0}))", "np.sum({0})", "np.sum({0} * {0})"]
+    return d.choice(parts).format(name)
 
 
 def _packed(d: Draw) -> tuple[dict[str, str], dict[str, Any]]:

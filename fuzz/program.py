@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import linecache
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +82,14 @@ class Program:
         )
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Leave what NumPy warns of to those who are asked about it."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
 def real_leaves(value: Any) -> list[Any]:
     return [leaf for _, leaf in leaves(value) if is_real(leaf)]
 
@@ -89,8 +98,7 @@ def compiled(source: str, filename: str, scope: dict[str, Any] | None = None) ->
     names = dict(SCOPE if scope is None else scope)
     # Errors of chainrule show the user's line, which they look up like a traceback does.
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a program that is being shrunk may index a number
+    with quietly():  # a program that is being shrunk may index a number
         code = compile(source, filename, "exec")
     exec(code, names)
     program: Callable[..., Any] = names["program"]

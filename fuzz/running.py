@@ -85,7 +85,11 @@ def run_one(seed: int, jax: bool, tally: Tally, seconds: float = 60.0) -> None:
 def _chunk(seeds: Iterable[int], jax: bool, seconds: float) -> Tally:
     tally = Tally()
     for seed in seeds:
-        run_one(seed, jax, tally, seconds)
+        try:
+            run_one(seed, jax, tally, seconds)
+        except Exception as error:
+            error.add_note(f"while seed {seed} was run by the fuzzer")
+            raise
     return tally
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fuzz.checks import Depth, Failure, Refused, Rough, examine
-from fuzz.program import SCOPE, Program, is_real, real_leaves
+from fuzz.program import SCOPE, Program, is_real, quietly, real_leaves
 from fuzz.rewritten import unwrapped
 
 Fails = Callable[[Program], bool]
@@ -43,9 +44,10 @@ def shrink(
 
 def _verdict(program: Program, depth: Depth) -> Failure | None:
     try:
-        with np.errstate(all="ignore"):
+        with quietly():
             value = program.function()(*program.values())
-        if np.shape(value) != () or not np.isfinite(value):
+        number = np.asarray(value)
+        if number.shape != () or number.dtype.kind != "f" or not np.isfinite(number):
             return None
     except Exception:
         return None
@@ -157,7 +159,11 @@ def _drop(program: Program, fails: Fails) -> Program:
         for i, line in enumerate(body):
             for part in ("body", "orelse"):
                 inner = getattr(line, part, None)
-                if inner:
+                if inner and isinstance(line, ast.For):
+                    first = ast.parse(f"{ast.unparse(line.target)} = next(iter("
+                                      f"{ast.unparse(line.iter)}))").body  # fmt: skip
+                    yield _of(program, [*body[:i], *first, *inner, *body[i + 1 :]])
+                elif inner:
                     yield _of(program, [*body[:i], *inner, *body[i + 1 :]])
 
     return _first(opened(), fails) or program
@@ -196,7 +202,7 @@ def _again(
 def _value_of(program: Program, body: list[ast.stmt], name: str) -> Any:
     names = dict(SCOPE, **dict(zip(program.arguments, program.values(), strict=True)))
     try:
-        with np.errstate(all="ignore"):
+        with quietly():
             exec("\n".join(map(ast.unparse, body)), names)
     except Exception:
         return None
@@ -226,7 +232,17 @@ def _unpack(program: Program, fails: Fails) -> Program:
 def _unwrap(program: Program, fails: Fails) -> Program:
     """Use what a container holds without the container."""
     text = unwrapped(program.source)
-    return _first(iter([_with(program, text)]), fails) or program
+    program = _first(iter([_with(program, text)]), fails) or program
+
+    def candidates(program: Program) -> Iterator[Program]:
+        body = _body(program)
+        for i, line in enumerate(body):
+            if isinstance(line, ast.Assign) and isinstance(line.value, ast.Name):
+                name = rf"\b{_target(line)}\b"
+                rest = "\n".join(map(ast.unparse, body[i + 1 :]))
+                yield _of(program, [*body[:i], *ast.parse(re.sub(name, line.value.id, rest)).body])
+
+    return _again(program, candidates, fails)
 
 
 def _simplify(program: Program, fails: Fails) -> Program:

@@ -128,7 +128,7 @@ def templates() -> dict[str, list[Template]]:
     """Return all templates, by group."""
     found: dict[str, Template] = {}
     for row in TABLE.values():
-        if not row.differentiable and not row.elementwise:
+        if not row.differentiable and not (row.elementwise and row.numpy):
             continue
         for sample in row.samples:
             template = _of_sample(row, sample.operands, sample.params)

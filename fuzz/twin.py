@@ -104,5 +104,5 @@ def known_to_jax(template: Template) -> bool:
     return True
 
 
-#: What JAX defines otherwise.
-UNLIKE: tuple[str, ...] = ()
+#: What JAX defines otherwise: of a matrix that is not symmetric it reads both halves.
+UNLIKE = ("linalg.eigh", "linalg.eigvalsh", "linalg.cholesky")
