@@ -159,11 +159,11 @@ def _einsum_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
 def _bind_tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     n, m = np.ndim(a), np.ndim(b)
     if isinstance(axes, (int, np.integer)):
+        if axes > min(n, m):
+            raise ValueError("tensordot: more axes to sum than there are")
         left, right = tuple(range(n - int(axes), n)), tuple(range(int(axes)))
     else:
         left, right = (tuple(normal_list(x, k)) for x, k in zip(axes, (n, m), strict=True))
-    if [np.shape(a)[i] for i in left] != [np.shape(b)[j] for j in right]:
-        raise ValueError("tensordot: the axes that are summed differ in size")
     return (a, b), {"axes": (left, right)}
 
 
@@ -203,6 +203,8 @@ def _tensordot_subscripts(shapes: Sequence[Any], axes: Any) -> str:
 def _tensordot_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
     a, b = (shape_of(o) for o in operands)
     left, right = params["axes"]
+    if [a[i] for i in left] != [b[j] for j in right]:
+        raise ValueError("tensordot: the axes that are summed differ in size")
     shape = tuple(a[i] for i in _free(len(a), left)) + tuple(b[j] for j in _free(len(b), right))
     one, other = (np.asarray(stand_in(o, (1,) * len(shape_of(o)))) for o in operands)
     return Abstract(shape, np.result_type(one.dtype, other.dtype))
@@ -311,4 +313,4 @@ TABLE = (
     ),
 )
 
-EINSUM = next(row for row in TABLE if row.name == "einsum")
+EINSUM, TENSORDOT = ({row.name: row for row in TABLE}[name] for name in ("einsum", "tensordot"))

@@ -159,39 +159,49 @@ def in_order(row: Op, arguments: Sequence[Any]) -> Sequence[Any]:
 
 def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Apply a NumPy function of which at least one argument is traced."""
-    if function in DESCRIPTIVE:
-        return DESCRIPTIVE[function](*args, **kwargs)
-    out = kwargs.get("out")
-    if out is not None:
-        kwargs = {k: v for k, v in kwargs.items() if k != "out"}
-        return _written(function, out, call_function(function, args, kwargs))
-    kwargs = _telling(kwargs)
-    if "dtype" in kwargs and function in _ACCUMULATING and args:
-        dtype = kwargs["dtype"]
-        kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
-        args = (_cast(function, args[0], dtype), *args[1:])
+    if kwargs:
+        out = kwargs.get("out")
+        if out is not None:
+            kwargs = {k: v for k, v in kwargs.items() if k != "out"}
+            return _written(function, out, call_function(function, args, kwargs))
+        kwargs = _telling(kwargs)
+        if "dtype" in kwargs and function in _ACCUMULATING and args:
+            dtype = kwargs["dtype"]
+            kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
+            args = (_cast(function, args[0], dtype), *args[1:])
     if function is np.where and len(args) == 1:
         function = np.nonzero  # what NumPy makes of it, too
     row = row_of(function)
-    composition = COMPOSED.get(function)
-    if row is not None and row.bind is None:
+    if row is None:
+        return _without_row(function, args, kwargs)
+    if row.bind is None:
         if kwargs:
             raise _unsupported_keyword(function, next(iter(kwargs)))
         return row(*in_order(row, args))
-    target = composition if row is None else row.bind
-    if target is None:
-        raise _unsupported(function)
     try:
-        if row is None:
-            return _composed(target, args, kwargs)
-        operands, params = target(*args, **kwargs)
+        operands, params = row.bind(*args, **kwargs)
     except UnsupportedArgumentError as error:
         raise _unsupported_keyword(function, str(error)) from None
     except TypeError:
-        _check_arguments(function, target, args, kwargs)
+        _check_arguments(function, row.bind, args, kwargs)
         raise
     result = row(*operands, **params)
     return linked(result, operands[0]) if row.view else result
+
+
+def _without_row(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    if function in DESCRIPTIVE:
+        return DESCRIPTIVE[function](*args, **kwargs)
+    composition = COMPOSED.get(function)
+    if composition is None:
+        raise _unsupported(function)
+    try:
+        return _composed(composition, args, kwargs)
+    except UnsupportedArgumentError as error:
+        raise _unsupported_keyword(function, str(error)) from None
+    except TypeError:
+        _check_arguments(function, composition, args, kwargs)
+        raise
 
 
 def _composed(composition: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

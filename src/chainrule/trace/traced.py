@@ -231,8 +231,9 @@ class Traced:
         return apply(row, functions.in_order(row, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if not all(issubclass(t, (Traced, np.ndarray)) for t in types):
-            return NotImplemented  # an object that has its own way with NumPy's functions
+        for kind in types:
+            if kind is not Traced and not issubclass(kind, np.ndarray):
+                return NotImplemented  # an object that has its own way with NumPy's functions
         return functions.call_function(function, args, kwargs)
 
     def __apply_op__(self, op: Op, operands: Sequence[Any], params: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.rules.linalg import EINSUM, bind_einsum
+from chainrule.rules.linalg import EINSUM, TENSORDOT, bind_einsum
 
 
 def _strong(a: Any) -> Any:
@@ -21,13 +21,13 @@ def _dot(a: Any, b: Any) -> Any:
         return _strong(a) * _strong(b)
     if n <= 2 and m <= 2:
         return np.matmul(a, b)
-    return np.tensordot(a, b, ((n - 1,), (max(m - 2, 0),)))
+    return TENSORDOT(a, b, axes=((n - 1,), (max(m - 2, 0),)))
 
 
 def _inner(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return _strong(a) * _strong(b)
-    return np.tensordot(a, b, ((np.ndim(a) - 1,), (np.ndim(b) - 1,)))
+    return TENSORDOT(a, b, axes=((np.ndim(a) - 1,), (np.ndim(b) - 1,)))
 
 
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
