@@ -345,7 +345,7 @@ CLASHING = ("np", "x", "f")
     "name",
     [
         *(n for n in TABLE if n.isidentifier()),
-        pytest.param("np", marks=pytest.mark.xfail(strict=True, reason="C9")),
+        "np",
         "dx",
         "t1",
         "output",

@@ -764,15 +764,11 @@ OWN = {
     "vjp of a sum": lambda x, v: cr.vjp(lambda x: x + 1.0, x)[1](v)[0],
     "vjp of a view": lambda x, v: cr.vjp(lambda x: x[:, None].T, x)[1](v[None])[0],
 }
-OWN_BUGS = ("vjp", "vjp of a sum")
 
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(n, marks=pytest.mark.xfail(strict=True, reason="T12")) if n in OWN_BUGS else n
-        for n in OWN
-    ],
+    OWN,
 )
 def test_results_own_their_memory(name):
     x, v = X.copy(), V.copy()

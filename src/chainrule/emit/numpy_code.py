@@ -216,7 +216,7 @@ def _above(program: Program) -> list[str]:
     required = _required(program)
     names = [name for statement in required for name in _defined(statement)]
     for name in names:
-        if names.count(name) > 1 or name in program.arguments:
+        if names.count(name) > 1 or name in program.arguments or name == "np":
             raise NotAloneError(
                 f"Two things are called {name} in {program.name}, so that there is no code for it.",
                 instead="another name for one of the two",

@@ -40,6 +40,10 @@ def _condition_vjp(choice: Any) -> Vjp:
 def _bind_clip(
     a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if (min is not None and a_min is not None) or (max is not None and a_max is not None):
+        raise ValueError(
+            "Passing `min` or `max` keyword argument when `a_min` and `a_max` are given"
+        )
     low = a_min if min is None else min
     high = a_max if max is None else max
     return (a, -np.inf if low is None else low, np.inf if high is None else high), {}

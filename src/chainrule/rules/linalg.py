@@ -160,7 +160,7 @@ def _bind_tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     n, m = np.ndim(a), np.ndim(b)
     if isinstance(axes, (int, np.integer)):
         if axes > min(n, m):
-            raise ValueError("tensordot: more axes to sum than there are")
+            raise IndexError("tensordot: more axes to sum than there are")
         left, right = tuple(range(n - int(axes), n)), tuple(range(int(axes)))
     else:
         left, right = (tuple(normal_list(x, k)) for x, k in zip(axes, (n, m), strict=True))

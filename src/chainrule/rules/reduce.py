@@ -203,7 +203,7 @@ def _count(a: Any, out: Any, axis: Axis) -> Any:
     """How many elements go into one: a traced number, so that it follows the batch."""
     if axis is None:
         return np.size(a)
-    return functools.reduce(operator.mul, [np.size(a, i) for i in axis])
+    return functools.reduce(operator.mul, [np.size(a, i) for i in axis]) if axis else 1
 
 
 def _axis_samples(shape: tuple[int, ...] = (3, 4)) -> tuple[Sample, ...]:

@@ -324,6 +324,7 @@ TABLE = (
         notation=Notation("{0:atom}.copy()", "{0}", "{0}"),
         reason="a copy changes one for one with its original",
         numpy=(np.copy,),
+        bind=lambda a, order="K", subok=False: ((a,), {}),  # the order of memory is all one
         infer=like(0),
         samples=(Sample(((3, 4),)),),
     ),

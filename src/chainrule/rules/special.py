@@ -221,7 +221,8 @@ def found(function: Any) -> Op | None:
 
 
 def _axes(a: Any, axis: Any) -> tuple[int, ...]:
-    return normal_axis(axis, np.ndim(a)) or tuple(range(np.ndim(a)))
+    axes = normal_axis(axis, np.ndim(a))
+    return tuple(range(np.ndim(a))) if axes is None else axes
 
 
 def _log_sum_exp(a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:

@@ -35,7 +35,9 @@ DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
 _ACCUMULATING = {np.sum, np.mean, np.prod, np.cumsum, np.cumprod, np.var, np.std, np.trace}
 
 #: Keywords that change nothing when they have these values.
-_NEUTRAL = {"out": None, "dtype": None, "where": True, "order": "K", "subok": True, "initial": None}
+_NEUTRAL = {"out": None, "dtype": None, "where": True, "initial": None}
+#: The same of ufuncs, to which the order of memory is all one.
+_NEUTRAL_OF_UFUNCS = {**_NEUTRAL, "order": "K", "subok": True, "casting": "same_kind"}
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -46,7 +48,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     target = out[0] if isinstance(out, tuple) and len(out) == 1 else out
     if method == "at":
         return _add_at(ufunc, *inputs)
-    result = _ufunc_result(ufunc, method, inputs, _telling(kwargs))
+    result = _ufunc_result(ufunc, method, inputs, _telling(kwargs, _NEUTRAL_OF_UFUNCS))
     return result if target is None else _written(ufunc, target, result)
 
 
@@ -131,11 +133,11 @@ def full_name(function: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{name}"
 
 
-def _telling(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _telling(kwargs: dict[str, Any], neutral: dict[str, Any] = _NEUTRAL) -> dict[str, Any]:
     """Leave out the keywords that change nothing."""
     if not kwargs:
         return kwargs
-    return {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
+    return {k: v for k, v in kwargs.items() if k not in neutral or v is not neutral[k]}
 
 
 def row_of(function: Any) -> Op | None:
@@ -182,6 +184,8 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
         operands, params = row.bind(*args, **kwargs)
     except UnsupportedArgumentError as error:
         raise _unsupported_keyword(function, str(error)) from None
+    except UnsupportedError as error:
+        raise error.at(location()) from None
     except TypeError:
         _check_arguments(function, row.bind, args, kwargs)
         raise
@@ -199,6 +203,8 @@ def _without_row(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> 
         return _composed(composition, args, kwargs)
     except UnsupportedArgumentError as error:
         raise _unsupported_keyword(function, str(error)) from None
+    except UnsupportedError as error:
+        raise error.at(location()) from None
     except TypeError:
         _check_arguments(function, composition, args, kwargs)
         raise

@@ -142,7 +142,8 @@ def _interp(
 ) -> Any:
     if period is not None:
         raise UnsupportedArgumentError("period")
-    x, xp, fp = (cast(_array(a), np.float64) for a in (x, xp, fp))
+    x, xp = (cast(_array(a), np.float64) for a in (x, xp))
+    fp = cast(_array(fp), np.result_type(_array(fp).dtype, np.float64))
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp):
         raise ValueError("fp and xp are not of the same length.")
     count = np.shape(xp)[0]

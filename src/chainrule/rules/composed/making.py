@@ -18,6 +18,8 @@ def _linspace(
     if device not in (None, "cpu"):
         raise UnsupportedArgumentError("device")
     count = int(num)
+    if count < 0:
+        raise ValueError(f"Number of samples, {num}, must be non-negative.")
     gaps = count - 1 if endpoint else count
     span = stop - start
     ndim = np.ndim(span)
@@ -76,6 +78,8 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     if count != len(places):  # repeated as often as needed
         values = values[np.arange(len(places)) % count]
     places = np.where(places < 0, places + math.prod(np.shape(a)), places)
+    if np.any((places < 0) | (places >= math.prod(np.shape(a)))):
+        raise IndexError(f"index out of bounds for an array of {math.prod(np.shape(a))} elements")
     a[np.unravel_index(places, np.shape(a))] = values
 
 

@@ -30,12 +30,21 @@ def _array(a: Any) -> Any:
 # -- by place --------------------------------------------------------------------------
 
 
+def _places(indices: Any) -> Any:
+    """Return indices as integers: np.take casts what indexing would refuse, or read as a mask."""
+    if isinstance(indices, (list, tuple)):
+        indices = np.asarray(indices)
+        return indices if indices.dtype.kind in "iu" else indices.astype(np.intp)
+    indices = _array(indices)
+    return indices.astype(np.intp) if indices.dtype.kind == "b" else indices
+
+
 def _take(
     a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
 ) -> Any:
     if out is not None:
         raise UnsupportedArgumentError("out")
-    a, indices = _array(a), _array(indices)
+    a, indices = _array(a), _places(indices)
     if axis is None:
         a, axis = np.reshape(a, (-1,)), 0
     axis = one_axis(axis, np.ndim(a))
@@ -106,10 +115,15 @@ def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0
         raise ValueError("list of cases must be same length as list of conditions")
     if not condlist:
         raise ValueError("select with an empty condition list is not possible")
+    for condition in condlist:
+        if _array(condition).dtype.kind != "b":
+            raise TypeError("invalid entry in condlist: should be boolean ndarray")
+    given = [*choicelist, default]
+    dtype = np.result_type(*given)
     result = default
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
         result = np.where(condition, choice, result)
-    return result
+    return result if result.dtype == dtype else result.astype(dtype)
 
 
 def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
