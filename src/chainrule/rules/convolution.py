@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.rules.operands import as_array
 
 
 def _bind(a: Any, v: Any, mode: str = "full") -> Any:
@@ -21,7 +22,7 @@ def _bind(a: Any, v: Any, mode: str = "full") -> Any:
     operands = tuple(np.reshape(o, (1,)) if np.ndim(o) == 0 else o for o in (a, v))
     if any(np.ndim(o) != 1 for o in operands):
         raise ValueError("object too deep for desired array")
-    return tuple(o if hasattr(o, "dtype") else np.asarray(o) for o in operands), {"mode": mode}
+    return tuple(map(as_array, operands)), {"mode": mode}
 
 
 def _sizes(a: Any, v: Any, mode: str) -> tuple[int, int]:

@@ -15,8 +15,9 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.rules.axes import line, normal_list
 from chainrule.rules.complex import is_complex
-from chainrule.rules.reduce import normal_list
+from chainrule.rules.operands import refuse_out
 
 _Z = np.array([[0.3 + 0.7j, -1.1 + 0.4j, 0.9 - 0.2j], [0.5 - 1.3j, 0.8 + 0.1j, -0.6 - 0.9j]])
 
@@ -36,8 +37,7 @@ def bind(a: Any, n: int | None = None, axis: int = -1, norm: Any = None, out: An
 
 def bind_axes(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
     """Bind the arguments of a transform along several axes."""
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     if axes is None:
         axes = range(-len(s), 0) if s is not None else range(np.ndim(a))
     found = tuple(normal_list(tuple(axes), np.ndim(a)))
@@ -161,7 +161,7 @@ def _irfft_vjp(g: Any, out: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
     twice[0] = 1.0
     if n % 2 == 0:
         twice[-1] = 1.0
-    weights = twice.reshape([-1 if i == axis else 1 for i in range(-np.ndim(g), 0)])
+    weights = twice.reshape(line(axis % np.ndim(g), np.ndim(g)))
     product = half * weights
     return resized(product if is_complex(a) else np.real(product), a, axes)
 

@@ -18,57 +18,18 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.op import Abstract, Op, Sample
+from chainrule.rules.axes import Axis, all_axes, normal_axis
+from chainrule.rules.infer import reducing
+from chainrule.rules.operands import cast, masked, refuse_out
 from chainrule.rules.scan import OTHERS
-
-Axis = tuple[int, ...] | None
 
 #: What np.sum calls in the end, without its detours.
 _add_reduce: Any = np.add.reduce
 
 
-def normal_axis(axis: Any, ndim: int) -> Axis:
-    """Return axes as a tuple of numbers from 0, or None for all of them."""
-    if axis is None:
-        return None
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    for a in axes:
-        if not -ndim <= a < ndim:
-            raise np.exceptions.AxisError(a, ndim)
-    found = tuple(sorted(int(a) % ndim for a in axes))
-    if len(set(found)) != len(found):
-        raise ValueError("duplicate value in 'axis'")
-    return found
-
-
-def normal_list(axes: Any, ndim: int) -> list[int]:
-    """Return axes as a list of numbers from 0, in the order given."""
-    return [range(ndim)[i] for i in (axes if isinstance(axes, (tuple, list)) else [axes])]
-
-
-def cast(a: Any, dtype: Any) -> Any:
-    """Convert to a floating type before computing with it, as ``dtype=`` asks for."""
-    if dtype is None:
-        return a
-    wanted = np.dtype(dtype)
-    if wanted.kind not in "fc":
-        raise UnsupportedArgumentError("dtype")
-    array = a if hasattr(a, "astype") else np.asarray(a)
-    return array if array.dtype == wanted else array.astype(wanted)
-
-
-def masked(a: Any, where: Any, instead: Any) -> Any:
-    """Put a value that changes nothing in the place of what ``where=`` leaves out."""
-    if where is True:
-        return a
-    if np.broadcast_shapes(np.shape(a), np.shape(where)) != np.shape(a):
-        raise UnsupportedArgumentError("where")
-    return np.where(where, a, instead)
-
-
 def _bound(a: Any, rest: tuple[Any, ...], axis: Any, out: Any, keepdims: Any) -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     axes = None if axis is None else normal_axis(axis, np.ndim(a))
     return (a, *rest), {"axis": axes, "keepdims": bool(keepdims)}
 
@@ -119,20 +80,6 @@ def _bind_count(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return _bound(a, (), axis, None, keepdims)
 
 
-def _reducing(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    a, *rest = operands
-    axis = params["axis"]
-    shape = shape_of(a)
-    axes = range(len(shape)) if axis is None else axis
-    if params["keepdims"]:
-        kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
-    else:
-        kept = tuple(n for i, n in enumerate(shape) if i not in axes)
-    ones = (stand_in(o, (1,) * len(shape_of(o))) for o in (a, *rest))
-    out = op.forward(*ones, **params)
-    return Abstract(kept, np.asarray(out).dtype)
-
-
 def _expand(g: Any, axis: Axis, keepdims: bool) -> Any:
     """Give the reduced axes back, with length 1, so that g broadcasts against the operand."""
     return g if keepdims or axis is None else np.expand_dims(g, axis)
@@ -159,7 +106,7 @@ def _subscripts(shapes: Sequence[tuple[int, ...]], axis: Axis, keepdims: bool) -
     if len(shapes) > 1:
         return None
     letters = "ijklmnopq"[: len(shapes[0])]
-    axes = range(len(letters)) if axis is None else axis
+    axes = all_axes(axis, len(letters))
     return f"{letters}->{''.join(c for i, c in enumerate(letters) if i not in axes)}"
 
 
@@ -193,7 +140,7 @@ def _prod_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: boo
         others = OTHERS(np.reshape(a, (-1,)), axis=0)
         return product * np.reshape(others, np.shape(a))
     # Over several axes one after the other, each on the products of those before.
-    for k in reversed(range(np.ndim(a)) if axis is None else axis):
+    for k in reversed(all_axes(axis, np.ndim(a))):
         product = product * OTHERS(a, axis=k)
         a = np.prod(a, axis=k, keepdims=True)
     return product
@@ -244,7 +191,7 @@ def _reduction(
         reason=reason,
         numpy=functions,
         bind=bind,
-        infer=_reducing,
+        infer=reducing,
         subscripts=subscripts,
         samples=_axis_samples() + samples,
     )

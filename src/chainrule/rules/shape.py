@@ -19,9 +19,15 @@ from chainrule.op import (
     stand_in,
     viewing,
 )
-from chainrule.rules.reduce import normal_axis, normal_list
+from chainrule.rules.axes import all_axes, inverse, normal_axis, normal_list
+from chainrule.rules.infer import array_like
 
 _MOVED = "moving elements does not change them: each gradient moves back to where it came from"
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    """Return a shape, which may be a single number, as a tuple."""
+    return tuple(int(n) for n in ((shape,) if np.ndim(shape) == 0 else shape))
 
 
 def _bind_reshape(a: Any, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
@@ -29,8 +35,7 @@ def _bind_reshape(a: Any, shape: Any, order: str = "C", *, copy: Any = None) -> 
         raise UnsupportedArgumentError("copy")
     if order not in ("C", "F"):  # the others ask how the array lies in memory
         raise UnsupportedArgumentError("order")
-    sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    wanted = tuple(int(n) for n in sizes)
+    wanted = _sizes(shape)
     if wanted == (-1,) and np.ndim(a) == 0:
         wanted = (1,)
     params: dict[str, Any] = {"shape": wanted}
@@ -46,7 +51,7 @@ def _reshape_code(a: Any, shape: tuple[int, ...], order: str = "C") -> str:
 
 def _bind_transpose(a: Any, axes: Any = None) -> Any:
     ndim = np.ndim(a)
-    order = range(ndim)[::-1] if axes is None else [range(ndim)[int(i)] for i in axes]
+    order = range(ndim)[::-1] if axes is None else normal_list(tuple(axes), ndim)
     return (a,), {"axes": tuple(order)}
 
 
@@ -60,7 +65,7 @@ def _bind_expand(a: Any, axis: Any) -> Any:
 
 
 def _transpose_vjp(g: Any, out: Any, a: Any, axes: tuple[int, ...]) -> Any:
-    return np.transpose(g, tuple(int(i) for i in np.argsort(axes)))
+    return np.transpose(g, inverse(axes))
 
 
 def _is_reversal(axes: tuple[int, ...]) -> bool:
@@ -73,8 +78,7 @@ def _transpose_subscripts(shapes: Sequence[Any], axes: tuple[int, ...]) -> str:
 
 
 def _bind_flip(a: Any, axis: Any = None) -> Any:
-    axes = normal_axis(axis, np.ndim(a))
-    return (a,), {"axis": tuple(range(np.ndim(a))) if axes is None else axes}
+    return (a,), {"axis": all_axes(normal_axis(axis, np.ndim(a)), np.ndim(a))}
 
 
 def _astype_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -96,8 +100,7 @@ def _bind_filled(
         raise UnsupportedArgumentError("device" if device else "order")
     params: dict[str, Any] = {"dtype": None if dtype is None else np.dtype(dtype)}
     if shape is not None:
-        sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-        params["shape"] = tuple(int(n) for n in sizes)
+        params["shape"] = _sizes(shape)
     return (a,), params
 
 
@@ -171,11 +174,6 @@ def _roll_vjp(g: Any, out: Any, a: Any, shift: Any, axis: Any) -> Any:
     return np.roll(g, back, axis)
 
 
-def _moved_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    (a,) = operands
-    return Abstract(shape_of(a), np.asarray(stand_in(a)).dtype)
-
-
 def _transpose_notation() -> Notation:
     def code(a: Any, axes: tuple[int, ...]) -> str:
         return f"{a:atom}.T" if _is_reversal(axes) else f"np.transpose({a}, {axes})"
@@ -205,8 +203,7 @@ def _broadcast_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any])
 
 
 def _bind_broadcast(a: Any, shape: Any) -> Any:
-    sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    return (a,), {"shape": tuple(int(n) for n in sizes)}
+    return (a,), {"shape": _sizes(shape)}
 
 
 _BROADCAST = Notation(
@@ -302,7 +299,7 @@ TABLE = (
         called("roll", "shift", "axis"),
         (np.roll,),
         _bind_roll,
-        _moved_infer,
+        array_like(0),
         (
             Sample(((3, 4),), {"shift": 2, "axis": None}),
             Sample(((3, 4),), {"shift": (1, -1), "axis": (0, 1)}),

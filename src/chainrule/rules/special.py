@@ -25,7 +25,7 @@ import numpy as np
 from chainrule.errors import UnsupportedError
 from chainrule.notation import Notation, call, keywords
 from chainrule.op import Abstract, Op, Sample, stand_in
-from chainrule.rules.reduce import normal_axis
+from chainrule.rules.axes import normal_axis
 from chainrule.rules.softmax import LOG_SOFTMAX, SOFTMAX
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from chainrule.notation import Notation
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.reduce import normal_list
+from chainrule.rules.axes import normal_list
 
 Sizes = tuple[int, ...]
 
