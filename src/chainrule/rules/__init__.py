@@ -27,12 +27,12 @@ from chainrule.rules import (
     scan,
     shape,
     softmax,
-    special,
     stepwise,
     windows,
 )
 from chainrule.rules import complex as complex_
 from chainrule.rules.composed import COMPOSED
+from chainrule.rules.composed.special import log_sum_exp
 
 #: All rows, by name.
 TABLE: dict[str, Op] = {
@@ -57,7 +57,6 @@ TABLE: dict[str, Op] = {
         norms,
         decompositions,
         softmax,
-        special,
         windows,
         complex_,
         fourier,
@@ -74,7 +73,7 @@ BY_METHOD: dict[tuple[Any, str], Any] = {
     (np.multiply, "reduce"): np.prod,
     (np.maximum, "reduce"): np.max,
     (np.minimum, "reduce"): np.min,
-    (np.logaddexp, "reduce"): special.log_sum_exp,
+    (np.logaddexp, "reduce"): log_sum_exp,
     (np.fmax, "reduce"): np.nanmax,
     (np.fmin, "reduce"): np.nanmin,
     (np.logical_and, "reduce"): np.all,

@@ -1,7 +1,8 @@
-"""Softmax and its logarithm: what simplification recognises in a hand-written softmax.
+"""Softmax, its logarithm, and the logarithm of a sum of exponentials.
 
 With p = softmax(z), the Jacobian of a row is diag(p) - p pᵀ, so that the gradient is
-p · (g - sum(g · p)); that of log softmax is g - p · sum(g).
+p · (g - sum(g · p)); that of log softmax is g - p · sum(g). These two are what simplification
+recognises in a hand-written softmax. The logarithm of the sum has the gradient p.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.notation import Notation
+from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample, like
+from chainrule.rules.infer import reducing
 
 _SAMPLES = (
     Sample(((3, 4),), {"axis": (1,)}),
@@ -83,4 +85,37 @@ LOG_SOFTMAX = Op(
     samples=_SAMPLES,
 )
 
-TABLE = (SOFTMAX, LOG_SOFTMAX)
+
+def _log_sum_exp(a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, np.zeros_like(top))
+    total = top + np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True))
+    return total if keepdims else np.squeeze(total, axis)[()]
+
+
+def _log_sum_exp_vjp(g: Any, out: Any, a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return (g if keepdims else np.expand_dims(g, axis)) * SOFTMAX(a, axis=axis)
+
+
+LOG_SUM_EXP = Op(
+    name="logsumexp",
+    forward=_log_sum_exp,
+    vjp=(_log_sum_exp_vjp,),
+    notation=Notation(
+        lambda a, axis, keepdims: (
+            f"np.logaddexp.reduce({a}, axis={_number(axis)}{keywords(keepdims=keepdims)})"
+        ),
+        lambda a, axis, keepdims: f"logsumexp({a}{keywords(axis=axis, keepdims=keepdims)})",
+        lambda a, axis, keepdims: rf"\ln \sum e^{{{a}}}",
+        latex_level="product",
+    ),
+    reason="the logarithm of a sum of exponentials changes with each term's share of the sum",
+    infer=reducing,
+    samples=(
+        Sample(((3, 4),), {"axis": (1,), "keepdims": False}),
+        Sample(((3, 4),), {"axis": (0,), "keepdims": True}),
+        Sample(((2, 3, 4),), {"axis": (0, 2), "keepdims": False}),
+    ),
+)
+
+TABLE = (SOFTMAX, LOG_SOFTMAX, LOG_SUM_EXP)

@@ -10,7 +10,8 @@ from chainrule.errors import BranchError, UnsupportedError
 from chainrule.op import Abstract
 from chainrule.rules import TABLE
 from chainrule.rules.index import Slot, is_basic
-from chainrule.trace.operands import from_list, is_traced
+from chainrule.rules.operands import is_traced
+from chainrule.trace.operands import from_list
 from chainrule.trace.source import location
 
 # -- views -----------------------------------------------------------------------------
