@@ -66,6 +66,11 @@ def reduced(shape: Sequence[int], axis: Axis, keepdims: bool) -> tuple[int, ...]
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
+def expanded(g: Any, axis: Axis, keepdims: bool) -> Any:
+    """Give the reduced axes back, with length 1, so that g broadcasts against the operand."""
+    return g if keepdims or axis is None else np.expand_dims(g, axis)
+
+
 def along(axis: int, *key: Any) -> tuple[Any, ...]:
     """Return the key that indexes one axis, and leaves those before it whole."""
     return (slice(None),) * axis + key
@@ -79,8 +84,3 @@ def line(axis: int, ndim: int) -> list[int]:
 def inverse(order: Sequence[int]) -> tuple[int, ...]:
     """Return the order of axes that undoes another one."""
     return tuple(int(k) for k in np.argsort(order))
-
-
-def flat(a: Any) -> Any:
-    """Return all elements along one axis."""
-    return a if np.ndim(a) == 1 else np.reshape(a, (-1,))

@@ -19,7 +19,8 @@ from chainrule.op import Op, Sample
 from chainrule.rules.infer import of_first
 from chainrule.rules.operands import without_zero
 
-_Z = np.array([[0.3 + 0.7j, -1.1 + 0.4j, 0.9 - 0.2j], [0.5 - 1.3j, 0.8 + 0.1j, -0.6 - 0.9j]])
+#: On which rows are tested.
+Z = np.array([[0.3 + 0.7j, -1.1 + 0.4j, 0.9 - 0.2j], [0.5 - 1.3j, 0.8 + 0.1j, -0.6 - 0.9j]])
 
 
 def is_complex(a: Any) -> bool:
@@ -54,7 +55,7 @@ def _part(name: str, function: Any, vjp: Callable[..., Any], reason: str, latex:
         notation=call(f"np.{name}", latex),
         reason=reason,
         infer=of_first,
-        samples=(Sample((_Z,)), Sample(((2, 3),))),
+        samples=(Sample((Z,)), Sample(((2, 3),))),
     )
 
 
@@ -66,7 +67,7 @@ TABLE = (
         notation=Notation("np.conj({0})", "conj({0})", r"\overline{{{0}}}"),
         reason="the imaginary part changes against its original, so its gradient turns with it",
         numpy=(np.conjugate,),  # not elementwise: its derivative is no factor
-        samples=(Sample((_Z,)), Sample(((2, 3),))),
+        samples=(Sample((Z,)), Sample(((2, 3),))),
     ),
     _part(
         "real",

@@ -28,7 +28,7 @@ from chainrule.errors import UnsupportedError
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample
 from chainrule.rules.complex import conjugated
-from chainrule.rules.matrices import Shape, adjoint, matrices, shaped, square, swap
+from chainrule.rules.matrices import TALL, Shape, adjoint, matrices, shaped, square, swap
 
 
 def _eye(a: Any) -> Any:
@@ -220,13 +220,12 @@ def _forms(params: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 
 
 _POSITIVE = np.array([[2.0, 0.3, -0.4], [0.3, 1.5, 0.2], [-0.4, 0.2, 1.2]])
-_TALL = np.array([[1.0, 0.3], [-0.4, 1.2], [0.6, 0.9]])
 _SQUARE = np.array([[2.0, -0.5, 0.7], [0.4, 1.1, -0.6], [-0.3, 0.8, 0.6]])
 _HERMITIAN = (_POSITIVE, np.stack([_POSITIVE, 2 * _POSITIVE + np.diag([0.0, 1.0, 3.0])]))
 _STEPS = np.array([[1.0, 0.3, -0.2], [0.4, 2.5, 0.1], [0.2, -0.3, 4.0]])
 _REAL_EIGENVALUES = (_STEPS, np.stack([_STEPS, 2 - _STEPS.T]))
-_RECTANGLES = (_TALL, _TALL.T, _SQUARE, np.stack([_TALL, 1.5 - _TALL]))
-_TALLS = (_TALL, _SQUARE, np.stack([_TALL, 1.5 - _TALL]))
+_RECTANGLES = (TALL, TALL.T, _SQUARE, np.stack([TALL, 1.5 - TALL]))
+_TALLS = (TALL, _SQUARE, np.stack([TALL, 1.5 - TALL]))
 
 CHOLESKY = _factor(
     "cholesky",

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation
-from chainrule.op import Op, Sample
-from chainrule.rules.matrices import shaped, square, swap
+from chainrule.op import Op
+from chainrule.rules.matrices import SQUARES, shaped, square, swap
 
 
 def _det_vjp(g: Any, out: Any, a: Any) -> Any:
@@ -55,10 +55,6 @@ def _log_vjp(g: Any, out: Any, a: Any) -> Any:
     return _over_matrices(g, a) * swap(np.linalg.inv(a))
 
 
-_A = np.array([[2.0, -0.5, 0.7], [0.4, 1.5, -0.6], [-0.3, 0.8, 1.8]])
-_STACK = np.stack([_A, _A.T @ _A, -_A + 0.1])
-_SQUARES = (Sample((_A,)), Sample((_STACK,)))
-
 COFACTORS = Op(
     name="cofactors",
     forward=_cofactors,
@@ -71,7 +67,7 @@ COFACTORS = Op(
     ),
     reason="a cofactor is a determinant too: it changes with the cofactors of its own matrix",
     infer=shaped(square),
-    samples=_SQUARES,
+    samples=SQUARES,
 )
 
 LOGABSDET = Op(
@@ -86,7 +82,7 @@ LOGABSDET = Op(
     ),
     reason="the logarithm of |det(a)| changes with the transposed inverse of a",
     infer=shaped(lambda a: square(a)[:-2]),
-    samples=_SQUARES,
+    samples=SQUARES,
 )
 
 SIGNDET = replace(
@@ -113,7 +109,7 @@ TABLE = (
         reason="a determinant changes with each entry by the cofactor of that entry",
         numpy=(np.linalg.det,),
         infer=shaped(lambda a: square(a)[:-2]),
-        samples=_SQUARES,
+        samples=SQUARES,
     ),
     COFACTORS,
     LOGABSDET,

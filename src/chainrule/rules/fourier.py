@@ -16,10 +16,8 @@ import numpy as np
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
 from chainrule.rules.axes import line, normal_list
-from chainrule.rules.complex import is_complex
+from chainrule.rules.complex import Z, is_complex
 from chainrule.rules.operands import refuse_out
-
-_Z = np.array([[0.3 + 0.7j, -1.1 + 0.4j, 0.9 - 0.2j], [0.5 - 1.3j, 0.8 + 0.1j, -0.6 - 0.9j]])
 
 #: The norm that scales the inverse as this one scales the transform.
 OPPOSITE: dict[Any, Any] = {
@@ -128,9 +126,9 @@ def _transform(name: str, latex: str) -> Op:
         "through the same transform",
         infer=_transform_infer,
         samples=(
-            Sample((_Z,), {"s": (None,), "axes": (-1,), "norm": None}),
-            Sample((_Z,), {"s": (5,), "axes": (-1,), "norm": "ortho"}),
-            Sample((_Z,), {"s": (2, 2), "axes": (-2, -1), "norm": "forward"}),
+            Sample((Z,), {"s": (None,), "axes": (-1,), "norm": None}),
+            Sample((Z,), {"s": (5,), "axes": (-1,), "norm": "ortho"}),
+            Sample((Z,), {"s": (2, 2), "axes": (-2, -1), "norm": "forward"}),
         ),
     )
 
@@ -196,8 +194,8 @@ TABLE = (
         bind=bind,
         infer=_irfft_infer,
         samples=(
-            Sample((_Z,), {"s": (None,), "axes": (-1,), "norm": None}),
-            Sample((_Z,), {"s": (5,), "axes": (-1,), "norm": "forward"}),
+            Sample((Z,), {"s": (None,), "axes": (-1,), "norm": None}),
+            Sample((Z,), {"s": (5,), "axes": (-1,), "norm": "forward"}),
         ),
     ),
 )

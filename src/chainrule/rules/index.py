@@ -42,6 +42,11 @@ def is_basic(key: Key) -> bool:
     return not any(isinstance(k, (Slot, range)) for k in key)
 
 
+def _names_once(key: Key) -> bool:
+    """Whether no place can be named twice: not by a view, nor beside a range."""
+    return is_basic(key) or any(isinstance(k, range) for k in key)
+
+
 def _written_key(key: Key, positions: Sequence[Any]) -> str:
     def part(k: Any) -> str:
         if isinstance(k, Slot):
@@ -98,8 +103,8 @@ def _getitem_vjp(g: Any, out: Any, a: Any, *positions: Any, key: Key) -> Any:
 
 def _written_vjp(g: Any, out: Any, a: Any, value: Any, *positions: Any, key: Key) -> Any:
     kept = GETITEM(g, *positions, key=key)
-    if is_basic(key) or any(isinstance(k, range) for k in key):
-        return kept  # no place can be named twice
+    if _names_once(key):
+        return kept
     places = [known(p) for p in positions]
     if all(isinstance(p, np.ndarray) for p in places) and np.all(_is_last(out, *places, key=key)):
         return kept
@@ -128,8 +133,7 @@ def _scatter_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -
 
 def _scatter_code(a: Any, g: Any, *positions: Any, key: Key, out: str = "") -> str:
     written = _written_key(key, positions)
-    # Beside a range no element is named twice, so that plain assignment is enough.
-    if is_basic(key) or any(isinstance(k, range) for k in key):
+    if _names_once(key):
         return f"{out} = np.zeros_like({a})\n{out}[{written}] = {g}"
     sliced = any(isinstance(k, slice) or k is Ellipsis for k in key)
     index = written if len(key) == 1 else f"np.s_[{written}]" if sliced else f"({written})"

@@ -17,7 +17,18 @@ import numpy as np
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample, UnsupportedArgumentError
 from chainrule.rules.complex import conjugated
-from chainrule.rules.matrices import Shape, adjoint, matrices, shaped, square, swap
+from chainrule.rules.matrices import (
+    REGULAR,
+    SQUARES,
+    STACK,
+    TALL,
+    Shape,
+    adjoint,
+    matrices,
+    shaped,
+    square,
+    swap,
+)
 
 # -- inverses --------------------------------------------------------------------------
 
@@ -101,10 +112,6 @@ def _lstsq_shape(a: Shape, b: Shape) -> Shape:
 
 # -- the table -------------------------------------------------------------------------
 
-_A = np.array([[2.0, -0.5, 0.7], [0.4, 1.5, -0.6], [-0.3, 0.8, 1.8]])
-_STACK = np.stack([_A, _A.T @ _A, -_A + 0.1])
-_SQUARES = (Sample((_A,)), Sample((_STACK,)))
-_TALL = np.array([[1.0, 0.3], [-0.4, 1.2], [0.6, 0.9]])
 
 LSTSQ = Op(
     name="lstsq",
@@ -119,10 +126,10 @@ LSTSQ = Op(
     reason="the best solution changes as a solution does, and with what it leaves over",
     infer=shaped(_lstsq_shape),
     samples=(
-        Sample((_TALL, (3,))),
-        Sample((_TALL, (3, 2))),
-        Sample((_TALL.T, (2,))),
-        Sample((_TALL.T, (2, 3))),
+        Sample((TALL, (3,))),
+        Sample((TALL, (3, 2))),
+        Sample((TALL.T, (2,))),
+        Sample((TALL.T, (2, 3))),
     ),
 )
 
@@ -135,7 +142,7 @@ TABLE = (
         reason="an inverse changes by -inverse · change · inverse",
         numpy=(np.linalg.inv,),
         infer=shaped(square),
-        samples=_SQUARES,
+        samples=SQUARES,
     ),
     Op(
         name="solve",
@@ -152,11 +159,11 @@ TABLE = (
         numpy=(np.linalg.solve,),
         infer=shaped(_solved),
         samples=(
-            Sample((_A, (3,))),
-            Sample((_A, (3, 2))),
-            Sample((_STACK, (3, 2))),
-            Sample((_STACK, (3,))),
-            Sample((_A, (2, 3, 1))),
+            Sample((REGULAR, (3,))),
+            Sample((REGULAR, (3, 2))),
+            Sample((STACK, (3, 2))),
+            Sample((STACK, (3,))),
+            Sample((REGULAR, (2, 3, 1))),
         ),
     ),
     Op(
@@ -169,7 +176,7 @@ TABLE = (
         numpy=(np.linalg.pinv,),
         bind=_bind_pinv,
         infer=shaped(lambda a: (*matrices(a)[:-2], a[-1], a[-2])),
-        samples=(Sample((_TALL,)), Sample((_TALL.T,)), Sample((_STACK[:, :2],)), Sample((_A,))),
+        samples=(Sample((TALL,)), Sample((TALL.T,)), Sample((STACK[:, :2],)), Sample((REGULAR,))),
     ),
     LSTSQ,
     Op(
@@ -189,8 +196,8 @@ TABLE = (
         ),
         infer=shaped(lambda a, **params: a[:-2]),
         samples=(
-            Sample((_TALL,), {"tol": None, "hermitian": False, "rtol": None}),
-            Sample((_STACK,), {"tol": 1.9, "hermitian": False, "rtol": None}),
+            Sample((TALL,), {"tol": None, "hermitian": False, "rtol": None}),
+            Sample((STACK,), {"tol": 1.9, "hermitian": False, "rtol": None}),
         ),
     ),
 )

@@ -11,10 +11,11 @@ import numpy as np
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
 from chainrule.rules.axes import along, one_axis
+from chainrule.rules.calls import by_position
 from chainrule.rules.index import SCATTER, Slot
 from chainrule.rules.infer import dtype_of
-from chainrule.rules.operands import cast, refuse_out
-from chainrule.rules.shape import called, moving
+from chainrule.rules.operands import cast, flat, flat_or_along, refuse_out
+from chainrule.rules.shape import moving
 
 
 def _joined_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -39,7 +40,7 @@ def _bind_concatenate(
 ) -> Any:
     parts = _cast(tuple(arrays), out, dtype)
     if axis is None:
-        parts, axis = tuple(np.reshape(p, (-1,)) for p in parts), 0
+        parts, axis = tuple(map(flat, parts)), 0
     return parts, {"axis": one_axis(axis, np.ndim(parts[0]))}
 
 
@@ -114,9 +115,7 @@ PAD = moving(
 
 
 def _bind_repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    if axis is None:
-        a, axis = np.reshape(a, (-1,)), 0
-    axis = one_axis(axis, np.ndim(a))
+    a, axis = flat_or_along(a, axis)
     counts = int(repeats) if np.ndim(repeats) == 0 else tuple(int(n) for n in repeats)
     if isinstance(counts, tuple) and len(counts) == 1:
         (counts,) = counts
@@ -170,7 +169,7 @@ TABLE = (
         "repeat",
         lambda a, repeats, axis: np.repeat(a, repeats, axis=axis),
         (_repeat_vjp,),
-        called("repeat", "repeats", "axis"),
+        by_position("repeat", "repeats", "axis"),
         (np.repeat,),
         _bind_repeat,
         _repeat_infer,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.op import Abstract, Infer, Op, shape_of, stand_in
+from chainrule.op import Abstract, Infer, Op, Sample, shape_of, stand_in
 from chainrule.rules.complex import conjugated
 
 Shape = tuple[int, ...]
@@ -50,3 +50,11 @@ def shaped(shape: Callable[..., Shape]) -> Infer:
         return Abstract(out, np.asarray(op.forward(*ones, **params)).dtype)
 
     return infer
+
+
+# -- on which rows are tested ----------------------------------------------------------
+
+REGULAR = np.array([[2.0, -0.5, 0.7], [0.4, 1.5, -0.6], [-0.3, 0.8, 1.8]])
+STACK = np.stack([REGULAR, REGULAR.T @ REGULAR, -REGULAR + 0.1])
+SQUARES = (Sample((REGULAR,)), Sample((STACK,)))
+TALL = np.array([[1.0, 0.3], [-0.4, 1.2], [0.6, 0.9]])

@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample
 from chainrule.rules.arithmetic import DIVIDE
-from chainrule.rules.axes import Axis
+from chainrule.rules.axes import Axis, expanded
 from chainrule.rules.infer import array_like, reducing
 
 
@@ -70,8 +70,7 @@ def _norm_in_latex(a: Any, ord: float, axis: Axis, keepdims: bool) -> str:
 
 
 def _norm_vjp(g: Any, out: Any, a: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
-    if not keepdims and axis is not None:
-        g, out = np.expand_dims(g, axis), np.expand_dims(out, axis)
+    g, out = expanded(g, axis, keepdims), expanded(out, axis, keepdims)
     if ord == 2:
         return g * DIRECTION(a, out)
     # |a| grows with the sign of a, and |a|^p by p |a|^(p - 1); p goes with the root.

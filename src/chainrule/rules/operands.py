@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import Abstract, UnsupportedArgumentError
+from chainrule.rules.axes import one_axis
 
 
 def is_traced(value: Any) -> bool:
@@ -26,6 +27,16 @@ def as_array(a: Any) -> Any:
     return a if hasattr(a, "dtype") else np.asarray(a)
 
 
+def flat(a: Any) -> Any:
+    """Return all elements along one axis."""
+    return as_array(a) if np.ndim(a) == 1 else np.reshape(a, (-1,))
+
+
+def flat_or_along(a: Any, axis: Any) -> tuple[Any, int]:
+    """Return an array and the axis of it that is meant: None stands for all elements."""
+    return (flat(a), 0) if axis is None else (a, one_axis(axis, np.ndim(a)))
+
+
 def without_zero(a: Any) -> Any:
     """Put 1 in the place of 0, so that it can be divided by."""
     return a + (a == 0)
@@ -35,6 +46,12 @@ def refuse_out(out: Any) -> None:
     """Refuse ``out=``: writing into an array is the business of whoever calls."""
     if out is not None:
         raise UnsupportedArgumentError("out")
+
+
+def refuse_device(device: Any) -> None:
+    """Refuse devices that NumPy does not have, either."""
+    if device not in (None, "cpu"):
+        raise UnsupportedArgumentError("device")
 
 
 def cast(a: Any, dtype: Any) -> Any:

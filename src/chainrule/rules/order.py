@@ -15,10 +15,11 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Infer, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.axes import flat, one_axis, reduced
+from chainrule.rules.axes import one_axis, reduced
+from chainrule.rules.calls import by_keyword, operator_name
 from chainrule.rules.index import SCATTER, Slot
 from chainrule.rules.infer import array_like
-from chainrule.rules.operands import as_array, refuse_out
+from chainrule.rules.operands import as_array, flat_or_along, refuse_out
 
 _INTEGERS = np.dtype(np.intp)
 _STILL = "a place does not change where it does not jump"
@@ -30,10 +31,8 @@ def _flattened(a: Any, axis: Any) -> tuple[Any, int]:
     The axis is counted from the end, so that the last one, NumPy's default, is the same for
     all arrays and need not be written.
     """
-    if axis is None:
-        return flat(a), -1
-    ndim = np.ndim(a)
-    return a, one_axis(axis, ndim) - ndim
+    a, number = flat_or_along(a, axis)
+    return a, number - np.ndim(a)
 
 
 def _axis(axis: int) -> str:
@@ -42,23 +41,6 @@ def _axis(axis: int) -> str:
 
 def _places(position: int) -> Infer:
     return lambda op, operands, params: Abstract(shape_of(operands[position]), _INTEGERS)
-
-
-def plain_call(name: str, shown: str = "") -> Notation:
-    """Notation of a call with its parameters as keywords; `shown` is LaTeX for the name."""
-    shown = shown or rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}"
-
-    def write(prefix: str) -> Any:
-        def fill(*operands: Any, **params: Any) -> str:
-            return f"{prefix}{name}({', '.join(map(str, operands))}{keywords(**params)})"
-
-        return fill
-
-    return Notation(
-        write("np."),
-        write(""),
-        lambda *operands, **params: rf"{shown}\left({', '.join(map(str, operands))}\right)",
-    )
 
 
 def _placing(
@@ -70,7 +52,7 @@ def _placing(
         name=function.__name__,
         forward=forward or function,
         vjp=None,
-        notation=notation or plain_call(function.__name__),
+        notation=notation or by_keyword(function.__name__),
         reason=_STILL,
         numpy=(function,),
         bind=bind,
@@ -145,7 +127,7 @@ def _extreme_place(function: Any) -> Op:
         notation=Notation(
             lambda a, axis, keepdims: f"np.{name}({a}{keywords(axis=axis, keepdims=keepdims)})",
             lambda a, axis, keepdims: f"{name}({a}{keywords(axis=axis)})",
-            lambda a, axis, keepdims: rf"\operatorname{{{name}}}\left({a}\right)",
+            lambda a, axis, keepdims: rf"{operator_name(name)}\left({a}\right)",
         ),
     )
 

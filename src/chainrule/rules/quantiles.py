@@ -16,9 +16,10 @@ import numpy as np
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError
 from chainrule.rules.axes import all_axes, inverse, normal_axis
+from chainrule.rules.calls import by_keyword
 from chainrule.rules.infer import reducing
 from chainrule.rules.operands import is_traced
-from chainrule.rules.order import plain_call, unsorted
+from chainrule.rules.order import unsorted
 
 
 def _shares(count: int, q: Any, method: Any) -> Any:
@@ -111,7 +112,7 @@ TABLE = (
         name="median",
         forward=lambda a, axis, keepdims: np.median(a, axis=axis, keepdims=keepdims),
         vjp=(_quantile_vjp,),
-        notation=plain_call("median"),
+        notation=by_keyword("median"),
         reason="a median changes with the element in the middle (half with each if there are two)",
         numpy=(np.median,),
         bind=_bind_median,

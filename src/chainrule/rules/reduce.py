@@ -19,7 +19,8 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample
-from chainrule.rules.axes import Axis, all_axes, normal_axis
+from chainrule.rules.axes import Axis, all_axes, expanded, normal_axis
+from chainrule.rules.calls import operator_name
 from chainrule.rules.infer import reducing
 from chainrule.rules.operands import cast, masked, refuse_out
 from chainrule.rules.scan import OTHERS
@@ -80,11 +81,6 @@ def _bind_count(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return _bound(a, (), axis, None, keepdims)
 
 
-def _expand(g: Any, axis: Axis, keepdims: bool) -> Any:
-    """Give the reduced axes back, with length 1, so that g broadcasts against the operand."""
-    return g if keepdims or axis is None else np.expand_dims(g, axis)
-
-
 def _notation(name: str, sign: str, keyword: str) -> Notation:
     def plain(prefix: str) -> Any:
         def write(a: Any, *rest: Any, axis: Axis, keepdims: bool) -> str:
@@ -111,29 +107,29 @@ def _subscripts(shapes: Sequence[tuple[int, ...]], axis: Axis, keepdims: bool) -
 
 
 def _extreme_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: bool) -> Any:
-    ties = a == _expand(out, axis, keepdims)
+    ties = a == expanded(out, axis, keepdims)
     count = np.sum(ties, axis=axis, keepdims=True)
     for value in initial:
         # Where the initial value is the extreme alone, no element ties.
-        count = np.maximum(count + (_expand(out, axis, keepdims) == value), 1)
-    return _expand(g, axis, keepdims) * (ties / count)
+        count = np.maximum(count + (expanded(out, axis, keepdims) == value), 1)
+    return expanded(g, axis, keepdims) * (ties / count)
 
 
 def _initial_vjp(g: Any, out: Any, a: Any, initial: Any, axis: Axis, keepdims: bool) -> Any:
-    ties = np.sum(a == _expand(out, axis, keepdims), axis=axis, keepdims=keepdims)
+    ties = np.sum(a == expanded(out, axis, keepdims), axis=axis, keepdims=keepdims)
     tied = out == initial
     return g * (tied / (ties + tied))
 
 
 def _mean_vjp(g: Any, out: Any, a: Any, *where: Any, axis: Axis, keepdims: bool) -> Any:
     if not where:
-        return _expand(g, axis, keepdims) / _count(a, out, axis)
+        return expanded(g, axis, keepdims) / _count(a, out, axis)
     counted = where[0] * np.ones_like(a)
-    return _expand(g, axis, keepdims) * (counted / np.sum(counted, axis=axis, keepdims=True))
+    return expanded(g, axis, keepdims) * (counted / np.sum(counted, axis=axis, keepdims=True))
 
 
 def _prod_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: bool) -> Any:
-    product = _expand(g, axis, keepdims)
+    product = expanded(g, axis, keepdims)
     for value in initial:
         product = product * value
     if axis is None and np.ndim(a) > 1:
@@ -197,10 +193,6 @@ def _reduction(
     )
 
 
-def _operator(name: str) -> str:
-    return rf"\operatorname{{{name}}}"
-
-
 def _reduce(ufunc: Any) -> Any:
     reduce = ufunc.reduce
 
@@ -218,7 +210,7 @@ def _counting(function: Any, bind: Any, kind: str, sign: str) -> Op:
         lambda a, axis, keepdims: function(a, axis=axis, keepdims=keepdims),
         None,
         f"a {kind} does not change where it does not jump",
-        _operator(sign),
+        operator_name(sign),
         (function,),
         bind,
     )
@@ -232,7 +224,7 @@ def _extreme(name: str, ufunc: Any, what: str, functions: tuple[Any, ...]) -> Op
             lambda i: _initial_vjp(*args, **params) if i else _extreme_vjp(*args, **params)
         ),
         f"{name} passes the gradient to the {what} element (ties share it) and none to the others",
-        rf"\{name}" if name in ("max", "min") else _operator(name),
+        rf"\{name}" if name in ("max", "min") else operator_name(name),
         functions,
         _bind_extreme,
         samples=(Sample(((3, 4), 0.5), {"axis": (1,), "keepdims": False}),),
@@ -256,7 +248,7 @@ TABLE = (
         "sum",
         _reduce(np.add),
         lambda g, out, a, *initial, axis, keepdims: (
-            lambda i: g if i else _expand(g, axis, keepdims)
+            lambda i: g if i else expanded(g, axis, keepdims)
         ),
         "a sum changes one for one with each of its terms",
         r"\sum",
@@ -290,7 +282,7 @@ TABLE = (
         _mean,
         (_mean_vjp,),
         "a mean changes by 1/count with each of its terms",
-        _operator("mean"),
+        operator_name("mean"),
         (np.mean,),
         _bind_mean,
         keyword="where",

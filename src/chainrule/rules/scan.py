@@ -15,9 +15,10 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.axes import along, flat, one_axis
+from chainrule.rules.axes import along, one_axis
+from chainrule.rules.calls import operator_name
 from chainrule.rules.infer import array_like, of_first
-from chainrule.rules.operands import cast, is_traced, refuse_out
+from chainrule.rules.operands import cast, flat, is_traced, refuse_out
 
 
 def _shifted(filler: Any, a: Any, axis: int, back: bool = False) -> Any:
@@ -163,7 +164,7 @@ def _running(name: str, function: Any, vjp: Any, reason: str, functions: tuple[A
         notation=Notation(
             lambda a, axis: f"{code}({a}{keywords(axis=axis)})",
             lambda a, axis: f"{name}({a}{keywords(axis=axis)})",
-            lambda a, axis: rf"\operatorname{{{name}}}\left({a}\right)",
+            lambda a, axis: rf"{operator_name(name)}\left({a}\right)",
         ),
         reason=reason,
         numpy=functions,

@@ -20,7 +20,9 @@ from chainrule.op import (
     viewing,
 )
 from chainrule.rules.axes import all_axes, inverse, normal_axis, normal_list
+from chainrule.rules.calls import by_position
 from chainrule.rules.infer import array_like
+from chainrule.rules.operands import refuse_device
 
 _MOVED = "moving elements does not change them: each gradient moves back to where it came from"
 
@@ -96,8 +98,9 @@ def _bind_filled(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None,
     *, device: Any = None,
 ) -> Any:  # fmt: skip
-    if device not in (None, "cpu") or order not in ("K", "C", "A"):
-        raise UnsupportedArgumentError("device" if device else "order")
+    refuse_device(device)
+    if order not in ("K", "C", "A"):
+        raise UnsupportedArgumentError("order")
     params: dict[str, Any] = {"dtype": None if dtype is None else np.dtype(dtype)}
     if shape is not None:
         params["shape"] = _sizes(shape)
@@ -138,26 +141,6 @@ def moving(
         name=name, forward=forward, vjp=vjp, notation=notation, reason=_MOVED, numpy=functions,
         bind=bind, infer=infer, subscripts=subscripts, view=view, samples=samples,
     )  # fmt: skip
-
-
-def called(name: str, *shown: str) -> Notation:
-    """Notation of ``np.name(a, param, ...)`` with the named parameters shown by position."""
-
-    def write(prefix: str) -> Any:
-        def fill(a: Any, **params: Any) -> str:
-            extra = "".join(f", {_plain(params[p])}" for p in shown)
-            return f"{prefix}{name}({a}{extra})"
-
-        return fill
-
-    def latex(a: Any, **params: Any) -> str:
-        return rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}\left({a}\right)"
-
-    return Notation(write("np."), write(""), latex)
-
-
-def _plain(value: Any) -> str:
-    return repr(value[0] if isinstance(value, tuple) and len(value) == 1 else value)
 
 
 def _bind_roll(a: Any, shift: Any, axis: Any = None) -> Any:
@@ -247,7 +230,7 @@ TABLE = (
         "expand_dims",
         lambda a, axis: np.expand_dims(a, axis),
         (lambda g, out, a, axis: np.squeeze(g, axis=axis),),
-        called("expand_dims", "axis"),
+        by_position("expand_dims", "axis"),
         (np.expand_dims,),
         _bind_expand,
         viewing,
@@ -285,7 +268,7 @@ TABLE = (
         "flip",
         lambda a, axis: np.flip(a, axis),
         (lambda g, out, a, axis: np.flip(g, axis),),
-        called("flip", "axis"),
+        by_position("flip", "axis"),
         (np.flip,),
         _bind_flip,
         viewing,
@@ -296,7 +279,7 @@ TABLE = (
         "roll",
         lambda a, shift, axis: np.roll(a, shift, axis),
         (_roll_vjp,),
-        called("roll", "shift", "axis"),
+        by_position("roll", "shift", "axis"),
         (np.roll,),
         _bind_roll,
         array_like(0),

@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample, like
+from chainrule.rules.axes import expanded
 from chainrule.rules.infer import reducing
 
 _SAMPLES = (
@@ -94,7 +95,7 @@ def _log_sum_exp(a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
 
 
 def _log_sum_exp_vjp(g: Any, out: Any, a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return (g if keepdims else np.expand_dims(g, axis)) * SOFTMAX(a, axis=axis)
+    return expanded(g, axis, keepdims) * SOFTMAX(a, axis=axis)
 
 
 LOG_SUM_EXP = Op(

@@ -24,6 +24,7 @@ import numpy as np
 from chainrule.errors import UnsupportedError
 from chainrule.notation import call
 from chainrule.op import Op, Sample
+from chainrule.rules.calls import operator_name
 from chainrule.rules.functions import TABLE as _FUNCTIONS
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -155,7 +156,11 @@ def _vjps(f: _Rows) -> dict[str, Any]:
         "cosm1": (lambda g, out, a: -g * np.sin(a), wide),
         "exp10": (lambda g, out, a: g * out * math.log(10), wide),
         # functions that NumPy has, too
-        **{row.name: (row.pullback(0), unit) for row in _FUNCTIONS if row.name in _SHARED},
+        **{
+            row.name: (row.pullback(0), (row.low, row.high))
+            for row in _FUNCTIONS
+            if row.name in _SHARED
+        },
         # robust losses
         "huber": (
             lambda g, out, d, r: g * np.maximum(np.abs(r) - d, 0),
@@ -189,7 +194,7 @@ def _row(function: Any, name: str, vjps: tuple[Any, ...], low: float, high: floa
         forward=function,
         vjp=vjps,
         notation=replace(
-            call(f"special.{name}", rf"\operatorname{{{name}}}".replace("_", r"\_"), name, arity),
+            call(f"special.{name}", operator_name(name), name, arity),
             requires=("from scipy import special",),
         ),
         reason=f"the derivative of {name} follows from its definition",

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import UnsupportedArgumentError
-from chainrule.rules.axes import flat, line, normal_list, one_axis
+from chainrule.rules.axes import line, normal_list, one_axis
 from chainrule.rules.composed.selecting import picked
 from chainrule.rules.diagonals import DIAGONAL_MATRIX
 from chainrule.rules.joining import PAD
-from chainrule.rules.operands import as_array, cast, is_traced
+from chainrule.rules.operands import as_array, cast, flat, is_traced
 
 # -- axes ------------------------------------------------------------------------------
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import UnsupportedArgumentError
-from chainrule.rules.axes import along, flat, line, normal_list, one_axis
+from chainrule.rules.axes import along, line, normal_list, one_axis
 from chainrule.rules.complex import conjugated
 from chainrule.rules.composed.selecting import picked
-from chainrule.rules.operands import as_array, cast
+from chainrule.rules.operands import as_array, cast, flat
 
 # -- differences -----------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.rules.linalg import EINSUM, bind_einsum
+from chainrule.rules.products import EINSUM, bind_einsum
 
 
 def _strong(a: Any) -> Any:

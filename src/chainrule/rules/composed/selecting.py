@@ -9,9 +9,9 @@ import numpy as np
 
 from chainrule.errors import BranchError
 from chainrule.op import UnsupportedArgumentError
-from chainrule.rules.axes import along, flat, one_axis
+from chainrule.rules.axes import along, one_axis
 from chainrule.rules.index import GETITEM, SCATTER, Slot
-from chainrule.rules.operands import as_array, is_traced, known, refuse_out
+from chainrule.rules.operands import as_array, flat, flat_or_along, is_traced, known, refuse_out
 from chainrule.rules.order import along_key
 
 
@@ -32,9 +32,7 @@ def _take(
 ) -> Any:
     refuse_out(out)
     a, indices = as_array(a), as_array(indices)
-    if axis is None:
-        a, axis = np.reshape(a, (-1,)), 0
-    axis = one_axis(axis, np.ndim(a))
+    a, axis = flat_or_along(a, axis)
     size = np.shape(a)[axis]
     if mode == "clip":
         indices = np.clip(indices, 0, size - 1)
@@ -67,8 +65,7 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> No
 def _partition(
     a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None
 ) -> Any:
-    if axis is None:
-        a, axis = np.reshape(a, (-1,)), 0
+    a, axis = flat_or_along(a, axis)
     places = np.argpartition(a, kth, axis=axis, kind=kind, order=order)
     return np.take_along_axis(a, places, axis=axis)
 
@@ -79,11 +76,9 @@ def _partition(
 def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     refuse_out(out)
     a, condition = as_array(a), as_array(condition)
-    if axis is None:
-        a, axis = np.reshape(a, (-1,)), 0
+    a, axis = flat_or_along(a, axis)
     if np.ndim(condition) != 1:
         raise ValueError("condition must be a 1-d array")
-    axis = one_axis(axis, np.ndim(a))
     missing = np.shape(a)[axis] - np.shape(condition)[0]
     mask = condition != 0
     if missing < 0:  # longer than the axis: right as long as what is beyond it is false

@@ -14,9 +14,10 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.axes import flat, normal_list
+from chainrule.rules.axes import normal_list
 from chainrule.rules.infer import dtype_of, ones_for
 from chainrule.rules.matrices import swap
+from chainrule.rules.operands import flat
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
