@@ -1,4 +1,9 @@
-"""The table of rules: one row an operation, one file a family."""
+"""The table of rules: one row an operation, one file a family.
+
+What families share stands below them: :mod:`axes <chainrule.rules.axes>`, `operands`, `infer`
+(shapes and types), `calls` (notations), `elementwise` (makers of rows) and `matrices`. Above
+them, in `composed`, are the functions that need no row.
+"""
 
 from __future__ import annotations
 

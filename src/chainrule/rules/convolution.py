@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of
+from chainrule.rules.infer import dtype_of
 from chainrule.rules.operands import as_array
 
 
@@ -50,8 +51,7 @@ def _infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstra
     a, v = operands
     if not shape_of(a)[0] or not shape_of(v)[0]:
         raise ValueError("a convolution needs two sequences that are not empty")
-    ones = (stand_in(o, (1,)) for o in operands)
-    return Abstract((_sizes(a, v, params["mode"])[1],), op.forward(*ones, **params).dtype)
+    return Abstract((_sizes(a, v, params["mode"])[1],), dtype_of(op, operands, params))
 
 
 def _code(prefix: str) -> Any:

@@ -23,13 +23,18 @@ _SAMPLES = (
 )
 
 
+def _shifted(z: Any, axis: tuple[int, ...]) -> Any:
+    """Move the greatest logit to 0, so that no exponential overflows."""
+    return z - np.max(z, axis=axis, keepdims=True)
+
+
 def _softmax(z: Any, axis: tuple[int, ...]) -> Any:
-    e = np.exp(z - np.max(z, axis=axis, keepdims=True))
+    e = np.exp(_shifted(z, axis))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def _log_softmax(z: Any, axis: tuple[int, ...]) -> Any:
-    shifted = z - np.max(z, axis=axis, keepdims=True)
+    shifted = _shifted(z, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
