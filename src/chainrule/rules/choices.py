@@ -19,6 +19,7 @@ import numpy as np
 from chainrule.notation import Notation, call
 from chainrule.op import Op, Sample, Vjp
 from chainrule.rules.elementwise import binary
+from chainrule.rules.operands import without_zero
 
 
 def _larger(a: Any, b: Any) -> Any:
@@ -49,14 +50,9 @@ def _bind_clip(
     return (a, -np.inf if low is None else low, np.inf if high is None else high), {}
 
 
-def _nonzero(length: Any) -> Any:
-    """Divide by 1 in place of a length of 0: a share of nothing is nothing."""
-    return length + (length == 0)
-
-
 def _over_square(side: Any, a: Any, b: Any) -> Any:
-    """Return side / (a^2 + b^2), whose square may be out of range where it is not."""
-    distance = _nonzero(np.hypot(a, b))
+    """Return side / (a^2 + b^2), 0 at the origin; the square itself may be out of range."""
+    distance = without_zero(np.hypot(a, b))
     return side / distance / distance
 
 
@@ -139,8 +135,8 @@ TABLE = (
     binary(
         np.hypot,
         (
-            lambda g, out, a, b: g * (a / _nonzero(out)),
-            lambda g, out, a, b: g * (b / _nonzero(out)),
+            lambda g, out, a, b: g * (a / without_zero(out)),
+            lambda g, out, a, b: g * (b / without_zero(out)),
         ),
         "sqrt(a^2 + b^2) changes with each side's share of the root",
         call("np.hypot", arity=2),

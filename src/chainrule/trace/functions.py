@@ -15,9 +15,10 @@ import numpy as np
 from chainrule.errors import MutationError, UnsupportedError
 from chainrule.op import Op, UnsupportedArgumentError
 from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE, special
+from chainrule.rules.operands import is_traced
 from chainrule.rules.refused import reason
 from chainrule.trace.indexing import linked, split_key
-from chainrule.trace.operands import from_list, is_known, is_traced
+from chainrule.trace.operands import from_list, is_known
 from chainrule.trace.source import location
 
 #: Functions that ask for the shape or the type alone.
@@ -26,9 +27,7 @@ DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
     np.ndim: lambda a: a.ndim,
     np.iscomplexobj: lambda a: a.dtype.kind == "c",
     np.isrealobj: lambda a: a.dtype.kind != "c",
-    np.result_type: lambda *args: np.result_type(
-        *(a.dtype if hasattr(a, "__apply_op__") else a for a in args)
-    ),
+    np.result_type: lambda *args: np.result_type(*(a.dtype if is_traced(a) else a for a in args)),
 }
 
 #: Functions whose dtype is that in which they compute.

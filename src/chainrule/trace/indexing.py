@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import BranchError, UnsupportedError
-from chainrule.op import Abstract
 from chainrule.rules import TABLE
 from chainrule.rules.index import Slot, is_basic
-from chainrule.trace.operands import from_list, is_traced
+from chainrule.rules.operands import is_traced, known
+from chainrule.trace.operands import from_list
 from chainrule.trace.source import location
 from chainrule.trace.views import OUTDATED
 
@@ -75,7 +75,7 @@ def getitem(array: Any, key: Any) -> Any:
     """Read elements of a traced array."""
     fixed, positions = split_key(key)
     for p in positions:
-        if p.dtype.kind == "b" and isinstance(getattr(p, "value", None), Abstract):
+        if p.dtype.kind == "b" and known(p) is None:
             raise BranchError(
                 "How many elements a mask picks depends on its values, "
                 "and only shapes are known here.",

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, DtypeError, UnsupportedAttributeError, UnsupportedError
 from chainrule.rules import TABLE
-from chainrule.trace.operands import is_traced
+from chainrule.rules.operands import is_traced
 from chainrule.trace.source import location
 
 

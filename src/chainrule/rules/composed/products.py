@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.rules.linalg import EINSUM, TENSORDOT, bind_einsum
+from chainrule.rules.products import EINSUM, TENSORDOT, bind_einsum
 
 
 def _strong(a: Any) -> Any:

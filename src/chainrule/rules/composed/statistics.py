@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,23 +10,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import UnsupportedArgumentError
+from chainrule.rules.axes import all_axes, normal_axis, normal_list, one_axis
 from chainrule.rules.complex import conjugated, is_complex, squared_modulus
-from chainrule.rules.reduce import cast, masked, normal_axis, normal_list
-from chainrule.rules.scan import one_axis
-
-
-def _refuse_out(out: Any) -> None:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+from chainrule.rules.operands import as_array, cast, is_traced, masked, refuse_out
 
 
 def _size_along(a: Any, axis: Any) -> int:
-    axes = normal_axis(axis, np.ndim(a))
-    return int(np.prod([n for i, n in enumerate(np.shape(a)) if axes is None or i in axes]))
-
-
-def _array(a: Any) -> Any:
-    return a if hasattr(a, "dtype") else np.asarray(a)
+    axes = all_axes(normal_axis(axis, np.ndim(a)), np.ndim(a))
+    return math.prod(np.shape(a)[i] for i in axes)
 
 
 # -- spread ----------------------------------------------------------------------------
@@ -35,7 +27,7 @@ def _var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    _refuse_out(out)
+    refuse_out(out)
     ddof = _less(ddof, correction)
     a = cast(a, dtype)
     middle = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
@@ -54,7 +46,7 @@ def _std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    _refuse_out(out)
+    refuse_out(out)
     a = cast(a, dtype)
     middle = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
     deviations = masked(a - middle, where, 0.0)
@@ -76,12 +68,12 @@ def _less(ddof: float, correction: Any) -> Any:
 
 
 def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-    _refuse_out(out)
+    refuse_out(out)
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
 def _percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
-    if hasattr(q, "__apply_op__"):
+    if is_traced(q):
         raise UnsupportedArgumentError("q")
     fraction = q / 100 if isinstance(q, (int, float)) else np.asarray(q) / 100
     return np.quantile(a, fraction, *args, **kwargs)
@@ -126,7 +118,7 @@ def _table_of(m: Any, rowvar: bool) -> Any:
     """One variable a row, in double precision."""
     if np.ndim(m) > 2:
         raise ValueError("m has more than 2 dimensions")
-    m = _array(m)
+    m = as_array(m)
     m = cast(m, np.result_type(m.dtype, np.float64))
     if np.ndim(m) < 2:
         return np.reshape(m, (1, -1))
@@ -145,7 +137,7 @@ def _cov(
     if dtype is not None:
         table = cast(table, dtype)
     ddof = (0 if bias else 1) if ddof is None else ddof
-    given = [cast(_array(w), np.float64) for w in (fweights, aweights) if w is not None]
+    given = [cast(w, np.float64) for w in (fweights, aweights) if w is not None]
     weights = given[0] * given[-1] if len(given) == 2 else given[0] if given else None
     if weights is None:
         table = table - np.mean(table, axis=1, keepdims=True)
@@ -190,8 +182,8 @@ def _nanmean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
     *, where: Any = True,
 ) -> Any:  # fmt: skip
-    _refuse_out(out)
-    a = cast(_array(a), dtype)
+    refuse_out(out)
+    a = cast(as_array(a), dtype)
     kept = _kept(a, where)
     total = np.sum(np.where(kept, a, 0.0), axis=axis, keepdims=keepdims)
     return total / np.sum(kept * np.ones_like(a), axis=axis, keepdims=keepdims)
@@ -201,7 +193,7 @@ def _nanvar(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    a = cast(_array(a), dtype)
+    a = cast(as_array(a), dtype)
     kept = _kept(a, where)
     clean = np.where(kept, a, 0.0)
     return _var(
@@ -213,7 +205,7 @@ def _nanstd(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    a = cast(_array(a), dtype)
+    a = cast(as_array(a), dtype)
     kept = _kept(a, where)
     clean = np.where(kept, a, 0.0)
     return _std(
@@ -229,7 +221,7 @@ def _cumulative(running: Any, filler: Any) -> Callable[..., Any]:
         x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None,
         include_initial: bool = False,
     ) -> Any:  # fmt: skip
-        _refuse_out(out)
+        refuse_out(out)
         x = cast(x, dtype)
         if np.ndim(x) == 0:
             x = np.reshape(x, (1,))
