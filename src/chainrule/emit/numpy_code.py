@@ -185,7 +185,9 @@ def numpy_code(program: Program) -> Emitted:
     for is_forward, title in ((True, "forward pass"), (False, "backward pass")):
         part = [line for forward, line in emitter.lines if forward == is_forward]
         if part:
-            body += [f"    # {title}", *(f"    {line}" for line in part)]
+            body.append(f"    # {title}")
+            body += [f"    # as long as {c}" for c in program.conditions if not is_forward]
+            body += [f"    {line}" for line in part]
     body.append(f"    return {', '.join(results)}")
     head = f"def {name}({', '.join(arguments)}):"
     source = [*above, head, *body]
