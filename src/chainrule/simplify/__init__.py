@@ -57,7 +57,8 @@ for _name, _rows in {
     "negative": (arithmetic.folded, layout.undone, arithmetic.sign_spent),
     "matmul": (arithmetic.sign_out_of_product,),
     "transpose": (layout.undone, layout.product_turned, arithmetic.sign_passed),
-    "broadcast_to": (layout.same_shape, layout.ones, arithmetic.sign_passed),
+    "broadcast_to": (layout.same_shape, layout.like_less, arithmetic.sign_passed),
+    "getitem": (layout.read_whole,),
     "reshape": (layout.same_shape, arithmetic.sign_passed),
     "expand_dims": (layout.same_shape, arithmetic.sign_passed),
     "squeeze": (arithmetic.sign_passed,),
@@ -73,6 +74,9 @@ for _name, _rows in {
 REWRITES: dict[Op, tuple[Callable[..., Any], ...]] = {
     TABLE[n]: rows for n, rows in _BY_NAME.items()
 }
+
+#: Rewrites of what is left in the end.
+LAST: dict[Op, tuple[Callable[..., Any], ...]] = {TABLE["broadcast_to"]: (layout.ones,)}
 
 
 def tidied(graph: Graph) -> Graph:
@@ -106,27 +110,33 @@ def simplify(
         Node of the original -> node of the result; dropped nodes are missing.
     """
     image = dict(zip(graph.nodes, graph.nodes, strict=True))
-    rewrites: Mapping[Op, Any] = {}  # the first pass only merges, so that `same` finds all
+    # The first pass only merges, so that `same` finds all.
+    graph, image, _ = _rewritten(graph, image, {}, loose)
+    place = {node: i for i, node in enumerate(graph.nodes)}
+    # What was merged with an earlier node may stand before its equal: it stays.
+    pairs = {image[a]: image[b] for a, b in same if place[image[b]] < place[image[a]]}
+    graph = _substituted(graph, pairs, image).reachable()
     for _ in range(_PASSES):
-        rewriter = Rewriter(all(n.value is not None for n in graph.nodes), loose)
-        changed = rewriter.run(graph, rewrites)
-        step = {node: rewriter.node(traced) for node, traced in rewriter.image.items()}
-        smaller = Graph(rewriter.recorder.nodes, (step[o] for o in graph.outputs))
-        image = {node: step[now] for node, now in image.items() if now in step}
-        if rewrites is not REWRITES:
-            place = {node: i for i, node in enumerate(smaller.nodes)}
-            pairs = {
-                image[a]: image[b] for a, b in same if place[image[b]] < place[image[a]]
-            }  # what was merged with an earlier node may stand before its equal: it stays
-            smaller = _substituted(smaller, pairs, image)
-            rewrites, changed = REWRITES, True
-        smaller = smaller.reachable()
-        changed = changed or len(smaller) != len(graph)
-        graph = smaller
+        graph, image, changed = _rewritten(graph, image, REWRITES, loose)
         if not changed:
             break
+    graph, image, _ = _rewritten(graph, image, LAST, loose)
     alive = set(graph.nodes)
     return graph, {node: now for node, now in image.items() if now in alive}
+
+
+def _rewritten(
+    graph: Graph, image: dict[Node, Node], rewrites: Mapping[Op, Any], loose: bool
+) -> tuple[Graph, dict[Node, Node], bool]:
+    """Go through a graph once; says whether anything has changed."""
+    rewriter = Rewriter(all(n.value is not None for n in graph.nodes), loose)
+    changed = rewriter.run(graph, rewrites)
+    step = {node: rewriter.node(traced) for node, traced in rewriter.image.items()}
+    smaller = Graph(rewriter.recorder.nodes, (step[o] for o in graph.outputs))
+    if rewrites:
+        smaller = smaller.reachable()
+    image = {node: step[now] for node, now in image.items() if now in step}
+    return smaller, image, changed or len(smaller) != len(graph)
 
 
 def _substituted(graph: Graph, same: dict[Node, Node], image: dict[Node, Node]) -> Graph:

@@ -42,8 +42,12 @@ def from_zero(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
 
 
 def plain_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
-    """Write the upstream gradient 1 as a number where it is divided."""
-    return 1.0 / b if rw.node(a).name and number(rw, a) == 1 else None
+    """Write the upstream gradient 1 as a number where it is divided, and leave out a factor 1."""
+    if rw.node(a).name and number(rw, a) == 1:
+        return 1.0 / b
+    factors = rw.operands(a) if is_op(rw, a, "multiply") and is_derived(node) else ()
+    ones = [i for i, factor in enumerate(factors) if number(rw, factor) == 1]
+    return factors[1 - ones[0]] / b if ones else None
 
 
 def flat_sum(rw: Rewriter, node: Node, first: Any, *rest: Any) -> Any:
@@ -142,8 +146,8 @@ def sign_passed(rw: Rewriter, node: Node, a: Any, *rest: Any, **params: Any) -> 
 
 def sign_turned(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn -c · (a - b) into c · (b - a), and so spend the sign."""
-    for factor, difference in ((a, b), (b, a)):
-        if not is_op(rw, difference, "subtract"):
+    for factor, difference, original in ((a, b, node.inputs[1]), (b, a, node.inputs[0])):
+        if not is_op(rw, difference, "subtract") or not is_inner(rw, difference, original):
             continue
         left, right = rw.operands(difference)
         if is_op(rw, factor, "negative"):

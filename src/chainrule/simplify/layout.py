@@ -85,10 +85,31 @@ def ones(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
     return TABLE["ones_like"](like[0], dtype=None)
 
 
+def like_less(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
+    """Repeat to the shape of what an unnamed result was computed from, if that is the same."""
+    template = rw.node(like[0]) if like else None
+    if template is None or template.name or not template.op.elementwise:
+        return None
+    for operand in rw.operands(like[0]):
+        inner = rw.node(operand)
+        same = inner.shape == template.shape and inner.abstract.dtype == template.abstract.dtype
+        if same and not inner.is_constant:
+            return node.op(a, operand, **params)
+    return None
+
+
+def read_whole(rw: Rewriter, node: Node, a: Any, *positions: Any, key: Any) -> Any:
+    """Leave out picking all there is."""
+    return a if is_derived(node) and key and _is_whole(key) and a.shape == node.shape else None
+
+
+def _is_whole(key: Any) -> bool:
+    return all(k is Ellipsis or (isinstance(k, slice) and k == slice(None)) for k in key)
+
+
 def written_whole(rw: Rewriter, node: Node, a: Any, value: Any, *rest: Any, key: Any) -> Any:
     """Turn an array that is written over as a whole into what is written."""
-    whole = all(k is Ellipsis or (isinstance(k, slice) and k == slice(None)) for k in key)
-    return value if whole else None
+    return value if _is_whole(key) else None
 
 
 def shape_alone(rw: Rewriter, node: Node, a: Any, g: Any, *rest: Any, **params: Any) -> Any:

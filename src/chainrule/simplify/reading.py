@@ -26,8 +26,12 @@ def is_derived(node: Node) -> bool:
 
 
 def is_inner(rw: Rewriter, traced: Any, original: Node) -> bool:
-    """Whether an operand has no name and is read nowhere else: it need not stay as it is."""
-    return rw.node(traced).name is None and rw.uses(original) <= 1
+    """Whether an operand has no name and is read nowhere else: it need not stay as it is.
+
+    Where it has only just come to stand for the original, the next pass will tell.
+    """
+    now = rw.node(traced)
+    return now.name is None and now.op is original.op and rw.uses(original) <= 1
 
 
 def is_negative(rw: Rewriter, traced: Any) -> bool:
