@@ -19,8 +19,7 @@ import numpy as np
 from chainrule.graph import Graph, Node
 from chainrule.rules import TABLE
 from chainrule.rules.index import is_basic
-from chainrule.rules.softmax import LOG_SOFTMAX, SOFTMAX
-from chainrule.rules.special import LOG_SUM_EXP
+from chainrule.rules.softmax import LOG_SOFTMAX, LOG_SUM_EXP, SOFTMAX
 from chainrule.trace import Recorder, Traced
 
 #: How far back two expressions are compared for being the same.
