@@ -18,7 +18,7 @@ from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError
 from chainrule.rules.axes import all_axes, inverse, normal_axis
 from chainrule.rules.calls import by_keyword
 from chainrule.rules.infer import reducing
-from chainrule.rules.operands import is_traced
+from chainrule.rules.operands import is_traced, refuse_out
 from chainrule.rules.order import unsorted
 
 
@@ -79,9 +79,9 @@ def _bind_quantile(
     a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
     method: Any = "linear", keepdims: bool = False, *, weights: Any = None,
 ) -> Any:  # fmt: skip
-    for name, value in (("out", out), ("weights", weights)):
-        if value is not None:
-            raise UnsupportedArgumentError(name)
+    refuse_out(out)
+    if weights is not None:
+        raise UnsupportedArgumentError("weights")
     if is_traced(q) or not isinstance(method, str):
         raise UnsupportedArgumentError("q" if isinstance(method, str) else "method")
     # A Python number gives way to the precision of the array; all else is double.
@@ -93,8 +93,7 @@ def _bind_quantile(
 def _bind_median(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
 ) -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     return (a,), {"axis": normal_axis(axis, np.ndim(a)), "keepdims": bool(keepdims)}
 
 

@@ -134,8 +134,8 @@ def _tile(A: Any, reps: Any) -> Any:
 
 
 def _resize(a: Any, new_shape: Any) -> Any:
-    flat = np.reshape(a, (-1,))
-    return picked(flat, np.resize(np.arange(np.shape(flat)[0]), new_shape), 0)
+    elements = flat(a)
+    return picked(elements, np.resize(np.arange(np.shape(elements)[0]), new_shape), 0)
 
 
 def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:

@@ -43,7 +43,7 @@ def _edge(end: Any, a: Any, axis: int) -> Any:
 def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     elements = flat(ary)
     parts = [to_begin, elements[1:] - elements[:-1], to_end]
-    given = [np.reshape(p, (-1,)) for p in parts if p is not None]
+    given = [flat(p) for p in parts if p is not None]
     if len(given) == 1:
         return given[0]
     return np.concatenate([p if p.dtype == ary.dtype else cast(p, ary.dtype) for p in given])

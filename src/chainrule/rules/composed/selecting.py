@@ -96,7 +96,7 @@ def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) 
 
 
 def _extract(condition: Any, arr: Any) -> Any:
-    return _compress(np.reshape(condition, (-1,)), np.reshape(arr, (-1,)))
+    return _compress(flat(condition), flat(arr))
 
 
 def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
