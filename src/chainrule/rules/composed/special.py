@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import UnsupportedError
-from chainrule.rules.axes import normal_axis
+from chainrule.rules.axes import all_axes, normal_axis
 from chainrule.rules.softmax import LOG_SOFTMAX, LOG_SUM_EXP, SOFTMAX
 from chainrule.rules.special import rows
 
 
 def _axes(a: Any, axis: Any) -> tuple[int, ...]:
-    return normal_axis(axis, np.ndim(a)) or tuple(range(np.ndim(a)))
+    return all_axes(normal_axis(axis, np.ndim(a)), np.ndim(a))
 
 
 def log_sum_exp(a: Any, axis: Any = 0, *, keepdims: bool = False) -> Any:
