@@ -451,3 +451,39 @@ def test_generators_recursion_and_closures():
     s1, s2 = np.sin(x), np.sin(np.sin(x))
     expected += np.cos(x) * np.cos(s1) * np.cos(s2)
     np.testing.assert_allclose(cr.grad(f)(x), expected)
+
+
+def test_the_items_of_an_unpacked_array_get_their_own_names():
+    def f(state):
+        angle, speed = state
+        first, (second, third) = state[0] * 2, state * 3
+        return angle * speed * first * second * third
+
+    assert names(f, np.array([1.0, 2.0]))[:5] == ["angle", "speed", "second", "third", "output"]
+
+
+def test_a_number_updated_in_place_leaves_its_other_names_alone():
+    def f(x):
+        total = x
+        total += x
+        total += x
+        return total * x
+
+    assert cr.grad(cr.grad(f))(2.0) == 6.0
+    assert cr.hessian(f)(2.0) == 6.0
+
+
+def test_a_part_updated_in_place_is_written_once():
+    def f(x):
+        a = x * 1.0
+        a[1:] -= 2.0 * a[:-1]
+        return np.sum(a**2)
+
+    graph = record(f, (np.arange(3.0),), {}).graph
+    assert [node.op.name for node in graph.nodes].count("setitem") == 1
+    np.testing.assert_allclose(cr.grad(f)(np.array([1.0, 2.0, 3.0])), [2.0, 4.0, -2.0])
+
+
+def test_functions_of_numpys_own():
+    assert cr.explain(np.sum, np.ones(3)).value == 3.0
+    assert cr.explain(np.std, np.arange(3.0)).value == pytest.approx(np.std(np.arange(3.0)))

@@ -54,7 +54,8 @@ def bound(
             expected=f"{name_of(f)}{signature}",
             got=f"{len(args)} positional" + (f" and {', '.join(kwargs)} by name" if kwargs else ""),
         ) from None
-    arguments.apply_defaults()
+    if not (getattr(f, "__module__", None) or "").startswith("numpy"):
+        arguments.apply_defaults()  # NumPy's own stand for what is not given, not for values
     return arguments
 
 

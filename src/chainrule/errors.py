@@ -98,6 +98,14 @@ class ChainruleError(Exception):
             "\n".join([what, *(f"  {label + ':':<9} {text}" for label, text in parts if text)])
         )
 
+    def at(self, where: Location | None) -> ChainruleError:
+        """Return the same error with the user's line, where it has none yet."""
+        if self.where is not None or where is None:
+            return self
+        return type(self)(
+            self.what, expected=self.expected, got=self.got, where=where, instead=self.instead
+        )
+
 
 class TraceError(ChainruleError):
     """The function cannot be recorded as a graph."""

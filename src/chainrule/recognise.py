@@ -1,24 +1,72 @@
-"""Softmax and its logarithm, recognised in hand-written code.
+"""Softmax, its logarithm and the log-sum-exp, recognised in hand-written code.
 
 ``exp(z - m) / sum(exp(z - m))`` is softmax(z) whatever m is, as long as it is the same
-along the axis of the sum; the logarithm of a softmax, of elements picked from it, or of
-its products with one-hot rows, is taken as one operation. The values are equal exactly;
-the derivative is the one of the recognised operation's rule.
+along the axes of the sum; ``z - m - log(sum(exp(z - m)))`` is its logarithm, and
+``m + log(sum(exp(z - m)))`` the log-sum-exp of z. The axes that a sum leaves out may be
+kept or be put back in any way. The logarithm of a softmax, of elements picked from it,
+or of its products with one-hot rows, is taken as one operation. The values are equal
+exactly; the derivative is the one of the recognised operation's rule.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from chainrule.graph import Graph, Node
 from chainrule.rules import TABLE
-from chainrule.rules.softmax import LOG_SOFTMAX, SOFTMAX
+from chainrule.rules.index import is_basic
+from chainrule.rules.softmax import LOG_SOFTMAX, LOG_SUM_EXP, SOFTMAX
 from chainrule.trace import Recorder, Traced
 
+#: How far back two expressions are compared for being the same.
+_DEPTH = 4
 
-def recognise(graph: Graph, wrt: tuple[Node, ...] = ()) -> tuple[Graph, list[tuple[Node, Node]]]:
+_SAME_LAYOUT = frozenset(
+    TABLE[name] for name in ("reshape", "expand_dims", "squeeze", "copy", "broadcast_to")
+)
+#: Operations that move what a logarithm is taken of, and leave the numbers as they are.
+_MOVING = frozenset(
+    TABLE[name]
+    for name in ("getitem", "take_along_axis", "reshape", "expand_dims", "squeeze", "transpose")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A graph, and what was recognised in it.
+
+    Attributes
+    ----------
+    graph : Graph
+        The nodes of the original and, after them, a second way to its output that
+        goes through the recognised operations.
+    same : tuple of (Node, Node)
+        Pairs of an added node and a node that is equal to it: one of the original, or
+        one that says by the original's values what a rule will ask for.
+    conditions : dict
+        Added node -> what has to hold for it to be equal to what it stands for, if that
+        is not certain; it holds for the values at hand.
+    """
+
+    graph: Graph
+    same: tuple[tuple[Node, Node], ...] = ()
+    conditions: Mapping[Node, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """A sum of exp(z) over axes, or its logarithm; the axes are kept, or not."""
+
+    z: Node
+    axis: tuple[int, ...]
+    log: bool
+
+
+def recognise(graph: Graph, wrt: tuple[Node, ...] = ()) -> Recognised:
     """Extend a graph by what is recognised in it.
 
     Parameters
@@ -29,105 +77,272 @@ def recognise(graph: Graph, wrt: tuple[Node, ...] = ()) -> tuple[Graph, list[tup
 
     Returns
     -------
-    graph : Graph
-        The nodes of the original and, after them, a second way to its output that
-        goes through the recognised operations.
-    same : list of (Node, Node)
-        Pairs of an added node and the original node that is equal to it.
+    Recognised
     """
-    recorder = Recorder(values=all(node.value is not None for node in graph.nodes))
-    handles = recorder.adopt(graph.nodes)
-    added: dict[Node, Traced] = {}
-    for node in graph.nodes:
-        made = _softmax(node, handles)
-        if made is None:
-            made = _logarithm(node, handles, added, recorder, wrt)
-        if made is None and any(i in added for i in node.inputs):
-            operands = [added.get(i, handles[i]) for i in node.inputs]
-            made = node.op(*operands, **node.params)
-        if made is not None:
-            added[node] = made
-    if graph.output not in added:
-        return graph, []
-    same = [(recorder.node(made), node) for node, made in added.items()]
-    return Graph(recorder.nodes, [recorder.node(added[graph.output])]), same
+    return _Recogniser(graph, wrt).run()
 
 
-def _is(node: Node, name: str) -> bool:
-    return node.op is TABLE[name]
+class _Recogniser:
+    """Walks a graph once, and keeps what it knows about each node."""
 
+    def __init__(self, graph: Graph, wrt: tuple[Node, ...]) -> None:
+        self.graph = graph
+        self.recorder = Recorder(values=all(node.value is not None for node in graph.nodes))
+        self.handles = self.recorder.adopt(graph.nodes)
+        self.added: dict[Node, Traced] = {}
+        self.totals: dict[Node, _Total] = {}
+        #: Node -> z and the axes, of those that are a softmax or the logarithm of one.
+        self.softmaxes: dict[Node, tuple[Node, tuple[int, ...]]] = {}
+        self.logarithms: dict[Node, tuple[Node, tuple[int, ...]]] = {}
+        self.conditions: dict[Node, str] = {}
+        #: What changes with what is differentiated with respect to.
+        self.varying = set(wrt)
+        for node in graph.nodes:
+            if any(i in self.varying for i in node.inputs):
+                self.varying.add(node)
 
-def _softmax(node: Node, handles: dict[Node, Traced]) -> Any:
-    if not _is(node, "divide"):
+    def run(self) -> Recognised:
+        for node in self.graph.nodes:
+            made = None if node.is_leaf else self.operation(node)
+            if made is None and any(i in self.added for i in node.inputs):
+                made = node.op(*map(self.now, node.inputs), **node.params)
+            if made is not None:
+                self.added[node] = made
+        if self.graph.output not in self.added:
+            return Recognised(self.graph)
+        at = self.recorder.node
+        same = [(at(made), original) for original, made in self.added.items()]
+        same += [(at(p), at(known)) for p, known in self.exponentials()]
+        output = at(self.added[self.graph.output])
+        return Recognised(Graph(self.recorder.nodes, [output]), tuple(same), self.conditions)
+
+    def now(self, node: Node) -> Traced:
+        """Return what stands for a node: what was added for it, or itself."""
+        return self.added[node] if node in self.added else self.handles[node]
+
+    def operation(self, node: Node) -> Any:
+        """Return what a node is recognised as, or None."""
+        total = self.total(node)
+        if total is not None:
+            self.totals[node] = total
+        quotient = self.quotient(node)
+        if quotient is not None:
+            self.softmaxes[node] = quotient
+            return SOFTMAX(self.now(quotient[0]), axis=quotient[1])
+        difference = self.difference(node)
+        if difference is not None:
+            self.logarithms[node] = difference
+            return LOG_SOFTMAX(self.now(difference[0]), axis=difference[1])
+        if node.op is TABLE["log"]:
+            return self.logarithm(node.inputs[0])
+        if total is not None and node.op is TABLE["add"]:
+            kept = _kept(total)
+            if node.shape in (kept, _left(total)):
+                return LOG_SUM_EXP(self.now(total.z), axis=total.axis, keepdims=node.shape == kept)
         return None
-    top, bottom = node.inputs
-    if not (_is(top, "exp") and _is(bottom, "sum") and bottom.inputs[0] is top):
+
+    # -- what a node is ----------------------------------------------------------------
+
+    def total(self, node: Node) -> _Total | None:
+        """Return which sum of exponentials a node holds, or the logarithm of which."""
+        if node.op is TABLE["sum"] and node.inputs[0].op is TABLE["exp"] and len(node.inputs) == 1:
+            (z,) = node.inputs[0].inputs
+            axis = node.params["axis"]
+            return _Total(z, tuple(range(len(z.shape))) if axis is None else axis, False)
+        if node.op is LOG_SUM_EXP:
+            return _Total(node.inputs[0], node.params["axis"], True)
+        if _keeps_order(node):
+            return self.totals.get(node.inputs[0])
+        if node.op is TABLE["log"]:
+            total = self.totals.get(node.inputs[0])
+            return None if total is None or total.log else _Total(total.z, total.axis, True)
+        if node.op is TABLE["add"] and len(node.inputs) == 2:
+            for log, shift in (node.inputs, node.inputs[::-1]):
+                total = self.totals.get(log)
+                if total is None or not total.log or log.shape != node.shape:
+                    continue
+                z, shifts = _unshifted(total.z, total.axis, most=1)
+                if shifts and _same(shifts[0], shift):
+                    return _Total(z, total.axis, True)
         return None
-    axis = bottom.params["axis"]
-    (z,) = top.inputs
-    if axis is None:
-        if len(z.shape) != 1:
+
+    def quotient(self, node: Node) -> tuple[Node, tuple[int, ...]] | None:
+        """Recognise a softmax; returns z and the axes."""
+        if node.op is SOFTMAX:
+            return node.inputs[0], node.params["axis"]
+        if node.op is TABLE["exp"]:
+            return self.logarithms.get(node.inputs[0])
+        if node.op is not TABLE["divide"] or node.inputs[0].op is not TABLE["exp"]:
             return None
-        axis = (0,)
-    elif not bottom.params["keepdims"] and len(z.shape) != len(axis):
-        return None
-    if _is(z, "subtract") and _constant_along(z.inputs[1], axis, len(z.shape)):
-        z = z.inputs[0]
-    return SOFTMAX(handles[z], axis=axis) if z.shape == node.shape else None
+        return self.over(node, node.inputs[0].inputs[0], log=False)
 
+    def difference(self, node: Node) -> tuple[Node, tuple[int, ...]] | None:
+        """Recognise the logarithm of a softmax; returns z and the axes."""
+        if node.op is LOG_SOFTMAX:
+            return node.inputs[0], node.params["axis"]
+        return self.over(node, node.inputs[0], log=True) if node.op is TABLE["subtract"] else None
 
-def _constant_along(node: Node, axis: tuple[int, ...], ndim: int) -> bool:
-    """Whether a node that is broadcast to `ndim` axes is the same along some of them."""
-    shape = (1,) * (ndim - len(node.shape)) + node.shape
-    return all(shape[a] == 1 for a in axis)
+    def over(self, node: Node, z: Node, log: bool) -> tuple[Node, tuple[int, ...]] | None:
+        """Whether the second operand is the sum of the exponentials of z, row for row."""
+        total = self.totals.get(node.inputs[1])
+        if total is None or total.log is not log or not _equal(total.z, z):
+            return None
+        if node.shape != z.shape or _padded(node.inputs[1].shape, len(z.shape)) != _kept(total):
+            return None
+        return _unshifted(z, total.axis)[0], total.axis
 
+    # -- the logarithm of a softmax ----------------------------------------------------
 
-def _logarithm(
-    node: Node,
-    handles: dict[Node, Traced],
-    added: dict[Node, Traced],
-    recorder: Recorder,
-    wrt: tuple[Node, ...],
-) -> Any:
-    if not _is(node, "log"):
-        return None
-    (inner,) = node.inputs
-    log = _log_softmax(inner, added, recorder)
-    if log is not None:
-        return log
-    if _is(inner, "getitem"):
-        log = _log_softmax(inner.inputs[0], added, recorder)
-        positions = [handles[i] for i in inner.inputs[1:]]
-        return None if log is None else inner.op(log, *positions, **inner.params)
-    if not (_is(inner, "sum") and _is(inner.inputs[0], "multiply")):
-        return None
-    for probabilities, labels in (
-        inner.inputs[0].inputs,
-        inner.inputs[0].inputs[::-1],
-    ):
-        log = _log_softmax(probabilities, added, recorder)
-        if log is None or labels in wrt or labels.shape != probabilities.shape:
-            continue
-        if recorder.node(log).params["axis"] == inner.params["axis"] and _one_hot(labels):
-            return np.sum(
-                log * handles[labels],
-                axis=inner.params["axis"],
-                keepdims=inner.params["keepdims"],
+    def logarithm(self, inner: Node) -> Any:
+        """Take the logarithm of what was made of a softmax through the softmax itself."""
+        way: list[tuple[Node, Node | None]] = []
+        clips: list[Node] = []
+        node = inner
+        while node not in self.softmaxes:
+            if node.op in _MOVING and node.inputs[0].abstract.dtype.kind == "f":
+                way.append((node, None))
+                node = node.inputs[0]
+            elif _changes_nothing(node, inner.value):
+                clips.append(node)
+                node = node.inputs[0]
+            else:
+                found = self.picked_by_labels(node)
+                if found is None:
+                    return None
+                way.append((node, found[1]))
+                node = found[0]
+        z, axis = self.softmaxes[node]
+        log: Any = LOG_SOFTMAX(self.now(z), axis=axis)
+        if clips:
+            names = " and ".join(dict.fromkeys(clip.op.name for clip in clips))
+            self.conditions[self.recorder.node(log)] = (
+                f"{names} changes none of the values of which the logarithm is taken here"
             )
-    return None
+        for step, labels in reversed(way):
+            if labels is None:
+                log = step.op(log, *map(self.now, step.inputs[1:]), **step.params)
+            else:
+                log = step.op(log * self.now(labels), **step.params)
+        return log
 
-
-def _log_softmax(node: Node, added: dict[Node, Traced], recorder: Recorder) -> Any:
-    found = added.get(node)
-    if found is None or recorder.node(found).op is not SOFTMAX:
+    def picked_by_labels(self, node: Node) -> tuple[Node, Node] | None:
+        """Part a sum of products with one-hot labels into what is picked from, and the labels."""
+        if node.op is not TABLE["sum"] or len(node.inputs) != 1:
+            return None
+        product = node.inputs[0]
+        if product.op is not TABLE["multiply"]:
+            return None
+        for p, labels in (product.inputs, product.inputs[::-1]):
+            fixed = labels not in self.varying and labels.shape == p.shape
+            if fixed and _is_one_hot(labels.value, node.params["axis"]):
+                return p, labels
         return None
-    softmax = recorder.node(found)
-    z = recorder.handle(recorder.nodes.index(softmax.inputs[0]))
-    return LOG_SOFTMAX(z, **softmax.params)
+
+    # -- what rules ask for ------------------------------------------------------------
+
+    def exponentials(self) -> list[tuple[Any, Any]]:
+        """Pair each softmax that no line computes with the exponential of a line that exists."""
+        known = {(z, axis) for z, axis in self.softmaxes.values()}
+        pairs = []
+        for node, (z, axis) in self.logarithms.items():
+            if (z, axis) not in known:
+                known.add((z, axis))
+                p = np.exp(self.handles[node])
+                pairs.append((SOFTMAX(self.now(z), axis=axis), p))
+        for node, total in self.totals.items():
+            shown = node.op is LOG_SUM_EXP or (node.op is TABLE["add"] and node in self.added)
+            if shown and (total.z, total.axis) not in known:
+                known.add((total.z, total.axis))
+                lse: Any = self.handles[node]
+                if node.shape != _kept(total):
+                    lse = np.expand_dims(lse, total.axis)
+                p = np.exp(self.handles[total.z] - lse)
+                pairs.append((SOFTMAX(self.now(total.z), axis=total.axis), p))
+        return pairs
 
 
-def _one_hot(labels: Node) -> bool:
-    if labels.value is None or not labels.is_leaf:
+# -- shapes ----------------------------------------------------------------------------
+
+
+def _kept(total: _Total) -> tuple[int, ...]:
+    """Shape of a sum that keeps its axes."""
+    return tuple(1 if i in total.axis else n for i, n in enumerate(total.z.shape))
+
+
+def _left(total: _Total) -> tuple[int, ...]:
+    """Shape of a sum that leaves its axes out."""
+    return tuple(n for i, n in enumerate(total.z.shape) if i not in total.axis)
+
+
+def _padded(shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    return (1,) * (ndim - len(shape)) + shape
+
+
+def _keeps_order(node: Node) -> bool:
+    """Whether a node holds the elements of its first operand in their order, in another shape."""
+    if not node.inputs or np.prod(node.shape) != np.prod(node.inputs[0].shape):
         return False
-    value = np.asarray(labels.value)
-    return bool(np.all((value == 0) | (value == 1)) and np.all(np.sum(value, axis=-1) == 1))
+    if node.op is TABLE["getitem"]:
+        key = node.params["key"]
+        return is_basic(key) and not any(isinstance(k, slice) and (k.step or 1) < 0 for k in key)
+    return node.op in _SAME_LAYOUT and node.params.get("order", "C") == "C"
+
+
+# -- comparing -------------------------------------------------------------------------
+
+
+def _same(a: Node, b: Node, depth: int = _DEPTH) -> bool:
+    """Whether two nodes hold the same elements in the same order, whatever their shapes."""
+    while _keeps_order(a):
+        a = a.inputs[0]
+    while _keeps_order(b):
+        b = b.inputs[0]
+    if a is b:
+        return True
+    if a.is_leaf or b.is_leaf or a.op is not b.op or not depth or len(a.inputs) != len(b.inputs):
+        return False
+    return _without_layout(a) == _without_layout(b) and all(
+        _equal(i, j, depth - 1) for i, j in zip(a.inputs, b.inputs, strict=True)
+    )
+
+
+def _equal(a: Node, b: Node, depth: int = _DEPTH) -> bool:
+    """Whether two nodes are equal: the same expression, computed twice."""
+    return a is b or (a.shape == b.shape and _same(a, b, depth))
+
+
+def _without_layout(node: Node) -> str:
+    params = {k: v for k, v in node.params.items() if k != "keepdims"}
+    return repr(sorted(params.items()))
+
+
+def _unshifted(z: Node, axis: tuple[int, ...], most: int = 8) -> tuple[Node, list[Node]]:
+    """Take off what was subtracted from z and is the same along the axes."""
+    shifts: list[Node] = []
+    while z.op is TABLE["subtract"] and len(shifts) < most:
+        inner, shift = z.inputs
+        padded = _padded(shift.shape, len(z.shape))
+        if inner.shape != z.shape or any(padded[a] != 1 for a in axis):
+            break
+        z = inner
+        shifts.append(shift)
+    return z, shifts
+
+
+def _changes_nothing(node: Node, values: Any) -> bool:
+    """Whether bounds that are numbers hold none of the values that were let through."""
+    bounds = [i.value for i in node.inputs[1:]]
+    if values is None or not all(i.is_constant and i.shape == () for i in node.inputs[1:]):
+        return False
+    if node.op is TABLE["clip"]:
+        return bool(np.all((values > bounds[0]) & (values < bounds[1])))
+    if node.op is TABLE["maximum"]:
+        return bool(np.all(values > bounds[0]))
+    return node.op is TABLE["minimum"] and bool(np.all(values < bounds[0]))
+
+
+def _is_one_hot(labels: Any, axis: tuple[int, ...] | None) -> bool:
+    if labels is None:
+        return False
+    value = np.asarray(labels)
+    return bool(np.all((value == 0) | (value == 1)) and np.all(np.sum(value, axis=axis) == 1))

@@ -7,7 +7,11 @@ from typing import Any
 
 from chainrule.graph import Graph, Node
 from chainrule.op import Op
+from chainrule.rules import TABLE
 from chainrule.trace import Recorder, Traced
+
+#: Operations whose two operands may change places, to the last bit.
+_COMMUTATIVE = frozenset(TABLE[name] for name in ("add", "multiply"))
 
 
 class Rewriter:
@@ -103,4 +107,7 @@ def _identity(node: Node, inputs: tuple[Traced, ...]) -> Any:
         if node.abstract.shape or node.name:
             return None
         return "constant", node.abstract.dtype, node.abstract.weak, repr(node.value)
-    return node.op, tuple(i.index for i in inputs), repr(sorted(node.params.items(), key=str))
+    read = tuple(i.index for i in inputs)
+    if node.op in _COMMUTATIVE and len(read) == 2:
+        read = tuple(sorted(read))
+    return node.op, read, repr(sorted(node.params.items(), key=str))

@@ -15,6 +15,8 @@ from chainrule.structure import leaves, map_leaves
 from chainrule.writing import LITERAL_SIZE, is_identity, leaf, number
 
 _LONGEST = 72
+#: Operations that take a whole number for a float.
+_ARITHMETIC = ("add", "subtract", "multiply", "divide")
 
 
 class _Emitter:
@@ -90,7 +92,7 @@ class _Emitter:
     def node(self, node: Node) -> None:
         """Write an operation: in line where it is read once, else on a line of its own."""
         notation = node.op.notation
-        operands = [self.written[i] for i in node.inputs]
+        operands = [self.operand(node, i) for i in node.inputs]
         label = node.name
         if label is None and node not in self.program.forward:
             label = self.program.gradients.get(node)
@@ -102,6 +104,12 @@ class _Emitter:
             self.written[node] = Written(name)
             return
         expression = notation.write("code", operands, node.params)
+        if (
+            node.op.name == "negative"
+            and node.inputs[0].op.name in ("multiply", "divide")
+            and (operands[0].level == "product")
+        ):
+            expression = Written(f"-{operands[0]:product!}", "product")  # -a / b is (-a) / b
         cheap = node.op.view and all(i.is_leaf or i.name for i in node.inputs)
         plain = node.op.vjp is None and not node.shape
         alone = self.uses.get(node, 0) > 1 and not (cheap or plain)
@@ -111,6 +119,17 @@ class _Emitter:
         name = self.free(label) if label else self.temporary(node)
         self.assign(node, name, expression.string)
         self.written[node] = Written(name)
+
+    def operand(self, node: Node, operand: Node) -> Written:
+        """Write an operand; beside an array or a variable, a whole number goes without ``.0``."""
+        value = operand.value
+        whole = operand.is_constant and type(value) is float and value.is_integer()
+        if not whole or node in self.program.forward or node.op.name not in _ARITHMETIC:
+            return self.written[operand]
+        beside = any(i.abstract.dtype.kind in "fc" for i in node.inputs if not i.is_constant)
+        if beside or (node.op.name == "divide" and len(set(node.inputs)) > 1):
+            return number(int(value), "code")
+        return self.written[operand]
 
     def assign(self, node: Node, name: str, expression: str) -> None:
         """Write an assignment."""
@@ -185,7 +204,9 @@ def numpy_code(program: Program) -> Emitted:
     for is_forward, title in ((True, "forward pass"), (False, "backward pass")):
         part = [line for forward, line in emitter.lines if forward == is_forward]
         if part:
-            body += [f"    # {title}", *(f"    {line}" for line in part)]
+            body.append(f"    # {title}")
+            body += [f"    # as long as {c}" for c in program.conditions if not is_forward]
+            body += [f"    {line}" for line in part]
     body.append(f"    return {', '.join(results)}")
     head = f"def {name}({', '.join(arguments)}):"
     source = [*above, head, *body]
@@ -216,7 +237,7 @@ def _above(program: Program) -> list[str]:
     required = _required(program)
     names = [name for statement in required for name in _defined(statement)]
     for name in names:
-        if names.count(name) > 1 or name in program.arguments:
+        if names.count(name) > 1 or name in program.arguments or name == "np":
             raise NotAloneError(
                 f"Two things are called {name} in {program.name}, so that there is no code for it.",
                 instead="another name for one of the two",

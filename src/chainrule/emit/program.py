@@ -37,6 +37,8 @@ class Program:
         Gradient node -> the node of the forward pass that it belongs to.
     upstream : Node or None
         The upstream gradient, where it is an argument.
+    conditions : tuple of str
+        Under which the backward pass is right, if not always.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Program:
     wrt: tuple[str, ...]
     gradient_of: Mapping[Node, Node]
     upstream: Node | None = None
+    conditions: tuple[str, ...] = ()
 
     def call_values(self) -> dict[str, Any]:
         """Return the arguments with which the emitted function is called."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,7 @@ from chainrule.backward import Joint, differentiate
 from chainrule.emit.program import Program
 from chainrule.graph import Graph, Node
 from chainrule.graphing import Recording
-from chainrule.recognise import recognise
+from chainrule.recognise import Recognised, recognise
 from chainrule.simplify import simplify, tidied
 
 
@@ -26,22 +27,27 @@ class Derivation:
     joint : Joint
         The backward pass, through recognised operations where there are some.
     same : tuple of (Node, Node)
-        Nodes that recognition added, with the user's node that each equals.
+        Nodes that recognition added, with the node that each equals, mostly the user's.
+    conditions : dict
+        What has to hold for a node that recognition added, if that is not certain.
     """
 
     recording: Recording
     graph: Graph
     joint: Joint
     same: tuple[tuple[Node, Node], ...]
+    conditions: Mapping[Node, str]
 
     @cached_property
     def labels(self) -> dict[Node, str]:
         """Name of each node of the forward pass: the user's, or t1, t2, ..."""
-        taken = {node.name for node in self.joint.forward.nodes if node.name}
+        taken = {node.name for node in self.graph.nodes if node.name}
         labels: dict[Node, str] = {}
         count = 0
         twin = dict(self.same)
-        for node in self.joint.forward.nodes:
+        # What recognition added for the rules' sake alone is not on the way, and has no name.
+        there = self.joint.forward.reachable().nodes
+        for node in dict.fromkeys((*self.graph.nodes, *there)):
             if node in twin:
                 labels[node] = labels[twin[node]]
             elif node.name:
@@ -64,6 +70,12 @@ class Derivation:
         # The value comes by the user's own lines, not by what was recognised in them.
         graph = Graph(joint.nodes, (self.graph.output, *joint.outputs[1:]))
         return simplify(graph, self.same)
+
+    @property
+    def relied_on(self) -> tuple[str, ...]:
+        """The conditions under which the gradients are right, if not always."""
+        held = (text for node, text in self.conditions.items() if node in self.joint.gradients)
+        return tuple(dict.fromkeys(held))
 
     @cached_property
     def program(self) -> Program:
@@ -90,7 +102,7 @@ class Derivation:
         return Program(
             recording.name if recording.name.isidentifier() else "function",
             graph, forward, gradients, recording.arguments, recording.values, recording.wrt,
-            gradient_of, upstream,
+            gradient_of, upstream, self.relied_on,
         )  # fmt: skip
 
 
@@ -106,6 +118,6 @@ def derive(recording: Recording, upstream: Any = None, simplified: bool = True) 
     """
     wrt = recording.wrt_inputs()
     graph = tidied(recording.graph)
-    whole, same = recognise(graph, tuple(wrt)) if simplified else (graph, [])
-    joint = differentiate(whole, wrt, upstream, name=graph.output.name)
-    return Derivation(recording, graph, joint, tuple(same))
+    found = recognise(graph, tuple(wrt)) if simplified else Recognised(graph)
+    joint = differentiate(found.graph, wrt, upstream, name=graph.output.name)
+    return Derivation(recording, graph, joint, found.same, found.conditions)

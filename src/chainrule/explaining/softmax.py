@@ -66,7 +66,8 @@ def both_ways(derivation: Derivation, most_rows: int = 3) -> BothWays | None:
         None where no softmax was recognised, or it runs over another axis than the last.
     """
     for added, original in derivation.same:
-        if added.op is SOFTMAX and added.params["axis"] == (len(added.shape) - 1,):
+        written = original in derivation.labels
+        if added.op is SOFTMAX and written and added.params["axis"] == (len(added.shape) - 1,):
             return _rows(derivation, added, original, most_rows)
     return None
 

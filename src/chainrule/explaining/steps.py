@@ -24,6 +24,8 @@ Kind = Literal["input", "forward", "upstream", "backward", "sum"]
 
 #: Operands up to this many elements are put into formulas as numbers.
 SMALL = 1
+#: What a sum of gradients simplifies to is shown up to this many characters.
+LONGEST = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,26 +297,33 @@ class _Writer:
 
     def simpler(self, contribution: Contribution, symbols: Formula) -> Formula | None:
         """Write what the product became in the simplified graph, where that is shorter."""
+        if contribution.consumer.op.elementwise:
+            return None
+        simple = self.simplified(contribution.node, self.joint.gradients[contribution.consumer])
+        return simple if simple is not None and len(simple.text) < len(symbols.text) else None
+
+    def simplified(self, node: Node, upstream: Node | None = None) -> Formula | None:
+        """Write what a node of the backward pass is in the simplified graph."""
         _, image = self.derivation.simplified
-        now = image.get(contribution.node)
-        if now is None or now.is_leaf or contribution.consumer.op.elementwise:
+        now = image.get(node)
+        if now is None or now.is_leaf:
             return None
         back: dict[Node, str] = {}
         gradients: dict[Node, str] = {}
-        for node, label in self.derivation.labels.items():
-            if node in image:
-                back.setdefault(image[node], label)
-        for node, gradient in self.joint.gradients.items():
+        for forward, label in self.derivation.labels.items():
+            if forward in image:
+                back.setdefault(image[forward], label)
+        for forward, gradient in self.joint.gradients.items():
             there = image.get(gradient)
-            if there is not None and gradient is not contribution.node and there not in back:
-                back[there] = gradients[there] = f"d{self.derivation.labels[node]}"
-        upstream = image.get(self.joint.gradients[contribution.consumer])
-        if upstream is not None and not upstream.is_leaf:
-            name = f"d{self.derivation.labels[contribution.consumer]}"
-            back[upstream] = gradients[upstream] = name
+            if there is not None and gradient is not node and there not in back:
+                back[there] = gradients[there] = f"d{self.derivation.labels[forward]}"
+        above = None if upstream is None else image.get(upstream)
+        if above is not None and not above.is_leaf:
+            name = next(f"d{self.derivation.labels[f]}" for f, g in self.joint.gradients.items()
+                        if g is upstream)  # fmt: skip
+            back[above] = gradients[above] = name
         back.pop(now, None)
-        simple = self.formula(now, back, gradients)
-        return simple if len(simple.text) < len(symbols.text) else None
+        return self.formula(now, back, gradients)
 
     def reason(self, contribution: Contribution) -> str:
         """Say why, in one sentence; un-broadcasting is added to it."""
@@ -328,6 +337,9 @@ class _Writer:
             over = ", ".join(map(str, axes))
             axis = f"ax{'is' if len(axes) == 1 else 'es'} {over}"
             reason += f"; {label} was repeated along {axis}, so its gradient is summed over {axis}"
+        condition = self.derivation.conditions.get(consumer)
+        if condition is not None:
+            reason += f"; this is right because {condition}"
         return reason
 
     def total(self, operand: Node, parts: list[Contribution]) -> Step:
@@ -342,8 +354,12 @@ class _Writer:
                 " + ".join(f"{t:product!}" for t, _ in values),
                 " + ".join(f"{t:product!}" for _, t in values),
             )
+        # Of a recognised operation's gradient it is the sum that a reader looks for.
+        recognised = set(dict(self.derivation.same)) & {p.consumer for p in parts}
+        simpler = self.simplified(self.joint.gradients[operand]) if recognised else None
         return Step(
             self.next(), "sum", label, operand, self.joint.gradients[operand].value,
+            simpler=simpler if simpler is not None and len(simpler.text) <= LONGEST else None,
             symbols=Formula(" + ".join(names), " + ".join(latex)), numbers=numbers,
             # It begins with a word: a sentence's capital must not change the user's name.
             reason=f"there are {len(parts)} ways from {self.derivation.labels[operand]} "

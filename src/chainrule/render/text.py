@@ -92,6 +92,10 @@ def _gradient(step: Step) -> Iterator[str]:
         if step.numbers is not None:
             formula += f" = {step.numbers.text}"
         yield f"      {page.sentence(step.reason)}"
+        if step.simpler is not None:
+            yield f"{lead}{formula}"
+            formula = f"{' ' * len(step.target)} = {step.simpler.text}"
+            lead = " " * len(lead)
         yield from _valued(f"{lead}{formula} =", step.value)
         return
     target = page.part_name(step)

@@ -1,4 +1,9 @@
-"""The table of rules: one row an operation, one file a family."""
+"""The table of rules: one row an operation, one file a family.
+
+What families share stands below them: :mod:`axes <chainrule.rules.axes>`, `operands`, `infer`
+(shapes and types), `calls` (notations), `elementwise` (makers of rows) and `matrices`. Above
+them, in `composed`, are the functions that need no row.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +17,27 @@ from chainrule.rules import (
     choices,
     convolution,
     decompositions,
+    determinants,
     diagonals,
     fourier,
     functions,
     index,
     inverses,
     joining,
-    linalg,
     norms,
     order,
+    products,
     quantiles,
     reduce,
     scan,
     shape,
     softmax,
-    special,
     stepwise,
     windows,
 )
 from chainrule.rules import complex as complex_
 from chainrule.rules.composed import COMPOSED
+from chainrule.rules.composed.special import log_sum_exp
 
 #: All rows, by name.
 TABLE: dict[str, Op] = {
@@ -50,12 +56,12 @@ TABLE: dict[str, Op] = {
         order,
         quantiles,
         convolution,
-        linalg,
+        products,
         inverses,
+        determinants,
         norms,
         decompositions,
         softmax,
-        special,
         windows,
         complex_,
         fourier,
@@ -72,7 +78,7 @@ BY_METHOD: dict[tuple[Any, str], Any] = {
     (np.multiply, "reduce"): np.prod,
     (np.maximum, "reduce"): np.max,
     (np.minimum, "reduce"): np.min,
-    (np.logaddexp, "reduce"): special.log_sum_exp,
+    (np.logaddexp, "reduce"): log_sum_exp,
     (np.fmax, "reduce"): np.nanmax,
     (np.fmin, "reduce"): np.nanmin,
     (np.logical_and, "reduce"): np.all,

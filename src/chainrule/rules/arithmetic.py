@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.notation import Notation, Written, call, infix
 from chainrule.op import Op, Sample
 from chainrule.rules.elementwise import PAIRS, binary
+from chainrule.rules.operands import without_zero
 
 # Operators work on Python numbers as fast as on arrays, and keep them Python numbers.
 
@@ -62,6 +63,22 @@ _BETWEEN_JUMPS = (
     Sample((np.array(1.7), np.array(0.7))),
 )
 
+DIVIDE = binary(
+    np.divide,
+    (lambda g, out, a, b: g / b, lambda g, out, a, b: -g * out / b),
+    "a quotient changes by 1/denominator with its numerator, "
+    "and by -quotient/denominator with its denominator",
+    Notation(
+        "{0:product} / {1:power!}",
+        "{0:product} / {1:power!}",
+        r"\frac{{{0}}}{{{1}}}",
+        "product",
+        "power",
+    ),
+    forward=lambda a, b: a / b,
+    low=0.5,
+)
+
 TABLE = (
     Op(
         name="add",
@@ -87,28 +104,14 @@ TABLE = (
         infix("*", "product", "unary", text="·", latex=r"\cdot"),
         forward=lambda a, b: a * b,
     ),
-    binary(
-        np.divide,
-        (lambda g, out, a, b: g / b, lambda g, out, a, b: -g * out / b),
-        "a quotient changes by 1/denominator with its numerator, "
-        "and by -quotient/denominator with its denominator",
-        Notation(
-            "{0:product} / {1:power!}",
-            "{0:product} / {1:power!}",
-            r"\frac{{{0}}}{{{1}}}",
-            "product",
-            "power",
-        ),
-        forward=lambda a, b: a / b,
-        low=0.5,
-    ),
+    DIVIDE,
     binary(
         np.power,
         (
             # A constant, a ** 0, stays one: its derivative is 0 at a = 0, too.
             lambda g, out, a, b: g * b * a ** (b - (b != 0)),
             # The logarithm of 0 is left out: 0 ** b stays 0 where b changes.
-            lambda g, out, a, b: g * out * np.log(a + (a == 0)),
+            lambda g, out, a, b: g * out * np.log(without_zero(a)),
         ),
         "a power's derivative is exponent · base^(exponent - 1)",
         Notation("{0:atom!} ** {1:power}", "{0:atom!}^{1:power}", "{0:atom!}^{{{1}}}", "power"),

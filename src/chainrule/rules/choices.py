@@ -19,6 +19,7 @@ import numpy as np
 from chainrule.notation import Notation, call
 from chainrule.op import Op, Sample, Vjp
 from chainrule.rules.elementwise import binary
+from chainrule.rules.operands import without_zero
 
 
 def _larger(a: Any, b: Any) -> Any:
@@ -40,19 +41,18 @@ def _condition_vjp(choice: Any) -> Vjp:
 def _bind_clip(
     a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if (min is not None and a_min is not None) or (max is not None and a_max is not None):
+        raise ValueError(
+            "Passing `min` or `max` keyword argument when `a_min` and `a_max` are given"
+        )
     low = a_min if min is None else min
     high = a_max if max is None else max
     return (a, -np.inf if low is None else low, np.inf if high is None else high), {}
 
 
-def _nonzero(length: Any) -> Any:
-    """Divide by 1 in place of a length of 0: a share of nothing is nothing."""
-    return length + (length == 0)
-
-
 def _over_square(side: Any, a: Any, b: Any) -> Any:
-    """Return side / (a^2 + b^2), whose square may be out of range where it is not."""
-    distance = _nonzero(np.hypot(a, b))
+    """Return side / (a^2 + b^2), 0 at the origin; the square itself may be out of range."""
+    distance = without_zero(np.hypot(a, b))
     return side / distance / distance
 
 
@@ -135,8 +135,8 @@ TABLE = (
     binary(
         np.hypot,
         (
-            lambda g, out, a, b: g * (a / _nonzero(out)),
-            lambda g, out, a, b: g * (b / _nonzero(out)),
+            lambda g, out, a, b: g * (a / without_zero(out)),
+            lambda g, out, a, b: g * (b / without_zero(out)),
         ),
         "sqrt(a^2 + b^2) changes with each side's share of the root",
         call("np.hypot", arity=2),

@@ -9,15 +9,18 @@ L falls fastest is minus the *conjugate* of the gradient.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from chainrule.notation import Notation, call
-from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
+from chainrule.op import Op, Sample
+from chainrule.rules.infer import of_first
+from chainrule.rules.operands import without_zero
 
-_Z = np.array([[0.3 + 0.7j, -1.1 + 0.4j, 0.9 - 0.2j], [0.5 - 1.3j, 0.8 + 0.1j, -0.6 - 0.9j]])
+#: On which rows are tested.
+Z = np.array([[0.3 + 0.7j, -1.1 + 0.4j, 0.9 - 0.2j], [0.5 - 1.3j, 0.8 + 0.1j, -0.6 - 0.9j]])
 
 
 def is_complex(a: Any) -> bool:
@@ -41,12 +44,7 @@ def modulus_vjp(g: Any, out: Any, a: Any) -> Any:
     """Return what |a| passes back: its sign; of a complex number, conj(a) / |a|. 0 at 0."""
     if not is_complex(a):
         return g * np.sign(a)
-    return g * np.conjugate(a) / (out + (out == 0))
-
-
-def _part_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    one = op.forward(stand_in(operands[0], (1,) * len(shape_of(operands[0]))))
-    return Abstract(shape_of(operands[0]), np.asarray(one).dtype)
+    return g * np.conjugate(a) / without_zero(out)
 
 
 def _part(name: str, function: Any, vjp: Callable[..., Any], reason: str, latex: str) -> Op:
@@ -56,8 +54,8 @@ def _part(name: str, function: Any, vjp: Callable[..., Any], reason: str, latex:
         vjp=(vjp,),
         notation=call(f"np.{name}", latex),
         reason=reason,
-        infer=_part_infer,
-        samples=(Sample((_Z,)), Sample(((2, 3),))),
+        infer=of_first,
+        samples=(Sample((Z,)), Sample(((2, 3),))),
     )
 
 
@@ -69,7 +67,7 @@ TABLE = (
         notation=Notation("np.conj({0})", "conj({0})", r"\overline{{{0}}}"),
         reason="the imaginary part changes against its original, so its gradient turns with it",
         numpy=(np.conjugate,),  # not elementwise: its derivative is no factor
-        samples=(Sample((_Z,)), Sample(((2, 3),))),
+        samples=(Sample((Z,)), Sample(((2, 3),))),
     ),
     _part(
         "real",

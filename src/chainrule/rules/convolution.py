@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of
+from chainrule.rules.infer import dtype_of
+from chainrule.rules.operands import as_array
 
 
 def _bind(a: Any, v: Any, mode: str = "full") -> Any:
@@ -21,7 +23,7 @@ def _bind(a: Any, v: Any, mode: str = "full") -> Any:
     operands = tuple(np.reshape(o, (1,)) if np.ndim(o) == 0 else o for o in (a, v))
     if any(np.ndim(o) != 1 for o in operands):
         raise ValueError("object too deep for desired array")
-    return tuple(o if hasattr(o, "dtype") else np.asarray(o) for o in operands), {"mode": mode}
+    return tuple(map(as_array, operands)), {"mode": mode}
 
 
 def _sizes(a: Any, v: Any, mode: str) -> tuple[int, int]:
@@ -49,8 +51,7 @@ def _infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstra
     a, v = operands
     if not shape_of(a)[0] or not shape_of(v)[0]:
         raise ValueError("a convolution needs two sequences that are not empty")
-    ones = (stand_in(o, (1,)) for o in operands)
-    return Abstract((_sizes(a, v, params["mode"])[1],), op.forward(*ones, **params).dtype)
+    return Abstract((_sizes(a, v, params["mode"])[1],), dtype_of(op, operands, params))
 
 
 def _code(prefix: str) -> Any:

@@ -27,7 +27,8 @@ import numpy as np
 from chainrule.errors import UnsupportedError
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample
-from chainrule.rules.inverses import Shape, adjoint, conj, matrices, shaped, square, swap
+from chainrule.rules.complex import conjugated
+from chainrule.rules.matrices import TALL, Shape, adjoint, matrices, shaped, square, swap
 
 
 def _eye(a: Any) -> Any:
@@ -72,7 +73,7 @@ def _cholesky_vjp(g: Any, out: Any, a: Any, upper: bool) -> Any:
 
 
 def _qr_product(b: Any, q: Any, r: Any, g: Any | None = None) -> Any:
-    turned = conj(q) @ (_lower(b - adjoint(b)) - b)
+    turned = conjugated(q) @ (_lower(b - adjoint(b)) - b)
     s = turned if g is None else g + turned
     return swap(np.linalg.solve(r, swap(s)))
 
@@ -96,13 +97,13 @@ def _tall(a: Shape) -> Shape:
 
 def _eigenvalues_vjp(g: Any, out: Any, a: Any, UPLO: str) -> Any:  # NumPy's name
     v = EIGENVECTORS(a, UPLO=UPLO)
-    return _read((conj(v) * np.expand_dims(g, -2)) @ swap(v), UPLO)
+    return _read((conjugated(v) * np.expand_dims(g, -2)) @ swap(v), UPLO)
 
 
 def _eigenvectors_vjp(g: Any, out: Any, a: Any, UPLO: str) -> Any:
     w = EIGENVALUES(a, UPLO=UPLO)
     turned = _off_diagonal(swap(out) @ g / _gaps(w))
-    return _read(conj(out) @ turned @ swap(out), UPLO)
+    return _read(conjugated(out) @ turned @ swap(out), UPLO)
 
 
 # -- eigenvalues of any matrix ---------------------------------------------------------
@@ -126,7 +127,7 @@ def _eig_values_vjp(g: Any, out: Any, a: Any) -> Any:
 def _eig_vectors_vjp(g: Any, out: Any, a: Any) -> Any:
     # Eigenvectors keep their length: what points along them is taken away.
     along = np.sum(g * out, axis=-2, keepdims=True)
-    across = g - (np.real(along) if along.dtype.kind == "c" else along) * conj(out)
+    across = g - (np.real(along) if along.dtype.kind == "c" else along) * conjugated(out)
     rows = swap(out)
     turned = _off_diagonal(rows @ across / _gaps(EIG_VALUES(a)))
     return np.linalg.solve(rows, turned @ rows)
@@ -137,7 +138,7 @@ def _eig_vectors_vjp(g: Any, out: Any, a: Any) -> Any:
 
 def _svdvals_vjp(g: Any, out: Any, a: Any) -> Any:
     u, vh = U(a), VH(a)
-    return (conj(u) * np.expand_dims(g * np.sign(out), -2)) @ conj(vh)
+    return (conjugated(u) * np.expand_dims(g * np.sign(out), -2)) @ conjugated(vh)
 
 
 def _square_gaps(s: Any) -> Any:
@@ -158,19 +159,19 @@ def _u_vjp(g: Any, out: Any, a: Any) -> Any:
     inner = _turning(h, s) * row
     if h.dtype.kind == "c":
         inner = inner + 1j * np.imag(h * _eye(h)) / row
-    product = conj(out) @ inner @ conj(vh)
+    product = conjugated(out) @ inner @ conjugated(vh)
     if a.shape[-2] <= a.shape[-1]:
         return product
-    return product + ((g - conj(out) @ h) / row) @ conj(vh)
+    return product + ((g - conjugated(out) @ h) / row) @ conjugated(vh)
 
 
 def _vh_vjp(g: Any, out: Any, a: Any) -> Any:
     s, u = SVDVALS(a), U(a)
-    h, column = conj(out) @ adjoint(g), np.expand_dims(s, -1)
-    product = conj(u) @ (column * _turning(h, s)) @ conj(out)
+    h, column = conjugated(out) @ adjoint(g), np.expand_dims(s, -1)
+    product = conjugated(u) @ (column * _turning(h, s)) @ conjugated(out)
     if a.shape[-2] >= a.shape[-1]:
         return product
-    return product + conj(u) @ ((g - adjoint(h) @ conj(out)) / column)
+    return product + conjugated(u) @ ((g - adjoint(h) @ conjugated(out)) / column)
 
 
 # -- the table -------------------------------------------------------------------------
@@ -219,13 +220,12 @@ def _forms(params: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 
 
 _POSITIVE = np.array([[2.0, 0.3, -0.4], [0.3, 1.5, 0.2], [-0.4, 0.2, 1.2]])
-_TALL = np.array([[1.0, 0.3], [-0.4, 1.2], [0.6, 0.9]])
 _SQUARE = np.array([[2.0, -0.5, 0.7], [0.4, 1.1, -0.6], [-0.3, 0.8, 0.6]])
 _HERMITIAN = (_POSITIVE, np.stack([_POSITIVE, 2 * _POSITIVE + np.diag([0.0, 1.0, 3.0])]))
 _STEPS = np.array([[1.0, 0.3, -0.2], [0.4, 2.5, 0.1], [0.2, -0.3, 4.0]])
 _REAL_EIGENVALUES = (_STEPS, np.stack([_STEPS, 2 - _STEPS.T]))
-_RECTANGLES = (_TALL, _TALL.T, _SQUARE, np.stack([_TALL, 1.5 - _TALL]))
-_TALLS = (_TALL, _SQUARE, np.stack([_TALL, 1.5 - _TALL]))
+_RECTANGLES = (TALL, TALL.T, _SQUARE, np.stack([TALL, 1.5 - TALL]))
+_TALLS = (TALL, _SQUARE, np.stack([TALL, 1.5 - TALL]))
 
 CHOLESKY = _factor(
     "cholesky",

@@ -8,12 +8,9 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample, viewing
-from chainrule.rules.index import TABLE as _INDEXING
-from chainrule.rules.index import Slot
-from chainrule.rules.reduce import normal_list
+from chainrule.rules.axes import along, inverse, normal_list
+from chainrule.rules.index import SETITEM, Slot
 from chainrule.rules.shape import moving
-
-_SETITEM = next(row for row in _INDEXING if row.name == "setitem")
 
 
 def offset(name: str) -> Notation:
@@ -59,9 +56,9 @@ def _diagonal_vjp(g: Any, out: Any, a: Any, offset: int, axis1: int, axis2: int)
     order = [k for k in range(len(shape)) if k not in (axis1, axis2)] + [axis1, axis2]
     zeros = np.transpose(np.zeros_like(a), order)
     positions = np.nonzero(np.eye(shape[axis1], shape[axis2], offset))
-    key = (*(slice(None),) * (len(shape) - 2), Slot(0), Slot(1))
-    placed = _SETITEM(zeros, g, *positions, key=key)
-    return np.transpose(placed, tuple(int(k) for k in np.argsort(order)))
+    key = along(len(shape) - 2, Slot(0), Slot(1))
+    placed = SETITEM(zeros, g, *positions, key=key)
+    return np.transpose(placed, inverse(order))
 
 
 #: A matrix with the given diagonal; what ``np.diag`` makes of a vector.

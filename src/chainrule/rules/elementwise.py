@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from chainrule.notation import Notation, call
-from chainrule.op import Abstract, Op, Sample, Vjp, shape_of, stand_in
+from chainrule.op import Op, Sample, Vjp
 
 #: Operands of operations that take two.
 PAIRS = (Sample(((3, 4), (3, 4))), Sample(((3, 4), (4,))), Sample(((2, 1, 3), (4, 1))))
@@ -69,10 +66,3 @@ def binary(
         high=high,
         samples=samples,
     )
-
-
-def of_first(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    """Infer for functions of one number that have parameters."""
-    a = operands[0]
-    out = op.forward(stand_in(a, (1,)), **params)
-    return Abstract(shape_of(a), np.asarray(out).dtype)

@@ -15,10 +15,9 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.complex import is_complex
-from chainrule.rules.reduce import normal_list
-
-_Z = np.array([[0.3 + 0.7j, -1.1 + 0.4j, 0.9 - 0.2j], [0.5 - 1.3j, 0.8 + 0.1j, -0.6 - 0.9j]])
+from chainrule.rules.axes import line, normal_list
+from chainrule.rules.complex import Z, is_complex
+from chainrule.rules.operands import refuse_out
 
 #: The norm that scales the inverse as this one scales the transform.
 OPPOSITE: dict[Any, Any] = {
@@ -36,8 +35,7 @@ def bind(a: Any, n: int | None = None, axis: int = -1, norm: Any = None, out: An
 
 def bind_axes(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
     """Bind the arguments of a transform along several axes."""
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     if axes is None:
         axes = range(-len(s), 0) if s is not None else range(np.ndim(a))
     found = tuple(normal_list(tuple(axes), np.ndim(a)))
@@ -128,9 +126,9 @@ def _transform(name: str, latex: str) -> Op:
         "through the same transform",
         infer=_transform_infer,
         samples=(
-            Sample((_Z,), {"s": (None,), "axes": (-1,), "norm": None}),
-            Sample((_Z,), {"s": (5,), "axes": (-1,), "norm": "ortho"}),
-            Sample((_Z,), {"s": (2, 2), "axes": (-2, -1), "norm": "forward"}),
+            Sample((Z,), {"s": (None,), "axes": (-1,), "norm": None}),
+            Sample((Z,), {"s": (5,), "axes": (-1,), "norm": "ortho"}),
+            Sample((Z,), {"s": (2, 2), "axes": (-2, -1), "norm": "forward"}),
         ),
     )
 
@@ -161,7 +159,7 @@ def _irfft_vjp(g: Any, out: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
     twice[0] = 1.0
     if n % 2 == 0:
         twice[-1] = 1.0
-    weights = twice.reshape([-1 if i == axis else 1 for i in range(-np.ndim(g), 0)])
+    weights = twice.reshape(line(axis % np.ndim(g), np.ndim(g)))
     product = half * weights
     return resized(product if is_complex(a) else np.real(product), a, axes)
 
@@ -196,8 +194,8 @@ TABLE = (
         bind=bind,
         infer=_irfft_infer,
         samples=(
-            Sample((_Z,), {"s": (None,), "axes": (-1,), "norm": None}),
-            Sample((_Z,), {"s": (5,), "axes": (-1,), "norm": "forward"}),
+            Sample((Z,), {"s": (None,), "axes": (-1,), "norm": None}),
+            Sample((Z,), {"s": (5,), "axes": (-1,), "norm": "forward"}),
         ),
     ),
 )

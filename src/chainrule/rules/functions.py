@@ -19,7 +19,8 @@ import numpy as np
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample, UnsupportedArgumentError
 from chainrule.rules.complex import is_complex, modulus_vjp
-from chainrule.rules.elementwise import of_first, unary
+from chainrule.rules.elementwise import unary
+from chainrule.rules.infer import of_first
 
 
 def _slope_of_sinc(y: Any) -> Any:

@@ -15,6 +15,8 @@ import numpy as np
 from chainrule.errors import BranchError
 from chainrule.notation import Notation
 from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
+from chainrule.rules.infer import array_like
+from chainrule.rules.operands import known
 
 Key = tuple[Any, ...]
 
@@ -38,6 +40,11 @@ def filled(key: Key, positions: Sequence[Any]) -> Key:
 def is_basic(key: Key) -> bool:
     """Whether the key picks a view, in which no element occurs twice."""
     return not any(isinstance(k, (Slot, range)) for k in key)
+
+
+def _names_once(key: Key) -> bool:
+    """Whether no place can be named twice: not by a view, nor beside a range."""
+    return is_basic(key) or any(isinstance(k, range) for k in key)
 
 
 def _written_key(key: Key, positions: Sequence[Any]) -> str:
@@ -91,17 +98,17 @@ def _setitem(a: Any, value: Any, *positions: Any, key: Key) -> Any:
 
 
 def _getitem_vjp(g: Any, out: Any, a: Any, *positions: Any, key: Key) -> Any:
-    return _SCATTER(a, g, *positions, key=key)
+    return SCATTER(a, g, *positions, key=key)
 
 
 def _written_vjp(g: Any, out: Any, a: Any, value: Any, *positions: Any, key: Key) -> Any:
-    kept = _GETITEM(g, *positions, key=key)
-    if is_basic(key) or any(isinstance(k, range) for k in key):
-        return kept  # no place can be named twice
-    known = [getattr(p, "value", p) for p in positions]
-    if all(isinstance(p, np.ndarray) for p in known) and np.all(_is_last(out, *known, key=key)):
+    kept = GETITEM(g, *positions, key=key)
+    if _names_once(key):
         return kept
-    return kept * _IS_LAST(out, *positions, key=key)
+    places = [known(p) for p in positions]
+    if all(isinstance(p, np.ndarray) for p in places) and np.all(_is_last(out, *places, key=key)):
+        return kept
+    return kept * IS_LAST(out, *positions, key=key)
 
 
 def _indexed(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -124,14 +131,9 @@ def _scatter_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -
     )
 
 
-def _setitem_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    return Abstract(shape_of(operands[0]), np.asarray(stand_in(operands[0])).dtype)
-
-
 def _scatter_code(a: Any, g: Any, *positions: Any, key: Key, out: str = "") -> str:
     written = _written_key(key, positions)
-    # Beside a range no element is named twice, so that plain assignment is enough.
-    if is_basic(key) or any(isinstance(k, range) for k in key):
+    if _names_once(key):
         return f"{out} = np.zeros_like({a})\n{out}[{written}] = {g}"
     sliced = any(isinstance(k, slice) or k is Ellipsis for k in key)
     index = written if len(key) == 1 else f"np.s_[{written}]" if sliced else f"({written})"
@@ -146,7 +148,7 @@ def _is_last_code(a: Any, *positions: Any, key: Key, out: str = "") -> str:
 
 _ROWS = np.array([0, 2, 2, 1])
 
-_GETITEM = Op(
+GETITEM = Op(
     name="getitem",
     forward=_getitem,
     vjp=(_getitem_vjp,),
@@ -166,10 +168,10 @@ _GETITEM = Op(
     ),
 )
 
-_SCATTER = Op(
+SCATTER = Op(
     name="scatter",
     forward=_scatter,
-    vjp=(None, lambda g, out, a, value, *positions, key: _GETITEM(g, *positions, key=key)),
+    vjp=(None, lambda g, out, a, value, *positions, key: GETITEM(g, *positions, key=key)),
     notation=Notation(
         _scatter_code,
         lambda a, g, *positions, key, out="": (
@@ -190,7 +192,7 @@ _SCATTER = Op(
     ),
 )
 
-_IS_LAST = Op(
+IS_LAST = Op(
     name="is_last",
     forward=_is_last,
     vjp=None,
@@ -209,11 +211,11 @@ _IS_LAST = Op(
     samples=(Sample((np.zeros((3, 4)), _ROWS), {"key": (Slot(0),)}),),
 )
 
-_SETITEM: Op = Op(
+SETITEM: Op = Op(
     name="setitem",
     forward=_setitem,
     vjp=(
-        lambda g, out, a, value, *positions, key: _SETITEM(g, 0.0, *positions, key=key),
+        lambda g, out, a, value, *positions, key: SETITEM(g, 0.0, *positions, key=key),
         _written_vjp,
     ),
     notation=Notation(
@@ -230,7 +232,7 @@ _SETITEM: Op = Op(
         statement=True,
     ),
     reason="what was overwritten gets no gradient; the new value gets that of its place",
-    infer=_setitem_infer,
+    infer=array_like(0),
     samples=(
         Sample(((3, 4), (4,)), {"key": (1,)}),
         Sample(((3, 4), (3,), np.array([1, 0, 3])), {"key": (range(3), Slot(0))}),
@@ -238,4 +240,4 @@ _SETITEM: Op = Op(
     ),
 )
 
-TABLE = (_GETITEM, _SCATTER, _SETITEM, _IS_LAST)
+TABLE = (GETITEM, SCATTER, SETITEM, IS_LAST)

@@ -9,22 +9,20 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.index import TABLE as _INDEX_ROWS
-from chainrule.rules.index import Slot
-from chainrule.rules.reduce import cast
-from chainrule.rules.scan import one_axis
-from chainrule.rules.shape import called, moving
-
-_SCATTER = next(row for row in _INDEX_ROWS if row.name == "scatter")
+from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
+from chainrule.rules.axes import along, one_axis
+from chainrule.rules.calls import by_position
+from chainrule.rules.index import SCATTER, Slot
+from chainrule.rules.infer import dtype_of
+from chainrule.rules.operands import cast, flat, flat_or_along, refuse_out
+from chainrule.rules.shape import moving
 
 
 def _joined_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
     """Infer for concatenate: sizes add along the axis; dtypes as NumPy joins them."""
     shapes = [shape_of(o) for o in operands]
     axis = params["axis"]
-    ones = [stand_in(o, (1,) * len(s)) for o, s in zip(operands, shapes, strict=True)]
-    dtype = op.forward(*ones, **params).dtype
+    dtype = dtype_of(op, operands, params)
     rest = {s[:axis] + s[axis + 1 :] for s in shapes}
     if len(rest) != 1:
         raise ValueError("all the input array dimensions except for the joined axis must match")
@@ -33,8 +31,7 @@ def _joined_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
 
 
 def _cast(parts: tuple[Any, ...], out: Any, dtype: Any) -> tuple[Any, ...]:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     return parts if dtype is None else tuple(cast(p, dtype) for p in parts)
 
 
@@ -43,19 +40,17 @@ def _bind_concatenate(
 ) -> Any:
     parts = _cast(tuple(arrays), out, dtype)
     if axis is None:
-        parts, axis = tuple(np.reshape(p, (-1,)) for p in parts), 0
+        parts, axis = tuple(map(flat, parts)), 0
     return parts, {"axis": one_axis(axis, np.ndim(parts[0]))}
 
 
 def _concatenate_vjp(g: Any, out: Any, *parts: Any, axis: int) -> Any:
     ends = list(accumulate((shape_of(p)[axis] for p in parts), initial=0))
-    lead = (slice(None),) * axis
-    return lambda i: g[(*lead, slice(ends[i], ends[i + 1]))]
+    return lambda i: g[along(axis, slice(ends[i], ends[i + 1]))]
 
 
 def _stack_vjp(g: Any, out: Any, *parts: Any, axis: int) -> Any:
-    lead = (slice(None),) * axis
-    return lambda i: g[(*lead, i)]
+    return lambda i: g[along(axis, i)]
 
 
 def _bind_stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None) -> Any:
@@ -69,8 +64,7 @@ def _stack_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> 
         raise ValueError("all input arrays must have the same shape")
     (shape,) = shapes
     axis = params["axis"]
-    ones = [stand_in(o, (1,) * len(shape)) for o in operands]
-    dtype = op.forward(*ones, **params).dtype
+    dtype = dtype_of(op, operands, params)
     return Abstract((*shape[:axis], len(operands), *shape[axis:]), dtype)
 
 
@@ -121,9 +115,7 @@ PAD = moving(
 
 
 def _bind_repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    if axis is None:
-        a, axis = np.reshape(a, (-1,)), 0
-    axis = one_axis(axis, np.ndim(a))
+    a, axis = flat_or_along(a, axis)
     counts = int(repeats) if np.ndim(repeats) == 0 else tuple(int(n) for n in repeats)
     if isinstance(counts, tuple) and len(counts) == 1:
         (counts,) = counts
@@ -134,8 +126,7 @@ def _repeat_vjp(g: Any, out: Any, a: Any, repeats: Any, axis: int) -> Any:
     shape = np.shape(a)
     if isinstance(repeats, tuple):
         origins = np.repeat(np.arange(shape[axis]), repeats)
-        key = (*(slice(None),) * axis, Slot(0))
-        return _SCATTER(a, g, origins, key=key)
+        return SCATTER(a, g, origins, key=along(axis, Slot(0)))
     return np.sum(np.reshape(g, (*shape[: axis + 1], repeats, *shape[axis + 1 :])), axis=axis + 1)
 
 
@@ -178,7 +169,7 @@ TABLE = (
         "repeat",
         lambda a, repeats, axis: np.repeat(a, repeats, axis=axis),
         (_repeat_vjp,),
-        called("repeat", "repeats", "axis"),
+        by_position("repeat", "repeats", "axis"),
         (np.repeat,),
         _bind_repeat,
         _repeat_infer,

@@ -8,16 +8,16 @@ one case in which the value is not NumPy's, which is 0 or infinite there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
-
-Axis = tuple[int, ...] | None
+from chainrule.op import Op, Sample
+from chainrule.rules.arithmetic import DIVIDE
+from chainrule.rules.axes import Axis, expanded
+from chainrule.rules.infer import array_like, reducing
 
 
 def _only(axis: Axis) -> Any:
@@ -69,19 +69,8 @@ def _norm_in_latex(a: Any, ord: float, axis: Axis, keepdims: bool) -> str:
     return rf"\left\Vert {a} \right\Vert" + ("" if ord == 2 else f"_{{{ord}}}")
 
 
-def _norm_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    (a,) = operands
-    shape, axis = shape_of(a), params["axis"]
-    axes = range(len(shape)) if axis is None else axis
-    kept = (1,) if params["keepdims"] else ()
-    out = op.forward(stand_in(a, (1,) * len(shape)), **params)
-    sizes = [kept if i in axes else (n,) for i, n in enumerate(shape)]
-    return Abstract(tuple(n for part in sizes for n in part), np.asarray(out).dtype)
-
-
 def _norm_vjp(g: Any, out: Any, a: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
-    if not keepdims and axis is not None:
-        g, out = np.expand_dims(g, axis), np.expand_dims(out, axis)
+    g, out = expanded(g, axis, keepdims), expanded(out, axis, keepdims)
     if ord == 2:
         return g * DIRECTION(a, out)
     # |a| grows with the sign of a, and |a|^p by p |a|^(p - 1); p goes with the root.
@@ -98,22 +87,19 @@ def _direction_in_code(a: Any, norm: Any) -> str:
     return f"np.divide({a}, {norm}, out=np.zeros_like({a}), where={norm:bits} > 0)"
 
 
+#: A quotient, with 0 for 0 / 0.
 DIRECTION = Op(
     name="direction",
     forward=_direction,
-    vjp=(
-        lambda g, out, a, norm: g / norm,
-        lambda g, out, a, norm: -g * out / norm,
-    ),
+    vjp=DIVIDE.vjp,
     notation=Notation(
         _direction_in_code,
         lambda a, norm: f"({a:product} / {norm:power!})",
         lambda a, norm: rf"\frac{{{a}}}{{{norm}}}",
         latex_level="power",
     ),
-    reason="a quotient changes by 1/denominator with its numerator, "
-    "and by -quotient/denominator with its denominator",
-    infer=lambda op, operands, params: Abstract(shape_of(operands[0]), stand_in(operands[0]).dtype),
+    reason=DIVIDE.reason,
+    infer=array_like(0),
     low=0.5,
     samples=(
         Sample(((3, 4), (3, 1))),
@@ -121,25 +107,22 @@ DIRECTION = Op(
     ),
 )
 
-TABLE = (
-    Op(
-        name="norm",
-        forward=_norm,
-        vjp=(_norm_vjp,),
-        notation=Notation(
-            _norm_in_code, lambda a, ord, axis, keepdims: f"norm({a})", _norm_in_latex
-        ),
-        reason="a length changes with each component by that component's share of it (0 at 0)",
-        infer=_norm_infer,
-        samples=(
-            Sample(((4,),), {"ord": 2, "axis": None, "keepdims": False}),
-            Sample(((3, 4),), {"ord": 2, "axis": (0, 1), "keepdims": True}),
-            Sample(((3, 4),), {"ord": 2, "axis": (1,), "keepdims": False}),
-            Sample(((3, 4),), {"ord": 3, "axis": (0,), "keepdims": True}),
-            Sample(((2, 3, 4),), {"ord": 2.5, "axis": (0, 2), "keepdims": False}),
-            Sample(((2, 3),), {"ord": 3, "axis": None, "keepdims": False}),
-        ),
-        low=0.3,
+NORM = Op(
+    name="norm",
+    forward=_norm,
+    vjp=(_norm_vjp,),
+    notation=Notation(_norm_in_code, lambda a, ord, axis, keepdims: f"norm({a})", _norm_in_latex),
+    reason="a length changes with each component by that component's share of it (0 at 0)",
+    infer=reducing,
+    samples=(
+        Sample(((4,),), {"ord": 2, "axis": None, "keepdims": False}),
+        Sample(((3, 4),), {"ord": 2, "axis": (0, 1), "keepdims": True}),
+        Sample(((3, 4),), {"ord": 2, "axis": (1,), "keepdims": False}),
+        Sample(((3, 4),), {"ord": 3, "axis": (0,), "keepdims": True}),
+        Sample(((2, 3, 4),), {"ord": 2.5, "axis": (0, 2), "keepdims": False}),
+        Sample(((2, 3),), {"ord": 3, "axis": None, "keepdims": False}),
     ),
-    DIRECTION,
+    low=0.3,
 )
+
+TABLE = (NORM, DIRECTION)

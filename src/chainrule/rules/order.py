@@ -15,11 +15,11 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Infer, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.index import TABLE as _INDEXING
-from chainrule.rules.index import Slot
-from chainrule.rules.scan import one_axis
-
-GETITEM, SCATTER = ({row.name: row for row in _INDEXING}[name] for name in ("getitem", "scatter"))
+from chainrule.rules.axes import one_axis, reduced
+from chainrule.rules.calls import by_keyword, operator_name
+from chainrule.rules.index import SCATTER, Slot
+from chainrule.rules.infer import array_like
+from chainrule.rules.operands import as_array, flat_or_along, refuse_out
 
 _INTEGERS = np.dtype(np.intp)
 _STILL = "a place does not change where it does not jump"
@@ -31,40 +31,16 @@ def _flattened(a: Any, axis: Any) -> tuple[Any, int]:
     The axis is counted from the end, so that the last one, NumPy's default, is the same for
     all arrays and need not be written.
     """
-    if axis is None:
-        return (a if np.ndim(a) == 1 else np.reshape(a, (-1,))), -1
-    ndim = np.ndim(a)
-    return a, one_axis(axis, ndim) - ndim
+    a, number = flat_or_along(a, axis)
+    return a, number - np.ndim(a)
 
 
 def _axis(axis: int) -> str:
     return keywords(axis=None if axis == -1 else axis)
 
 
-def _same_shape(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    (a,) = operands
-    return Abstract(shape_of(a), np.asarray(stand_in(a)).dtype)
-
-
 def _places(position: int) -> Infer:
     return lambda op, operands, params: Abstract(shape_of(operands[position]), _INTEGERS)
-
-
-def plain_call(name: str, shown: str = "") -> Notation:
-    """Notation of a call with its parameters as keywords; `shown` is LaTeX for the name."""
-    shown = shown or rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}"
-
-    def write(prefix: str) -> Any:
-        def fill(*operands: Any, **params: Any) -> str:
-            return f"{prefix}{name}({', '.join(map(str, operands))}{keywords(**params)})"
-
-        return fill
-
-    return Notation(
-        write("np."),
-        write(""),
-        lambda *operands, **params: rf"{shown}\left({', '.join(map(str, operands))}\right)",
-    )
 
 
 def _placing(
@@ -76,7 +52,7 @@ def _placing(
         name=function.__name__,
         forward=forward or function,
         vjp=None,
-        notation=notation or plain_call(function.__name__),
+        notation=notation or by_keyword(function.__name__),
         reason=_STILL,
         numpy=(function,),
         bind=bind,
@@ -118,7 +94,7 @@ def _bind_argpartition(
 
 def _bind_searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     operands = (a, v) if sorter is None else (a, v, sorter)
-    return tuple(o if hasattr(o, "dtype") else np.asarray(o) for o in operands), {"side": side}
+    return tuple(map(as_array, operands)), {"side": side}
 
 
 def _searchsorted(a: Any, v: Any, *sorter: Any, side: Any) -> Any:
@@ -131,18 +107,14 @@ def _searchsorted_code(a: Any, v: Any, *sorter: Any, side: str) -> str:
 
 
 def _bind_argument(a: Any, axis: Any = None, out: Any = None, *, keepdims: bool = False) -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     params = {"axis": None if axis is None else one_axis(axis, np.ndim(a)), "keepdims": keepdims}
     return (a,), params
 
 
 def _argument_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    axis, shape = params["axis"], shape_of(operands[0])
-    axes = range(len(shape)) if axis is None else (axis,)
-    kept = (1,) if params["keepdims"] else ()
-    shape = tuple(m for i, n in enumerate(shape) for m in (kept if i in axes else (n,)))
-    return Abstract(shape, _INTEGERS)
+    axis = None if params["axis"] is None else (params["axis"],)
+    return Abstract(reduced(shape_of(operands[0]), axis, params["keepdims"]), _INTEGERS)
 
 
 def _extreme_place(function: Any) -> Op:
@@ -155,7 +127,7 @@ def _extreme_place(function: Any) -> Op:
         notation=Notation(
             lambda a, axis, keepdims: f"np.{name}({a}{keywords(axis=axis, keepdims=keepdims)})",
             lambda a, axis, keepdims: f"{name}({a}{keywords(axis=axis)})",
-            lambda a, axis, keepdims: rf"\operatorname{{{name}}}\left({a}\right)",
+            lambda a, axis, keepdims: rf"{operator_name(name)}\left({a}\right)",
         ),
     )
 
@@ -351,7 +323,7 @@ TABLE = (
         reason="sorting moves elements: each gradient goes back to where its element came from",
         numpy=(np.sort,),
         bind=_bind_sort,
-        infer=_same_shape,
+        infer=array_like(0),
         samples=(Sample(((5,),), {"axis": -1}), Sample(((3, 4),), {"axis": -2})),
     ),
 )

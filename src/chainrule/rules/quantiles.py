@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.order import plain_call, unsorted
-from chainrule.rules.reduce import normal_axis
+from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError
+from chainrule.rules.axes import all_axes, inverse, normal_axis
+from chainrule.rules.calls import by_keyword
+from chainrule.rules.infer import reducing
+from chainrule.rules.operands import is_traced, refuse_out
+from chainrule.rules.order import unsorted
 
 
 def _shares(count: int, q: Any, method: Any) -> Any:
@@ -42,7 +45,7 @@ def _quantile_vjp(
     g: Any, out: Any, a: Any, axis: Any, keepdims: bool, q: Any = 0.5, method: Any = "linear"
 ) -> Any:
     shape = np.shape(a)
-    axes = tuple(range(len(shape))) if axis is None else axis
+    axes = all_axes(axis, len(shape))
     rest = tuple(k for k in range(len(shape)) if k not in axes)
     kept = tuple(shape[k] for k in rest)
     count = int(np.prod([shape[k] for k in axes], dtype=int))
@@ -56,7 +59,7 @@ def _quantile_vjp(
     moved = a if order == tuple(range(len(shape))) else np.transpose(a, order)
     flat = moved if len(axes) == 1 else np.reshape(moved, (*kept, count))
     back = np.reshape(unsorted(g, flat, -1), np.shape(moved))
-    return back if moved is a else np.transpose(back, tuple(int(k) for k in np.argsort(order)))
+    return back if moved is a else np.transpose(back, inverse(order))
 
 
 def _quantile_forward(a: Any, q: Any, axis: Any, keepdims: bool, method: Any) -> Any:
@@ -64,12 +67,8 @@ def _quantile_forward(a: Any, q: Any, axis: Any, keepdims: bool, method: Any) ->
 
 
 def _quantile_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    shape = shape_of(operands[0])
-    axes = range(len(shape)) if params["axis"] is None else params["axis"]
-    kept = (1,) if params["keepdims"] else ()
-    shape = tuple(m for i, n in enumerate(shape) for m in (kept if i in axes else (n,)))
-    one = op.forward(stand_in(operands[0], (1,) * len(shape_of(operands[0]))), **params)
-    return Abstract((*np.shape(params.get("q", 0.5)), *shape), np.asarray(one).dtype)
+    each = reducing(op, operands, params)
+    return Abstract((*np.shape(params.get("q", 0.5)), *each.shape), each.dtype)
 
 
 def _nested(q: Any) -> Any:
@@ -80,10 +79,10 @@ def _bind_quantile(
     a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
     method: Any = "linear", keepdims: bool = False, *, weights: Any = None,
 ) -> Any:  # fmt: skip
-    for name, value in (("out", out), ("weights", weights)):
-        if value is not None:
-            raise UnsupportedArgumentError(name)
-    if hasattr(q, "__apply_op__") or not isinstance(method, str):
+    refuse_out(out)
+    if weights is not None:
+        raise UnsupportedArgumentError("weights")
+    if is_traced(q) or not isinstance(method, str):
         raise UnsupportedArgumentError("q" if isinstance(method, str) else "method")
     # A Python number gives way to the precision of the array; all else is double.
     fixed = q if isinstance(q, (int, float)) else _nested(np.asarray(q).tolist())
@@ -94,8 +93,7 @@ def _bind_quantile(
 def _bind_median(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
 ) -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     return (a,), {"axis": normal_axis(axis, np.ndim(a)), "keepdims": bool(keepdims)}
 
 
@@ -113,7 +111,7 @@ TABLE = (
         name="median",
         forward=lambda a, axis, keepdims: np.median(a, axis=axis, keepdims=keepdims),
         vjp=(_quantile_vjp,),
-        notation=plain_call("median"),
+        notation=by_keyword("median"),
         reason="a median changes with the element in the middle (half with each if there are two)",
         numpy=(np.median,),
         bind=_bind_median,

@@ -18,57 +18,19 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.op import Abstract, Op, Sample
+from chainrule.rules.axes import Axis, all_axes, expanded, normal_axis
+from chainrule.rules.calls import operator_name
+from chainrule.rules.infer import reducing
+from chainrule.rules.operands import cast, masked, refuse_out
 from chainrule.rules.scan import OTHERS
-
-Axis = tuple[int, ...] | None
 
 #: What np.sum calls in the end, without its detours.
 _add_reduce: Any = np.add.reduce
 
 
-def normal_axis(axis: Any, ndim: int) -> Axis:
-    """Return axes as a tuple of numbers from 0, or None for all of them."""
-    if axis is None:
-        return None
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    for a in axes:
-        if not -ndim <= a < ndim:
-            raise np.exceptions.AxisError(a, ndim)
-    found = tuple(sorted(int(a) % ndim for a in axes))
-    if len(set(found)) != len(found):
-        raise ValueError("duplicate value in 'axis'")
-    return found
-
-
-def normal_list(axes: Any, ndim: int) -> list[int]:
-    """Return axes as a list of numbers from 0, in the order given."""
-    return [range(ndim)[i] for i in (axes if isinstance(axes, (tuple, list)) else [axes])]
-
-
-def cast(a: Any, dtype: Any) -> Any:
-    """Convert to a floating type before computing with it, as ``dtype=`` asks for."""
-    if dtype is None:
-        return a
-    wanted = np.dtype(dtype)
-    if wanted.kind not in "fc":
-        raise UnsupportedArgumentError("dtype")
-    array = a if hasattr(a, "astype") else np.asarray(a)
-    return array if array.dtype == wanted else array.astype(wanted)
-
-
-def masked(a: Any, where: Any, instead: Any) -> Any:
-    """Put a value that changes nothing in the place of what ``where=`` leaves out."""
-    if where is True:
-        return a
-    if np.broadcast_shapes(np.shape(a), np.shape(where)) != np.shape(a):
-        raise UnsupportedArgumentError("where")
-    return np.where(where, a, instead)
-
-
 def _bound(a: Any, rest: tuple[Any, ...], axis: Any, out: Any, keepdims: Any) -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     axes = None if axis is None else normal_axis(axis, np.ndim(a))
     return (a, *rest), {"axis": axes, "keepdims": bool(keepdims)}
 
@@ -119,25 +81,6 @@ def _bind_count(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return _bound(a, (), axis, None, keepdims)
 
 
-def _reducing(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    a, *rest = operands
-    axis = params["axis"]
-    shape = shape_of(a)
-    axes = range(len(shape)) if axis is None else axis
-    if params["keepdims"]:
-        kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
-    else:
-        kept = tuple(n for i, n in enumerate(shape) if i not in axes)
-    ones = (stand_in(o, (1,) * len(shape_of(o))) for o in (a, *rest))
-    out = op.forward(*ones, **params)
-    return Abstract(kept, np.asarray(out).dtype)
-
-
-def _expand(g: Any, axis: Axis, keepdims: bool) -> Any:
-    """Give the reduced axes back, with length 1, so that g broadcasts against the operand."""
-    return g if keepdims or axis is None else np.expand_dims(g, axis)
-
-
 def _notation(name: str, sign: str, keyword: str) -> Notation:
     def plain(prefix: str) -> Any:
         def write(a: Any, *rest: Any, axis: Axis, keepdims: bool) -> str:
@@ -159,41 +102,41 @@ def _subscripts(shapes: Sequence[tuple[int, ...]], axis: Axis, keepdims: bool) -
     if len(shapes) > 1:
         return None
     letters = "ijklmnopq"[: len(shapes[0])]
-    axes = range(len(letters)) if axis is None else axis
+    axes = all_axes(axis, len(letters))
     return f"{letters}->{''.join(c for i, c in enumerate(letters) if i not in axes)}"
 
 
 def _extreme_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: bool) -> Any:
-    ties = a == _expand(out, axis, keepdims)
+    ties = a == expanded(out, axis, keepdims)
     count = np.sum(ties, axis=axis, keepdims=True)
     for value in initial:
         # Where the initial value is the extreme alone, no element ties.
-        count = np.maximum(count + (_expand(out, axis, keepdims) == value), 1)
-    return _expand(g, axis, keepdims) * (ties / count)
+        count = np.maximum(count + (expanded(out, axis, keepdims) == value), 1)
+    return expanded(g, axis, keepdims) * (ties / count)
 
 
 def _initial_vjp(g: Any, out: Any, a: Any, initial: Any, axis: Axis, keepdims: bool) -> Any:
-    ties = np.sum(a == _expand(out, axis, keepdims), axis=axis, keepdims=keepdims)
+    ties = np.sum(a == expanded(out, axis, keepdims), axis=axis, keepdims=keepdims)
     tied = out == initial
     return g * (tied / (ties + tied))
 
 
 def _mean_vjp(g: Any, out: Any, a: Any, *where: Any, axis: Axis, keepdims: bool) -> Any:
     if not where:
-        return _expand(g, axis, keepdims) / _count(a, out, axis)
+        return expanded(g, axis, keepdims) / _count(a, out, axis)
     counted = where[0] * np.ones_like(a)
-    return _expand(g, axis, keepdims) * (counted / np.sum(counted, axis=axis, keepdims=True))
+    return expanded(g, axis, keepdims) * (counted / np.sum(counted, axis=axis, keepdims=True))
 
 
 def _prod_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: bool) -> Any:
-    product = _expand(g, axis, keepdims)
+    product = expanded(g, axis, keepdims)
     for value in initial:
         product = product * value
     if axis is None and np.ndim(a) > 1:
         others = OTHERS(np.reshape(a, (-1,)), axis=0)
         return product * np.reshape(others, np.shape(a))
     # Over several axes one after the other, each on the products of those before.
-    for k in reversed(range(np.ndim(a)) if axis is None else axis):
+    for k in reversed(all_axes(axis, np.ndim(a))):
         product = product * OTHERS(a, axis=k)
         a = np.prod(a, axis=k, keepdims=True)
     return product
@@ -203,7 +146,7 @@ def _count(a: Any, out: Any, axis: Axis) -> Any:
     """How many elements go into one: a traced number, so that it follows the batch."""
     if axis is None:
         return np.size(a)
-    return functools.reduce(operator.mul, [np.size(a, i) for i in axis])
+    return functools.reduce(operator.mul, [np.size(a, i) for i in axis]) if axis else 1
 
 
 def _axis_samples(shape: tuple[int, ...] = (3, 4)) -> tuple[Sample, ...]:
@@ -244,14 +187,10 @@ def _reduction(
         reason=reason,
         numpy=functions,
         bind=bind,
-        infer=_reducing,
+        infer=reducing,
         subscripts=subscripts,
         samples=_axis_samples() + samples,
     )
-
-
-def _operator(name: str) -> str:
-    return rf"\operatorname{{{name}}}"
 
 
 def _reduce(ufunc: Any) -> Any:
@@ -271,7 +210,7 @@ def _counting(function: Any, bind: Any, kind: str, sign: str) -> Op:
         lambda a, axis, keepdims: function(a, axis=axis, keepdims=keepdims),
         None,
         f"a {kind} does not change where it does not jump",
-        _operator(sign),
+        operator_name(sign),
         (function,),
         bind,
     )
@@ -285,7 +224,7 @@ def _extreme(name: str, ufunc: Any, what: str, functions: tuple[Any, ...]) -> Op
             lambda i: _initial_vjp(*args, **params) if i else _extreme_vjp(*args, **params)
         ),
         f"{name} passes the gradient to the {what} element (ties share it) and none to the others",
-        rf"\{name}" if name in ("max", "min") else _operator(name),
+        rf"\{name}" if name in ("max", "min") else operator_name(name),
         functions,
         _bind_extreme,
         samples=(Sample(((3, 4), 0.5), {"axis": (1,), "keepdims": False}),),
@@ -309,7 +248,7 @@ TABLE = (
         "sum",
         _reduce(np.add),
         lambda g, out, a, *initial, axis, keepdims: (
-            lambda i: g if i else _expand(g, axis, keepdims)
+            lambda i: g if i else expanded(g, axis, keepdims)
         ),
         "a sum changes one for one with each of its terms",
         r"\sum",
@@ -343,7 +282,7 @@ TABLE = (
         _mean,
         (_mean_vjp,),
         "a mean changes by 1/count with each of its terms",
-        _operator("mean"),
+        operator_name("mean"),
         (np.mean,),
         _bind_mean,
         keyword="where",

@@ -9,25 +9,16 @@ a recurrence; see Griewank and Walther, "Evaluating Derivatives" (2008), section
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-
-
-def one_axis(axis: Any, ndim: int) -> int:
-    """Return the number of one axis, counted from 0."""
-    if not -ndim <= axis < ndim:
-        raise np.exceptions.AxisError(axis, ndim)
-    return int(axis) % ndim
-
-
-def along(axis: int, *key: Any) -> tuple[Any, ...]:
-    """Return the key that indexes one axis, and leaves those before it whole."""
-    return (slice(None),) * axis + key
+from chainrule.rules.axes import along, one_axis
+from chainrule.rules.calls import operator_name
+from chainrule.rules.infer import array_like, of_first
+from chainrule.rules.operands import cast, flat, is_traced, refuse_out
 
 
 def _shifted(filler: Any, a: Any, axis: int, back: bool = False) -> Any:
@@ -94,9 +85,7 @@ RECURRENCE: Op = Op(
         statement=True,
     ),
     reason="the adjoint of a recurrence is a recurrence that runs the other way",
-    infer=lambda op, operands, params: Abstract(
-        shape_of(operands[1]), np.asarray(stand_in(operands[1])).dtype
-    ),
+    infer=array_like(1),
     samples=(
         Sample(((5,), (5,)), {"axis": 0, "reverse": False}),
         Sample(((2, 4), (2, 4)), {"axis": 1, "reverse": True}),
@@ -144,9 +133,7 @@ OTHERS = Op(
         latex_level="product",
     ),
     reason="a product of the others changes with each of them by the product of those that remain",
-    infer=lambda op, operands, params: Abstract(
-        shape_of(operands[0]), np.asarray(stand_in(operands[0])).dtype
-    ),
+    infer=array_like(0),
     samples=(
         Sample(((4,),), {"axis": 0}),
         Sample(((2, 3),), {"axis": 1}),
@@ -160,23 +147,12 @@ OTHERS = Op(
 
 
 def _bind(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
-    if dtype is not None:
-        wanted = np.dtype(dtype)
-        if wanted.kind not in "fc":
-            raise UnsupportedArgumentError("dtype")
-        a = a.astype(wanted) if hasattr(a, "astype") else np.asarray(a, wanted)
-    if axis is None and np.ndim(a) != 1:
-        a = np.reshape(a, (-1,))
+    refuse_out(out)
+    a = cast(a, dtype)
+    if axis is None:
+        a = flat(a)
     axis = one_axis(axis or 0, np.ndim(a))
     return (a,), {"axis": None if np.ndim(a) == 1 else axis}  # of one axis nobody speaks
-
-
-def _infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    (a,) = operands
-    one = op.forward(stand_in(a, (1,) * len(shape_of(a))), **params)
-    return Abstract(shape_of(a), one.dtype)
 
 
 def _running(name: str, function: Any, vjp: Any, reason: str, functions: tuple[Any, ...]) -> Op:
@@ -188,12 +164,12 @@ def _running(name: str, function: Any, vjp: Any, reason: str, functions: tuple[A
         notation=Notation(
             lambda a, axis: f"{code}({a}{keywords(axis=axis)})",
             lambda a, axis: f"{name}({a}{keywords(axis=axis)})",
-            lambda a, axis: rf"\operatorname{{{name}}}\left({a}\right)",
+            lambda a, axis: rf"{operator_name(name)}\left({a}\right)",
         ),
         reason=reason,
         numpy=functions,
         bind=_bind,
-        infer=_infer,
+        infer=of_first,
         samples=(
             Sample(((4,),), {"axis": None}),
             Sample(((2, 3),), {"axis": 1}),
@@ -218,7 +194,7 @@ def _unwrap_forward(a: Any, discont: Any, axis: int, period: float) -> Any:
 def _bind_unwrap(
     p: Any, discont: Any = None, axis: int = -1, *, period: float = 6.283185307179586
 ) -> Any:
-    if any(hasattr(v, "__apply_op__") for v in (discont, period)):
+    if is_traced(discont) or is_traced(period):
         raise UnsupportedArgumentError("period")
     return (p,), {"discont": discont, "axis": one_axis(axis, np.ndim(p)), "period": period}
 

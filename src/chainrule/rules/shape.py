@@ -19,9 +19,17 @@ from chainrule.op import (
     stand_in,
     viewing,
 )
-from chainrule.rules.reduce import normal_axis, normal_list
+from chainrule.rules.axes import all_axes, inverse, normal_axis, normal_list
+from chainrule.rules.calls import by_position
+from chainrule.rules.infer import array_like
+from chainrule.rules.operands import refuse_device
 
 _MOVED = "moving elements does not change them: each gradient moves back to where it came from"
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    """Return a shape, which may be a single number, as a tuple."""
+    return tuple(int(n) for n in ((shape,) if np.ndim(shape) == 0 else shape))
 
 
 def _bind_reshape(a: Any, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
@@ -29,8 +37,7 @@ def _bind_reshape(a: Any, shape: Any, order: str = "C", *, copy: Any = None) -> 
         raise UnsupportedArgumentError("copy")
     if order not in ("C", "F"):  # the others ask how the array lies in memory
         raise UnsupportedArgumentError("order")
-    sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    wanted = tuple(int(n) for n in sizes)
+    wanted = _sizes(shape)
     if wanted == (-1,) and np.ndim(a) == 0:
         wanted = (1,)
     params: dict[str, Any] = {"shape": wanted}
@@ -46,7 +53,7 @@ def _reshape_code(a: Any, shape: tuple[int, ...], order: str = "C") -> str:
 
 def _bind_transpose(a: Any, axes: Any = None) -> Any:
     ndim = np.ndim(a)
-    order = range(ndim)[::-1] if axes is None else [range(ndim)[int(i)] for i in axes]
+    order = range(ndim)[::-1] if axes is None else normal_list(tuple(axes), ndim)
     return (a,), {"axes": tuple(order)}
 
 
@@ -60,7 +67,7 @@ def _bind_expand(a: Any, axis: Any) -> Any:
 
 
 def _transpose_vjp(g: Any, out: Any, a: Any, axes: tuple[int, ...]) -> Any:
-    return np.transpose(g, tuple(int(i) for i in np.argsort(axes)))
+    return np.transpose(g, inverse(axes))
 
 
 def _is_reversal(axes: tuple[int, ...]) -> bool:
@@ -73,8 +80,7 @@ def _transpose_subscripts(shapes: Sequence[Any], axes: tuple[int, ...]) -> str:
 
 
 def _bind_flip(a: Any, axis: Any = None) -> Any:
-    axes = normal_axis(axis, np.ndim(a))
-    return (a,), {"axis": tuple(range(np.ndim(a))) if axes is None else axes}
+    return (a,), {"axis": all_axes(normal_axis(axis, np.ndim(a)), np.ndim(a))}
 
 
 def _astype_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -92,12 +98,12 @@ def _bind_filled(
     a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None,
     *, device: Any = None,
 ) -> Any:  # fmt: skip
-    if device not in (None, "cpu") or order not in ("K", "C", "A"):
-        raise UnsupportedArgumentError("device" if device else "order")
+    refuse_device(device)
+    if order not in ("K", "C", "A"):
+        raise UnsupportedArgumentError("order")
     params: dict[str, Any] = {"dtype": None if dtype is None else np.dtype(dtype)}
     if shape is not None:
-        sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-        params["shape"] = tuple(int(n) for n in sizes)
+        params["shape"] = _sizes(shape)
     return (a,), params
 
 
@@ -137,26 +143,6 @@ def moving(
     )  # fmt: skip
 
 
-def called(name: str, *shown: str) -> Notation:
-    """Notation of ``np.name(a, param, ...)`` with the named parameters shown by position."""
-
-    def write(prefix: str) -> Any:
-        def fill(a: Any, **params: Any) -> str:
-            extra = "".join(f", {_plain(params[p])}" for p in shown)
-            return f"{prefix}{name}({a}{extra})"
-
-        return fill
-
-    def latex(a: Any, **params: Any) -> str:
-        return rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}\left({a}\right)"
-
-    return Notation(write("np."), write(""), latex)
-
-
-def _plain(value: Any) -> str:
-    return repr(value[0] if isinstance(value, tuple) and len(value) == 1 else value)
-
-
 def _bind_roll(a: Any, shift: Any, axis: Any = None) -> Any:
     if axis is None:
         shifts = sum(int(n) for n in np.ravel(shift))
@@ -169,11 +155,6 @@ def _bind_roll(a: Any, shift: Any, axis: Any = None) -> Any:
 def _roll_vjp(g: Any, out: Any, a: Any, shift: Any, axis: Any) -> Any:
     back = tuple(-n for n in shift) if isinstance(shift, tuple) else -shift
     return np.roll(g, back, axis)
-
-
-def _moved_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    (a,) = operands
-    return Abstract(shape_of(a), np.asarray(stand_in(a)).dtype)
 
 
 def _transpose_notation() -> Notation:
@@ -205,8 +186,7 @@ def _broadcast_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any])
 
 
 def _bind_broadcast(a: Any, shape: Any) -> Any:
-    sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    return (a,), {"shape": tuple(int(n) for n in sizes)}
+    return (a,), {"shape": _sizes(shape)}
 
 
 _BROADCAST = Notation(
@@ -250,7 +230,7 @@ TABLE = (
         "expand_dims",
         lambda a, axis: np.expand_dims(a, axis),
         (lambda g, out, a, axis: np.squeeze(g, axis=axis),),
-        called("expand_dims", "axis"),
+        by_position("expand_dims", "axis"),
         (np.expand_dims,),
         _bind_expand,
         viewing,
@@ -288,7 +268,7 @@ TABLE = (
         "flip",
         lambda a, axis: np.flip(a, axis),
         (lambda g, out, a, axis: np.flip(g, axis),),
-        called("flip", "axis"),
+        by_position("flip", "axis"),
         (np.flip,),
         _bind_flip,
         viewing,
@@ -299,10 +279,10 @@ TABLE = (
         "roll",
         lambda a, shift, axis: np.roll(a, shift, axis),
         (_roll_vjp,),
-        called("roll", "shift", "axis"),
+        by_position("roll", "shift", "axis"),
         (np.roll,),
         _bind_roll,
-        _moved_infer,
+        array_like(0),
         (
             Sample(((3, 4),), {"shift": 2, "axis": None}),
             Sample(((3, 4),), {"shift": (1, -1), "axis": (0, 1)}),
@@ -324,6 +304,7 @@ TABLE = (
         notation=Notation("{0:atom}.copy()", "{0}", "{0}"),
         reason="a copy changes one for one with its original",
         numpy=(np.copy,),
+        bind=lambda a, order="K", subok=False: ((a,), {}),  # the order of memory is all one
         infer=like(0),
         samples=(Sample(((3, 4),)),),
     ),

@@ -1,7 +1,8 @@
-"""Softmax and its logarithm: what simplification recognises in a hand-written softmax.
+"""Softmax, its logarithm, and the logarithm of a sum of exponentials.
 
 With p = softmax(z), the Jacobian of a row is diag(p) - p pᵀ, so that the gradient is
-p · (g - sum(g · p)); that of log softmax is g - p · sum(g).
+p · (g - sum(g · p)); that of log softmax is g - p · sum(g). These two are what simplification
+recognises in a hand-written softmax. The logarithm of the sum has the gradient p.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.notation import Notation
+from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample, like
+from chainrule.rules.axes import expanded
+from chainrule.rules.infer import reducing
 
 _SAMPLES = (
     Sample(((3, 4),), {"axis": (1,)}),
@@ -20,13 +23,18 @@ _SAMPLES = (
 )
 
 
+def _shifted(z: Any, axis: tuple[int, ...]) -> Any:
+    """Move the greatest logit to 0, so that no exponential overflows."""
+    return z - np.max(z, axis=axis, keepdims=True)
+
+
 def _softmax(z: Any, axis: tuple[int, ...]) -> Any:
-    e = np.exp(z - np.max(z, axis=axis, keepdims=True))
+    e = np.exp(_shifted(z, axis))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def _log_softmax(z: Any, axis: tuple[int, ...]) -> Any:
-    shifted = z - np.max(z, axis=axis, keepdims=True)
+    shifted = _shifted(z, axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -83,4 +91,37 @@ LOG_SOFTMAX = Op(
     samples=_SAMPLES,
 )
 
-TABLE = (SOFTMAX, LOG_SOFTMAX)
+
+def _log_sum_exp(a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, np.zeros_like(top))
+    total = top + np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True))
+    return total if keepdims else np.squeeze(total, axis)[()]
+
+
+def _log_sum_exp_vjp(g: Any, out: Any, a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return expanded(g, axis, keepdims) * SOFTMAX(a, axis=axis)
+
+
+LOG_SUM_EXP = Op(
+    name="logsumexp",
+    forward=_log_sum_exp,
+    vjp=(_log_sum_exp_vjp,),
+    notation=Notation(
+        lambda a, axis, keepdims: (
+            f"np.logaddexp.reduce({a}, axis={_number(axis)}{keywords(keepdims=keepdims)})"
+        ),
+        lambda a, axis, keepdims: f"logsumexp({a}{keywords(axis=axis, keepdims=keepdims)})",
+        lambda a, axis, keepdims: rf"\ln \sum e^{{{a}}}",
+        latex_level="product",
+    ),
+    reason="the logarithm of a sum of exponentials changes with each term's share of the sum",
+    infer=reducing,
+    samples=(
+        Sample(((3, 4),), {"axis": (1,), "keepdims": False}),
+        Sample(((3, 4),), {"axis": (0,), "keepdims": True}),
+        Sample(((2, 3, 4),), {"axis": (0, 2), "keepdims": False}),
+    ),
+)
+
+TABLE = (SOFTMAX, LOG_SOFTMAX, LOG_SUM_EXP)

@@ -13,29 +13,34 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache, wraps
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import UnsupportedError
-from chainrule.notation import Notation, call, keywords
-from chainrule.op import Abstract, Op, Sample, stand_in
-from chainrule.rules.reduce import normal_axis
-from chainrule.rules.softmax import LOG_SOFTMAX, SOFTMAX
+from chainrule.notation import call
+from chainrule.op import Op, Sample
+from chainrule.rules.calls import operator_name
+from chainrule.rules.functions import TABLE as _FUNCTIONS
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+
+#: Functions that SciPy has a version of its own of: NumPy's rules serve for them.
+_SHARED = ("log1p", "expm1", "cbrt", "exp2")
 
 
 class _Rows(dict[str, Op]):
     """Rows by name, callable as SciPy's functions are: ``f.erf(x)``."""
 
     def __getattr__(self, name: str) -> Op:
-        return self[name]
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 def _refused(g: Any, out: Any, *operands: Any) -> Any:
@@ -145,15 +150,17 @@ def _vjps(f: _Rows) -> dict[str, Any]:
         "k0": (lambda g, out, a: -g * f.k1(a), positive),
         "k1": (lambda g, out, a: -g * (f.k0(a) + f.kv(2, a)) / 2, positive),
         "kv": (_refused, lambda g, out, n, a: -g * (f.kv(n - 1, a) + f.kv(n + 1, a)) / 2, positive),
-        # exponential integrals, and functions that NumPy has, too
+        # exponential integrals, and what else is made of exponentials
         "expi": (lambda g, out, a: g * np.exp(a) / a, positive),
         "exp1": (lambda g, out, a: -g * np.exp(-a) / a, positive),
-        "log1p": (lambda g, out, a: g / (1 + a), unit),
-        "expm1": (lambda g, out, a: g * np.exp(a), wide),
         "cosm1": (lambda g, out, a: -g * np.sin(a), wide),
-        "cbrt": (lambda g, out, a: g / (3 * np.square(out)), positive),
-        "exp2": (lambda g, out, a: g * out * math.log(2), wide),
         "exp10": (lambda g, out, a: g * out * math.log(10), wide),
+        # functions that NumPy has, too
+        **{
+            row.name: (row.pullback(0), (row.low, row.high))
+            for row in _FUNCTIONS
+            if row.name in _SHARED
+        },
         # robust losses
         "huber": (
             lambda g, out, d, r: g * np.maximum(np.abs(r) - d, 0),
@@ -187,7 +194,7 @@ def _row(function: Any, name: str, vjps: tuple[Any, ...], low: float, high: floa
         forward=function,
         vjp=vjps,
         notation=replace(
-            call(f"special.{name}", rf"\operatorname{{{name}}}".replace("_", r"\_"), name, arity),
+            call(f"special.{name}", operator_name(name), name, arity),
             requires=("from scipy import special",),
         ),
         reason=f"the derivative of {name} follows from its definition",
@@ -215,141 +222,3 @@ def found(function: Any) -> Op | None:
         return None
     row = rows().get(getattr(function, "__name__", ""))
     return row if row is not None and function in row.numpy else None
-
-
-# -- log-sum-exp: a row of its own, which needs no SciPy ------------------------------------
-
-
-def _axes(a: Any, axis: Any) -> tuple[int, ...]:
-    return normal_axis(axis, np.ndim(a)) or tuple(range(np.ndim(a)))
-
-
-def _log_sum_exp(a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, np.zeros_like(top))
-    total = top + np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True))
-    return total if keepdims else np.squeeze(total, axis)[()]
-
-
-def _log_sum_exp_vjp(g: Any, out: Any, a: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    return (g if keepdims else np.expand_dims(g, axis)) * SOFTMAX(a, axis=axis)
-
-
-def _log_sum_exp_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    a = stand_in(operands[0])
-    kept = [1 if i in params["axis"] else n for i, n in enumerate(np.shape(a))]
-    if not params["keepdims"]:
-        kept = [n for i, n in enumerate(kept) if i not in params["axis"]]
-    return Abstract(tuple(kept), np.asarray(np.exp(np.ones((), np.asarray(a).dtype))).dtype)
-
-
-LOG_SUM_EXP = Op(
-    name="logsumexp",
-    forward=_log_sum_exp,
-    vjp=(_log_sum_exp_vjp,),
-    notation=Notation(
-        lambda a, axis, keepdims: (
-            f"np.logaddexp.reduce({a}, axis={axis[0] if len(axis) == 1 else axis}"
-            f"{keywords(keepdims=keepdims)})"
-        ),
-        lambda a, axis, keepdims: f"logsumexp({a}{keywords(axis=axis, keepdims=keepdims)})",
-        lambda a, axis, keepdims: rf"\ln \sum e^{{{a}}}",
-        latex_level="product",
-    ),
-    reason="the logarithm of a sum of exponentials changes with each term's share of the sum",
-    infer=_log_sum_exp_infer,
-    samples=(
-        Sample(((3, 4),), {"axis": (1,), "keepdims": False}),
-        Sample(((3, 4),), {"axis": (0,), "keepdims": True}),
-        Sample(((2, 3, 4),), {"axis": (0, 2), "keepdims": False}),
-    ),
-)
-
-TABLE = (LOG_SUM_EXP,)
-
-
-def log_sum_exp(a: Any, axis: Any = 0, *, keepdims: bool = False) -> Any:
-    """Logarithm of the sum of exponentials, as ``np.logaddexp.reduce`` has its arguments."""
-    return LOG_SUM_EXP(a, axis=_axes(a, axis), keepdims=bool(keepdims))
-
-
-# -- functions of SciPy's that are written in Python -------------------------------------
-#
-# They put their arguments into arrays before anything else, so that a traced value cannot
-# answer for itself. While a trace is open, those in scipy.special's namespace ask it first.
-
-
-def _softmax(x: Any, axis: Any = None) -> Any:
-    return SOFTMAX(x, axis=_axes(x, axis))
-
-
-def _log_softmax(x: Any, axis: Any = None) -> Any:
-    return LOG_SOFTMAX(x, axis=_axes(x, axis))
-
-
-def _logsumexp(
-    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
-) -> Any:
-    if return_sign:
-        raise UnsupportedError(
-            "special.logsumexp cannot be traced with the argument 'return_sign'.",
-            instead="np.log(np.abs(s)) and np.sign(s) of s = np.sum(b * np.exp(a))",
-        )
-    if b is None:
-        return LOG_SUM_EXP(a, axis=_axes(a, axis), keepdims=bool(keepdims))
-    a = a + np.zeros_like(b, dtype=float) if np.shape(a) != np.shape(b) else a
-    top = LOG_SUM_EXP(a, axis=_axes(a, axis), keepdims=True)
-    out = top + np.log(np.sum(b * np.exp(a - top), axis=axis, keepdims=True))
-    return out if keepdims else np.squeeze(out, _axes(a, axis))
-
-
-def _multigammaln(a: Any, d: int) -> Any:
-    terms = [rows()["gammaln"](a - i / 2) for i in range(int(d))]
-    return np.float64(d * (d - 1) / 4 * math.log(math.pi)) + sum(terms[1:], terms[0])
-
-
-_IN_PYTHON: dict[str, Callable[..., Any]] = {
-    "softmax": _softmax,
-    "log_softmax": _log_softmax,
-    "logsumexp": _logsumexp,
-    "polygamma": lambda n, x: rows()["polygamma"](n, x),
-    "multigammaln": _multigammaln,
-}
-_LOCK = threading.Lock()
-_originals: dict[str, Callable[..., Any]] = {}
-_open_traces = 0
-
-
-def _asking(original: Callable[..., Any], traced: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(original)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        if any(hasattr(a, "__apply_op__") for a in (*args, *kwargs.values())):
-            return traced(*args, **kwargs)
-        return original(*args, **kwargs)
-
-    return function
-
-
-def install() -> None:
-    """Begin to record SciPy's functions that are written in Python; calls nest."""
-    global _open_traces
-    module = sys.modules.get("scipy.special")
-    with _LOCK:
-        _open_traces += 1
-        if module is None or _originals:
-            return
-        rows()  # holds the originals
-        for name, traced in _IN_PYTHON.items():
-            _originals[name] = getattr(module, name)
-            setattr(module, name, _asking(_originals[name], traced))
-
-
-def restore() -> None:
-    """Undo one :func:`install`."""
-    global _open_traces
-    with _LOCK:
-        _open_traces -= 1
-        if _open_traces == 0 and _originals:
-            for name, original in _originals.items():
-                setattr(sys.modules["scipy.special"], name, original)
-            _originals.clear()

@@ -10,7 +10,8 @@ import numpy as np
 from chainrule.errors import UnsupportedError
 from chainrule.notation import Notation, call, infix
 from chainrule.op import Op, Sample
-from chainrule.rules.elementwise import PAIRS, of_first
+from chainrule.rules.elementwise import PAIRS
+from chainrule.rules.infer import of_first
 
 
 def _comparison(function: Any, symbol: str, text: str, latex: str, forward: Any) -> Op:
@@ -80,6 +81,14 @@ def _sign(a: Any) -> Any:
     return np.sign(a)
 
 
+BINARY_EXPONENT = replace(
+    _step(np.frexp, _EXPONENT),
+    name="binary_exponent",
+    forward=lambda a: np.frexp(a)[1],
+    numpy=(),
+    samples=(Sample(((3, 4),)),),
+)
+
 TABLE = (
     _comparison(np.greater, ">", ">", ">", lambda a, b: a > b),
     _comparison(np.greater_equal, ">=", "≥", r"\ge", lambda a, b: a >= b),
@@ -133,11 +142,5 @@ TABLE = (
         infer=of_first,
         samples=(Sample(((3, 4),), {"decimals": 0}), Sample(((3, 4),), {"decimals": 1})),
     ),
-    replace(
-        _step(np.frexp, _EXPONENT),
-        name="binary_exponent",
-        forward=lambda a: np.frexp(a)[1],
-        numpy=(),
-        samples=(Sample(((3, 4),)),),
-    ),
+    BINARY_EXPONENT,
 )

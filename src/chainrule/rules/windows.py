@@ -13,8 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from chainrule.notation import Notation
-from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.reduce import normal_list
+from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in, viewing
+from chainrule.rules.axes import normal_list
 
 Sizes = tuple[int, ...]
 
@@ -92,10 +92,6 @@ def _added_code(a: Any, g: Any, window: Sizes, axis: Sizes, out: str = "") -> st
     )
 
 
-def _windows_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
-    return Abstract.of(_windows(stand_in(operands[0]), **params))
-
-
 def _windows(a: Any, window: Sizes, axis: Sizes) -> Any:
     return sliding_window_view(a, window, axis)
 
@@ -120,7 +116,7 @@ _WINDOWS = Op(
     reason="an element gets the gradients of all windows that it is seen in",
     numpy=(sliding_window_view,),
     bind=_bind,
-    infer=_windows_infer,
+    infer=viewing,
     view=True,
     samples=(
         Sample(((5,),), {"window": (3,), "axis": (0,)}),

@@ -14,8 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from chainrule import collector
 from chainrule.errors import ChainruleError
-from chainrule.rules import special
-from chainrule.trace import builtin
+from chainrule.trace import builtin, special
 from chainrule.trace.base import Trace
 from chainrule.trace.operands import refuse_subclass
 from chainrule.trace.recorder import Branch, Recorder
@@ -29,6 +28,8 @@ class _Depth(threading.local):
 
 
 _depth = _Depth()
+
+_PATCHES = (builtin.PATCHES, special.PATCHES)
 
 T = TypeVar("T", bound=Trace)
 
@@ -45,8 +46,8 @@ class _Tracing(Generic[T]):
         self._trace = self._make(_depth.level + 1)
         _depth.level += 1
         collector.slow_down()
-        builtin.install()
-        special.install()
+        for patches in _PATCHES:
+            patches.install()
         return self._trace
 
     def __exit__(
@@ -55,8 +56,8 @@ class _Tracing(Generic[T]):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        special.restore()
-        builtin.restore()
+        for patches in _PATCHES:
+            patches.restore()
         collector.restore()
         self._trace.open = False
         _depth.level -= 1

@@ -50,7 +50,7 @@ def explained(error: Exception, op: Op, values: Sequence[Any]) -> Exception:
 def _expected(op: Op, shapes: Sequence[tuple[int, ...]]) -> str:
     if op.elementwise:
         return "shapes that are equal, or 1, or missing in each axis, counted from the last"
-    if op.subscripts is not None and len(shapes) == 2:
+    if op.subscripts is not None and op.bind is None and len(shapes) == 2:
         names = [Written("a"), Written("b")]
         formula = op.notation.write("text", names, {}).string
         return f"for {formula}: as many columns in a as b has rows"

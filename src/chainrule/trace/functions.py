@@ -15,9 +15,10 @@ import numpy as np
 from chainrule.errors import MutationError, UnsupportedError
 from chainrule.op import Op, UnsupportedArgumentError
 from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE, special
+from chainrule.rules.operands import is_traced
 from chainrule.rules.refused import reason
 from chainrule.trace.indexing import linked, split_key
-from chainrule.trace.operands import from_list, is_known, is_traced
+from chainrule.trace.operands import from_list, is_known
 from chainrule.trace.source import location
 
 #: Functions that ask for the shape or the type alone.
@@ -26,16 +27,16 @@ DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
     np.ndim: lambda a: a.ndim,
     np.iscomplexobj: lambda a: a.dtype.kind == "c",
     np.isrealobj: lambda a: a.dtype.kind != "c",
-    np.result_type: lambda *args: np.result_type(
-        *(a.dtype if hasattr(a, "__apply_op__") else a for a in args)
-    ),
+    np.result_type: lambda *args: np.result_type(*(a.dtype if is_traced(a) else a for a in args)),
 }
 
 #: Functions whose dtype is that in which they compute.
 _ACCUMULATING = {np.sum, np.mean, np.prod, np.cumsum, np.cumprod, np.var, np.std, np.trace}
 
 #: Keywords that change nothing when they have these values.
-_NEUTRAL = {"out": None, "dtype": None, "where": True, "order": "K", "subok": True, "initial": None}
+_NEUTRAL = {"out": None, "dtype": None, "where": True, "initial": None}
+#: The same of ufuncs, to which the order of memory is all one.
+_NEUTRAL_OF_UFUNCS = {**_NEUTRAL, "order": "K", "subok": True, "casting": "same_kind"}
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -46,7 +47,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     target = out[0] if isinstance(out, tuple) and len(out) == 1 else out
     if method == "at":
         return _add_at(ufunc, *inputs)
-    result = _ufunc_result(ufunc, method, inputs, _telling(kwargs))
+    result = _ufunc_result(ufunc, method, inputs, _telling(kwargs, _NEUTRAL_OF_UFUNCS))
     return result if target is None else _written(ufunc, target, result)
 
 
@@ -131,11 +132,11 @@ def full_name(function: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{name}"
 
 
-def _telling(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _telling(kwargs: dict[str, Any], neutral: dict[str, Any] = _NEUTRAL) -> dict[str, Any]:
     """Leave out the keywords that change nothing."""
     if not kwargs:
         return kwargs
-    return {k: v for k, v in kwargs.items() if k not in _NEUTRAL or v is not _NEUTRAL[k]}
+    return {k: v for k, v in kwargs.items() if k not in neutral or v is not neutral[k]}
 
 
 def row_of(function: Any) -> Op | None:
@@ -159,39 +160,53 @@ def in_order(row: Op, arguments: Sequence[Any]) -> Sequence[Any]:
 
 def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Apply a NumPy function of which at least one argument is traced."""
-    if function in DESCRIPTIVE:
-        return DESCRIPTIVE[function](*args, **kwargs)
-    out = kwargs.get("out")
-    if out is not None:
-        kwargs = {k: v for k, v in kwargs.items() if k != "out"}
-        return _written(function, out, call_function(function, args, kwargs))
-    kwargs = _telling(kwargs)
-    if "dtype" in kwargs and function in _ACCUMULATING and args:
-        dtype = kwargs["dtype"]
-        kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
-        args = (_cast(function, args[0], dtype), *args[1:])
+    if kwargs:
+        out = kwargs.get("out")
+        if out is not None:
+            kwargs = {k: v for k, v in kwargs.items() if k != "out"}
+            return _written(function, out, call_function(function, args, kwargs))
+        kwargs = _telling(kwargs)
+        if "dtype" in kwargs and function in _ACCUMULATING and args:
+            dtype = kwargs["dtype"]
+            kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
+            args = (_cast(function, args[0], dtype), *args[1:])
     if function is np.where and len(args) == 1:
         function = np.nonzero  # what NumPy makes of it, too
     row = row_of(function)
-    composition = COMPOSED.get(function)
-    if row is not None and row.bind is None:
+    if row is None:
+        return _without_row(function, args, kwargs)
+    if row.bind is None:
         if kwargs:
             raise _unsupported_keyword(function, next(iter(kwargs)))
         return row(*in_order(row, args))
-    target = composition if row is None else row.bind
-    if target is None:
-        raise _unsupported(function)
     try:
-        if row is None:
-            return _composed(target, args, kwargs)
-        operands, params = target(*args, **kwargs)
+        operands, params = row.bind(*args, **kwargs)
     except UnsupportedArgumentError as error:
         raise _unsupported_keyword(function, str(error)) from None
+    except UnsupportedError as error:
+        raise error.at(location()) from None
     except TypeError:
-        _check_arguments(function, target, args, kwargs)
+        _check_arguments(function, row.bind, args, kwargs)
         raise
     result = row(*operands, **params)
     return linked(result, operands[0]) if row.view else result
+
+
+def _without_row(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    if function in DESCRIPTIVE:
+        return DESCRIPTIVE[function](*args, **kwargs)
+    composition = COMPOSED.get(function)
+    if composition is None:
+        raise _unsupported(function)
+    try:
+        return _composed(composition, args, kwargs)
+    except UnsupportedArgumentError as error:
+        raise _unsupported_keyword(function, str(error)) from None
+    except UnsupportedError as error:
+        raise error.at(location()) from None
+    except TypeError:
+        _check_arguments(function, composition, args, kwargs)
+        raise
 
 
 def _composed(composition: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import BranchError, UnsupportedError
-from chainrule.op import Abstract
 from chainrule.rules import TABLE
 from chainrule.rules.index import Slot, is_basic
-from chainrule.trace.operands import from_list, is_traced
+from chainrule.rules.operands import is_traced, known
+from chainrule.trace.operands import from_list
 from chainrule.trace.source import location
+from chainrule.trace.views import OUTDATED
 
 # -- views -----------------------------------------------------------------------------
 
@@ -36,19 +37,31 @@ def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
         elif isinstance(k, (np.ndarray, list)) or (
             is_traced(k) and (k.shape or k.dtype.kind in "iu")
         ):
-            array = np.array([int(i) for i in k]) if isinstance(k, list) and k and not isinstance(
-                k[0], (bool, list)) else k  # fmt: skip
             fixed.append(Slot(len(positions)))
-            positions.append(np.asarray(array) if isinstance(array, list) else array)
+            positions.append(_positions(k) if isinstance(k, list) else k)
         elif isinstance(k, (bool, np.bool_)):
             raise UnsupportedError(
                 "A single truth value cannot be used as an index of a traced array.",
                 where=location(),
                 instead="np.where(condition, a, b)",
             )
-        else:
+        elif hasattr(k, "__index__"):
             fixed.append(k.__index__())
+        else:
+            raise IndexError(
+                "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer "
+                f"or boolean arrays are valid indices, not {type(k).__name__}"
+            )
     return tuple(fixed), [_numbered(p) for p in positions]
+
+
+def _positions(listed: list[Any]) -> Any:
+    """Return a list of positions as an array; whole numbers of a trace count as what they are."""
+    if not listed:
+        return np.zeros(0, int)
+    if any(is_traced(i) for i in listed):
+        return np.array([i.__index__() for i in listed])
+    return np.asarray(listed)
 
 
 def _numbered(positions: Any) -> Any:
@@ -62,7 +75,7 @@ def getitem(array: Any, key: Any) -> Any:
     """Read elements of a traced array."""
     fixed, positions = split_key(key)
     for p in positions:
-        if p.dtype.kind == "b" and isinstance(getattr(p, "value", None), Abstract):
+        if p.dtype.kind == "b" and known(p) is None:
             raise BranchError(
                 "How many elements a mask picks depends on its values, "
                 "and only shapes are known here.",
@@ -75,6 +88,16 @@ def getitem(array: Any, key: Any) -> Any:
     if not any(isinstance(k, range) for k in fixed) and all(np.ndim(p) == 0 for p in positions):
         return linked(result, array)  # a view too, at a place that is known by value alone
     return result
+
+
+def stands_already(view: Any, array: Any, key: Any) -> bool:
+    """Whether a value to be written is the view of that very place, up to date."""
+    link = view.link
+    if link is None or link.base is not array or link.key is None or view._trace is OUTDATED:
+        return False
+    given = key if isinstance(key, tuple) else (key,)
+    plain = all(isinstance(k, (int, slice)) or k is None or k is Ellipsis for k in given)
+    return plain and tuple(link.key) == given
 
 
 def setitem(array: Any, key: Any, value: Any) -> Any:

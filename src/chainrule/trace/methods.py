@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import UnsupportedAttributeError
+from chainrule.errors import ChainruleError, DtypeError, UnsupportedAttributeError, UnsupportedError
 from chainrule.rules import TABLE
-from chainrule.trace.operands import is_traced
+from chainrule.rules.operands import is_traced
 from chainrule.trace.source import location
 
 
@@ -28,9 +28,17 @@ def _conjugate(array: Any) -> Any:
 
 
 def _astype(array: Any, dtype: Any, copy: bool = True) -> Any:
-    if not copy and np.dtype(dtype) == array.dtype:
+    wanted = np.dtype(dtype)
+    if wanted.kind not in "biufc":
+        raise DtypeError(
+            f"A traced array cannot become one of {wanted}.",
+            expected="a type of numbers",
+            got=str(wanted),
+            where=location(),
+        )
+    if not copy and wanted == array.dtype:
         return array
-    return TABLE["astype"](array, dtype=np.dtype(dtype))
+    return TABLE["astype"](array, dtype=wanted)
 
 
 def _round(array: Any, decimals: int = 0) -> Any:
@@ -46,19 +54,40 @@ def _in_place(function: Any) -> Callable[..., Any]:
     return method
 
 
-def _texted(array: Any) -> Any:
+def innermost(array: Any) -> Any:
+    """Return the value that a traced one stands for in the outermost trace."""
     value = array.value
     while is_traced(value):
         value = value.value
     return value
 
 
+def bound(method: Callable[..., Any], array: Any, name: str) -> Callable[..., Any]:
+    """Return a method of one array; arguments that it does not take are refused."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(array, *args, **kwargs)
+        except TypeError as error:
+            if isinstance(error, ChainruleError) or "argument" not in str(error):
+                raise
+            raise UnsupportedError(
+                f"The method {name} of a traced array does not take these arguments: {error}.",
+                where=location(),
+                instead=f"the arguments that change the result alone, or np.{name}",
+            ) from None
+
+    return call
+
+
 def formatted(array: Any, specification: str) -> str:
     """Write the value that a traced one stands for: what is printed carries no gradient."""
-    return format(_texted(array), specification)
+    return format(innermost(array), specification)
 
 
-def _item(array: Any, *index: int) -> Any:
+def _item(array: Any, *index: Any) -> Any:
+    if len(index) == 1 and isinstance(index[0], tuple):
+        (index,) = index
     if len(index) == 1:  # counted through all axes
         return np.reshape(array, (-1,))[index[0]]
     return array[index] if index else np.reshape(array, ())

@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ConversionError, DtypeError
+from chainrule.rules.operands import is_traced
 from chainrule.trace.source import foreign_call, location
-
-
-def is_traced(value: Any) -> bool:
-    """Whether a value stands for an array in some trace."""
-    return hasattr(value, "__apply_op__")
 
 
 def is_known(value: Any) -> bool:

@@ -57,6 +57,7 @@ class Recorder(Trace):
         "_counts",
         "_names",
         "_strict",
+        "_unpacked",
         "branches",
         "locate",
         "nodes",
@@ -78,6 +79,8 @@ class Recorder(Trace):
         self.root: FrameType | None = None
         self._strict = strict
         self._composing = False
+        #: Where an array is being unpacked, and how many of its items have been.
+        self._unpacked: tuple[Any, int] = (None, 0)
         self._names: set[str] = set()
         self._counts: dict[str, int] = {}
         self._constants: dict[int, Traced] = {}
@@ -155,11 +158,22 @@ class Recorder(Trace):
             if frame is not None and frame is not self.root:
                 where = location(frame)
                 if not self._composing:
-                    name = self._free_name(assigned_name(frame, self.root))
+                    name = self._free_name(self._one_name(frame))
         node = Node(op, inputs, params, abstract, value, name, where)
         if self._strict and self.suspect is None and value is not None:
             self.suspect = _non_finite(node)
         return self.add(node)
+
+    def _one_name(self, frame: FrameType) -> str | None:
+        """Return the name that a value is about to get, each item of an array its own."""
+        found = assigned_name(frame, self.root)
+        if not isinstance(found, tuple):
+            return found
+        place = id(frame), frame.f_lasti
+        before, count = self._unpacked
+        count = count + 1 if before == place else 0
+        self._unpacked = place, count
+        return found[count] if count < len(found) else None
 
     def compose(self) -> Callable[[Any], Any]:
         """Leave the parts of a composed function without a name, and name its result."""
@@ -173,9 +187,7 @@ class Recorder(Trace):
             self._composing = False
             new = result.__class__ is Traced and result._trace is self and result.index >= first
             if new and frame is not None:
-                self._rewritten(
-                    result.index, self._free_name(assigned_name(frame, self.root)), None
-                )
+                self._rewritten(result.index, self._free_name(self._one_name(frame)), None)
 
         return end
 

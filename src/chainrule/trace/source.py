@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import os
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType, FrameType
@@ -23,7 +24,7 @@ _EXAMPLES = os.path.join(_OWN, "examples")
 #: Where the libraries lie whose own lines are nobody's business.
 _NUMPY = os.path.dirname(os.path.abspath(np.__file__))
 _SCIPY = os.path.join(os.path.dirname(_NUMPY), "scipy")
-_SKIPPED = ("COPY", "NOP", "CACHE", "RESUME", "SWAP")
+_SKIPPED = ("COPY", "NOP", "CACHE", "RESUME")
 
 
 @lru_cache(maxsize=1024)
@@ -68,7 +69,7 @@ def _location(code: CodeType, line: int) -> Location:
     return Location(code.co_filename, line, code.co_name)
 
 
-def assigned_name(frame: FrameType, root: FrameType | None) -> str | None:
+def assigned_name(frame: FrameType, root: FrameType | None) -> str | tuple[str, ...] | None:
     """Return the name that the value being computed in `frame` is about to get.
 
     Parameters
@@ -77,6 +78,11 @@ def assigned_name(frame: FrameType, root: FrameType | None) -> str | None:
         The user's frame, stopped at the instruction that computes the value.
     root : frame or None
         The frame that called the function being traced: no name is sought there.
+
+    Returns
+    -------
+    str, tuple of str, or None
+        Several names where an array is unpacked into them.
     """
     current: FrameType | None = frame
     while current is not None and current is not root:
@@ -96,10 +102,10 @@ _STORES = ("STORE_FAST", "STORE_NAME", "STORE_DEREF", "STORE_GLOBAL")
 
 
 @lru_cache(maxsize=1024)
-def _names(code: CodeType) -> dict[int, str]:
+def _names(code: CodeType) -> dict[int, str | tuple[str, ...]]:
     """Map the offset of each instruction whose result is stored to the name stored into."""
     found = [i for i in dis.get_instructions(code) if i.opname not in _SKIPPED]
-    stored: dict[int, str] = {}
+    stored: dict[int, str | tuple[str, ...]] = {}
     for now, after, then in zip(found, found[1:], [*found[2:], None], strict=False):
         if after.opname.startswith(_STORES):
             name = after.argval[0] if isinstance(after.argval, tuple) else after.argval
@@ -108,7 +114,10 @@ def _names(code: CodeType) -> dict[int, str]:
             stored[now.offset] = str(then.argval)  # self.name = value
         elif after.opname == "RETURN_VALUE":
             stored[now.offset] = _RETURNED
-    names: dict[int, str] = {}
+    for i, now in enumerate(found):
+        if now.opname == "UNPACK_SEQUENCE":
+            stored[now.offset] = _unpacked(found[i + 1 : i + 1 + now.argval])
+    names: dict[int, str | tuple[str, ...]] = {}
     for now, after in pairwise(found):
         # Python 3.11 calls some functions from the instruction before CALL.
         name = stored.get(after.offset if now.opname == "PRECALL" else now.offset)
@@ -116,3 +125,14 @@ def _names(code: CodeType) -> dict[int, str]:
             # A frame that waits for a call may stand on the caches after the instruction.
             names.update(dict.fromkeys(range(now.offset, after.offset, 2), name))
     return names
+
+
+def _unpacked(stores: Sequence[dis.Instruction]) -> tuple[str, ...]:
+    """Return the names that the items of an unpacked sequence get, up to one without."""
+    names: list[str] = []
+    for store in stores:
+        if not store.opname.startswith(_STORES):
+            break
+        both = store.argval if isinstance(store.argval, tuple) else (store.argval,)
+        names += [str(name) for name in both]
+    return tuple(names)

@@ -74,8 +74,12 @@ def _in_place(op: Op) -> Callable[[Traced, Any], Any]:
         result = out_of_place(self, other)
         if result is NotImplemented or not self.is_mutable:
             return result
+        if result.dtype.kind == "c" != self.dtype.kind:
+            raise TypeError(f"Cannot cast complex numbers into an array of {self.dtype}")
         if np.shape(result) != self.shape:
             raise ValueError(f"an array of {self.shape} cannot hold a result of {result.shape}")
+        if result.__class__ is not Traced:  # it carries no gradient, and the array goes on
+            result = np.zeros_like(self) + result
         self.become(result if result.dtype == self.dtype else result.astype(self.dtype))
         return self
 
@@ -192,6 +196,11 @@ class Traced:
     __imul__ = _in_place(TABLE["multiply"])
     __itruediv__ = _in_place(TABLE["divide"])
     __ipow__ = _in_place(TABLE["power"])
+    __imod__ = _in_place(TABLE["remainder"])
+    __ifloordiv__ = _in_place(TABLE["floor_divide"])
+    __iand__ = _in_place(TABLE["bitwise_and"])
+    __ior__ = _in_place(TABLE["bitwise_or"])
+    __ixor__ = _in_place(TABLE["bitwise_xor"])
     __imatmul__ = _in_place(TABLE["matmul"])
     __eq__ = _binary(TABLE["equal"])
     __ne__ = _binary(TABLE["not_equal"])
@@ -231,8 +240,9 @@ class Traced:
         return apply(row, functions.in_order(row, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if not all(issubclass(t, (Traced, np.ndarray)) for t in types):
-            return NotImplemented  # an object that has its own way with NumPy's functions
+        for kind in types:
+            if kind is not Traced and not issubclass(kind, np.ndarray):
+                return NotImplemented  # an object that has its own way with NumPy's functions
         return functions.call_function(function, args, kwargs)
 
     def __apply_op__(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
@@ -338,7 +348,7 @@ class Traced:
         method = methods.METHODS.get(name)
         if method is None:
             return methods.refuse_attribute(name)
-        return lambda *args, **kwargs: method(self, *args, **kwargs)
+        return methods.bound(method, self, name)
 
     def __getitem__(self, key: Any) -> Any:
         return indexing.getitem(self, key)
@@ -348,9 +358,11 @@ class Traced:
     @property
     def is_mutable(self) -> bool:
         """Whether in-place operators change the value itself, as they do for arrays."""
-        return isinstance(self.value, (np.ndarray, Traced)) or self.ndim > 0
+        return self.ndim > 0 or isinstance(methods.innermost(self), np.ndarray)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if value.__class__ is Traced and indexing.stands_already(value, self, key):
+            return  # what Python writes after x[key] += 1
         self.become(indexing.setitem(self, key, value))
 
     def share_with(self, base: Traced, key: Any) -> None:

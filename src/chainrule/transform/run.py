@@ -61,7 +61,11 @@ class Run:
             except TypeError:
                 bound(f, self._call[2], self._call[3])  # tells it better where they do not fit
                 raise
-        self.value = map_leaves(self._untraced, self._output, "")
+        output = self._output
+        if output.__class__ is Traced and output._trace is tape:  # nearly always
+            self.value = output.value
+        else:
+            self.value = map_leaves(self._untraced, output, "")
 
     def _traced_by_position(self) -> tuple[Any, ...] | None:
         """Trace the arguments without a look at the signature, where that is enough.
@@ -99,6 +103,8 @@ class Run:
             number = differentiable(leaf, path)
             return leaf if number is None else self._tape.input(number)
 
+        if _is_plain(value):
+            return self._tape.input(value)
         return map_leaves(visit, value, path)
 
     def _is_mine(self, value: Any) -> bool:
@@ -111,7 +117,7 @@ class Run:
         """Refuse an output that is not one number."""
         f = self._call[0]
         if isinstance(self.value, _NUMBERS) and shape_of(self.value) == ():
-            if np.iscomplexobj(self.value):
+            if self.value.__class__ is not float and np.iscomplexobj(self.value):
                 raise complex_output(f, self.value)
             return
         got = (
@@ -142,24 +148,31 @@ class Run:
                 if self._is_mine(leaf):
                     before = seeds.get(leaf.index)
                     seeds[leaf.index] = g if before is None else before + g
-        found: dict[int, Any] = {}
+        finished: list[Any] | None = None
         try:
             found = backpropagate(records, seeds, self._keys) if seeds else {}
         except (ZeroDivisionError, OverflowError):
-            # Python's numbers raise where arrays turn infinite.
-            found = self._with_care(seeds)
+            pass  # Python's numbers raise where arrays turn infinite
         else:
-            if seeds and not _all_finite(map(plain, found.values())):
-                found = self._with_care(seeds)
-        seen: set[int] = set()
-        finished = [_finished(found.get(i), records[i][4], seen) for i in self._keys]
-        self._check_finite(finished)
+            finished = self._finished(found, seeds)
+        if finished is None or not _all_finite(finished):
+            finished = self._finished(self._with_care(seeds), seeds)
+            self._check_finite(finished)
         remaining = iter(finished)
 
         def visit(leaf: Any, path: str) -> Any:
             return None if differentiable(leaf, path) is None else next(remaining)
 
-        return [map_leaves(visit, value, "") for value in self._values]
+        return [
+            next(remaining) if _is_plain(value) else map_leaves(visit, value, "")
+            for value in self._values
+        ]
+
+    def _finished(self, found: dict[int, Any], seeds: dict[int, Any]) -> list[Any]:
+        """Return the gradients in the type of their leaves, in memory of their own."""
+        records = self._tape.records
+        seen = set(map(id, seeds.values()))  # the caller's own arrays
+        return [_finished(found.get(i), records[i][4], seen) for i in self._keys]
 
     def one_array_each(self) -> None:
         """Refuse an argument and an output that are not one number or array."""
@@ -223,19 +236,32 @@ def location_of(f: Function) -> Any:
     return location(code=getattr(f, "__code__", None))
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a float or an array of floats, at first sight."""
+    return value.__class__ is float or (value.__class__ is np.ndarray and value.dtype.kind == "f")
+
+
 def _all_finite(values: Iterable[Any]) -> bool:
-    with np.errstate(all="ignore"):  # the test itself may overflow
-        return all(map(_is_finite, values))
+    return all(map(_is_finite, values))
 
 
 def _is_finite(value: Any) -> bool:
     if value.__class__ is float:
         return math.isfinite(value)
+    if value.__class__ is Traced:
+        value = plain(value)
     if isinstance(value, np.ndarray):
+        if value.size < _FEW:
+            return all(map(cmath.isfinite, value.ravel().tolist()))
         # The squared length of finite numbers is finite but for overflow, and cheapest to test.
         flat = value.ravel()
-        return bool(cmath.isfinite(flat.dot(flat)) or np.isfinite(value).all())
+        with np.errstate(all="ignore"):
+            return bool(cmath.isfinite(flat.dot(flat)) or np.isfinite(value).all())
     return cmath.isfinite(value) if isinstance(value, (np.generic, complex)) else True
+
+
+#: So few numbers are looked at one by one faster than all together.
+_FEW = 24
 
 
 def _finished(gradient: Any, leaf: Any, seen: set[int]) -> Any:

@@ -8,24 +8,19 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import UnsupportedArgumentError
+from chainrule.rules.axes import line, normal_list, one_axis
 from chainrule.rules.composed.selecting import picked
 from chainrule.rules.diagonals import DIAGONAL_MATRIX
 from chainrule.rules.joining import PAD
-from chainrule.rules.reduce import cast, normal_list
-from chainrule.rules.scan import one_axis
-
-
-def is_traced(value: Any) -> bool:
-    """Whether a value stands for an array in some trace."""
-    return hasattr(value, "__apply_op__")
-
+from chainrule.rules.operands import as_array, cast, flat, is_traced
 
 # -- axes ------------------------------------------------------------------------------
 
 
 def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     order = list(range(np.ndim(a)))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
+    first, second = normal_list((axis1, axis2), np.ndim(a))
+    order[first], order[second] = second, first
     return np.transpose(a, order)
 
 
@@ -119,7 +114,7 @@ def _diag(v: Any, k: int = 0) -> Any:
 
 
 def _diagflat(v: Any, k: int = 0) -> Any:
-    return DIAGONAL_MATRIX(v if np.ndim(v) == 1 else np.reshape(v, (-1,)), k=int(k))
+    return DIAGONAL_MATRIX(flat(v), k=int(k))
 
 
 # -- repetition ------------------------------------------------------------------------
@@ -139,8 +134,8 @@ def _tile(A: Any, reps: Any) -> Any:
 
 
 def _resize(a: Any, new_shape: Any) -> Any:
-    flat = np.reshape(a, (-1,))
-    return picked(flat, np.resize(np.arange(np.shape(flat)[0]), new_shape), 0)
+    elements = flat(a)
+    return picked(elements, np.resize(np.arange(np.shape(elements)[0]), new_shape), 0)
 
 
 def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
@@ -154,7 +149,7 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     order = list(range(len(xi)))
     if indexing == "xy" and len(xi) > 1:
         order[:2] = [1, 0]
-    grids = [np.reshape(x, [-1 if k == place else 1 for k in order]) for place, x in enumerate(xi)]
+    grids = [np.reshape(x, line(k, len(xi))) for x, k in zip(xi, order, strict=True)]
     if not sparse:
         grids = list(np.broadcast_arrays(*grids))
     return tuple(np.copy(g) for g in grids) if copy else tuple(grids)
@@ -231,7 +226,7 @@ def _full_like(
 
 
 def _double(a: Any) -> Any:
-    array = a if hasattr(a, "astype") else np.asarray(a)
+    array = as_array(a)
     return array.astype(np.result_type(array.dtype, np.float64))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.rules.complex import conjugated
+from chainrule.rules.operands import flat
 
 
 def _angle(z: Any, deg: bool = False) -> Any:
@@ -16,7 +17,7 @@ def _angle(z: Any, deg: bool = False) -> Any:
 
 
 def _vdot(a: Any, b: Any) -> Any:
-    return np.matmul(conjugated(np.reshape(a, (-1,))), np.reshape(b, (-1,)))
+    return np.matmul(conjugated(flat(a)), flat(b))
 
 
 def _real(val: Any) -> Any:

@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import UnsupportedArgumentError
+from chainrule.rules.axes import along, line, normal_list, one_axis
+from chainrule.rules.complex import conjugated
 from chainrule.rules.composed.selecting import picked
-from chainrule.rules.reduce import cast, normal_list
-from chainrule.rules.scan import along, one_axis
-
-
-def _array(a: Any) -> Any:
-    return a if hasattr(a, "dtype") else np.asarray(a)
-
+from chainrule.rules.operands import as_array, cast, flat
 
 # -- differences -----------------------------------------------------------------------
 
@@ -41,13 +37,13 @@ def _edge(end: Any, a: Any, axis: int) -> Any:
     if end is None or np.ndim(end):
         return end
     shape = np.shape(a)
-    return np.broadcast_to(_array(end), (*shape[:axis], 1, *shape[axis + 1 :]))
+    return np.broadcast_to(as_array(end), (*shape[:axis], 1, *shape[axis + 1 :]))
 
 
 def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    flat = ary if np.ndim(ary) == 1 else np.reshape(ary, (-1,))
-    parts = [to_begin, flat[1:] - flat[:-1], to_end]
-    given = [np.reshape(p, (-1,)) for p in parts if p is not None]
+    elements = flat(ary)
+    parts = [to_begin, elements[1:] - elements[:-1], to_end]
+    given = [flat(p) for p in parts if p is not None]
     if len(given) == 1:
         return given[0]
     return np.concatenate([p if p.dtype == ary.dtype else cast(p, ary.dtype) for p in given])
@@ -56,7 +52,7 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     if edge_order not in (1, 2):
         raise ValueError("'edge_order' greater than 2 not supported")
-    f = _array(f)
+    f = as_array(f)
     ndim = np.ndim(f)
     axes = tuple(range(ndim)) if axis is None else normal_list(axis, ndim)
     if not varargs:
@@ -81,13 +77,13 @@ def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> A
 
 
 def _steps(places: Any, f: Any, axis: int) -> Any:
-    places = _array(places)
+    places = as_array(places)
     if np.ndim(places) != 1:
         raise ValueError("distances must be either scalars or 1d")
     if np.shape(places)[0] != np.shape(f)[axis]:
         raise ValueError("when 1d, distances must match the length of the corresponding dimension")
     steps = places[1:] - places[:-1]
-    return np.reshape(steps, [-1 if k == axis else 1 for k in range(np.ndim(f))])
+    return np.reshape(steps, line(axis, np.ndim(f)))
 
 
 def _even_slopes(f: Any, axis: int, h: Any, edge_order: int) -> Any:
@@ -125,14 +121,14 @@ def _uneven_slopes(f: Any, axis: int, steps: Any, edge_order: int) -> Any:
 
 
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    y = _array(y)
+    y = as_array(y)
     axis = one_axis(axis, np.ndim(y))
     width = dx
     if x is not None:
-        x = _array(x)
+        x = as_array(x)
         width = np.diff(x, axis=0 if np.ndim(x) == 1 else axis)
         if np.ndim(x) == 1:
-            width = np.reshape(width, [-1 if k == axis else 1 for k in range(np.ndim(y))])
+            width = np.reshape(width, line(axis, np.ndim(y)))
     later, earlier = along(axis, slice(1, None)), along(axis, slice(None, -1))
     return np.sum(width * (y[later] + y[earlier]) / 2.0, axis=axis)
 
@@ -142,7 +138,8 @@ def _interp(
 ) -> Any:
     if period is not None:
         raise UnsupportedArgumentError("period")
-    x, xp, fp = (cast(_array(a), np.float64) for a in (x, xp, fp))
+    x, xp = (cast(as_array(a), np.float64) for a in (x, xp))
+    fp = cast(as_array(fp), np.result_type(as_array(fp).dtype, np.float64))
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp):
         raise ValueError("fp and xp are not of the same length.")
     count = np.shape(xp)[0]
@@ -160,7 +157,7 @@ def _interp(
 
 
 def _polyval(p: Any, x: Any) -> Any:
-    p = _array(p)
+    p = as_array(p)
     y = np.zeros_like(x)
     for coefficient in p:
         y = y * x + coefficient
@@ -168,7 +165,7 @@ def _polyval(p: Any, x: Any) -> Any:
 
 
 def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    x = _array(x)
+    x = as_array(x)
     if np.ndim(x) != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
     count = np.shape(x)[0] if N is None else int(N)
@@ -178,8 +175,8 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 
 
 def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
-    v = _array(v)
-    backwards = np.conj(v[::-1]) if v.dtype.kind == "c" else v[::-1]
+    v = as_array(v)
+    backwards = conjugated(v[::-1])
     short, long = np.shape(a)[0], np.shape(v)[0]
     if mode == "same" and short < long:  # NumPy's centre lies on the other side here
         return np.convolve(a, backwards)[short // 2 : short // 2 + long]

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.op import UnsupportedArgumentError
-from chainrule.rules.stepwise import TABLE as STEPS
-
-_EXPONENT = next(row for row in STEPS if row.name == "binary_exponent")
+from chainrule.rules.operands import refuse_out
+from chainrule.rules.stepwise import BINARY_EXPONENT
 
 
 def _frexp(x: Any) -> tuple[Any, Any]:
-    exponent = _EXPONENT(x)
+    exponent = BINARY_EXPONENT(x)
     return np.ldexp(x, -exponent), exponent
 
 
@@ -47,8 +45,7 @@ def _array_equiv(a1: Any, a2: Any) -> Any:
 
 
 def _infinite(x: Any, out: Any, sign: Any) -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     return np.isinf(x) & (sign * x > 0)
 
 

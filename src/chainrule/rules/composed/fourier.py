@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import Op
+from chainrule.rules.axes import along, normal_list
 from chainrule.rules.fourier import FFT, IFFT, OPPOSITE, bind, bind_axes, bind_two
-from chainrule.rules.reduce import normal_list
 
 
 def _transform(row: Op, binder: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,9 +63,9 @@ def _shift(sign: int) -> Callable[..., Any]:
         moved = normal_list(tuple(range(ndim)) if axes is None else axes, ndim)
         for axis in moved:
             n = np.shape(x)[axis]
-            lead = (slice(None),) * axis
             cut = n - n // 2 if sign > 0 else n // 2
-            x = np.concatenate([x[(*lead, slice(cut, None))], x[(*lead, slice(cut))]], axis)
+            parts = [x[along(axis, slice(cut, None))], x[along(axis, slice(cut))]]
+            x = np.concatenate(parts, axis)
         return x
 
     return shift

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.rules.axes import along, one_axis
 from chainrule.rules.composed.arrangement import at_least_1d, at_least_2d, at_least_3d
 from chainrule.rules.composed.selecting import picked
-from chainrule.rules.reduce import cast
-from chainrule.rules.scan import along, one_axis
+from chainrule.rules.operands import as_array, cast, flat_or_along
 
 
 def _vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
@@ -104,21 +104,15 @@ def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
     return np.concatenate([arr, values], axis=axis)
 
 
-def _places(arr: Any, axis: int | None) -> tuple[Any, int]:
-    if axis is None:
-        return (arr if np.ndim(arr) == 1 else np.reshape(arr, (-1,))), 0
-    return arr, one_axis(axis, np.ndim(arr))
-
-
 def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
-    arr, axis = _places(arr, axis)
+    arr, axis = flat_or_along(arr, axis)
     return picked(arr, np.delete(np.arange(np.shape(arr)[axis]), obj), axis)
 
 
 def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """Join old and new, and pick them in the order that NumPy gives to their numbers."""
-    arr, axis = _places(arr if hasattr(arr, "dtype") else np.asarray(arr), axis)
-    values = values if hasattr(values, "dtype") else np.asarray(values)
+    arr, axis = flat_or_along(as_array(arr), axis)
+    values = as_array(values)
     if values.dtype != arr.dtype:
         values = cast(values, arr.dtype)
     size = np.shape(arr)[axis]

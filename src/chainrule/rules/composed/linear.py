@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import UnsupportedError
-from chainrule.op import Abstract, UnsupportedArgumentError
+from chainrule.op import UnsupportedArgumentError
+from chainrule.rules.complex import conjugated
 from chainrule.rules.decompositions import EIG_VECTORS, EIGENVALUES, EIGENVECTORS, VH, Q, R, U
-from chainrule.rules.inverses import TABLE as _INVERSES
-from chainrule.rules.inverses import conj, swap
-
-_ROW = {row.name: row for row in _INVERSES}
+from chainrule.rules.determinants import LOGABSDET, SIGNDET
+from chainrule.rules.inverses import LSTSQ
+from chainrule.rules.matrices import adjoint, swap
+from chainrule.rules.operands import as_array, known
 
 _ONE = np.eye(1)
 _EigResult: Any = type(np.linalg.eig(_ONE))
@@ -22,10 +23,6 @@ _EighResult: Any = type(np.linalg.eigh(_ONE))
 _SVDResult: Any = type(np.linalg.svd(_ONE))
 _QRResult: Any = type(np.linalg.qr(_ONE))
 _SlogdetResult: Any = type(np.linalg.slogdet(_ONE))
-
-
-def _array(a: Any) -> Any:
-    return a if hasattr(a, "dtype") else np.asarray(a)
 
 
 # -- decompositions --------------------------------------------------------------------
@@ -77,7 +74,7 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
     q = Q(first) if mode != "r" or columns > rows else None
     r = R(first)
     if columns > rows:
-        r = np.concatenate([r, np.swapaxes(conj(q), -1, -2) @ a[..., rows:]], axis=-1)
+        r = np.concatenate([r, adjoint(q) @ a[..., rows:]], axis=-1)
     return r if mode == "r" else _QRResult(q, r)
 
 
@@ -87,7 +84,7 @@ def _slogdet(a: Any) -> Any:
             "The sign of a complex determinant turns with the matrix: slogdet has no rule for it.",
             instead="np.log(np.linalg.det(a))",
         )
-    return _SlogdetResult(_ROW["signdet"](a), _ROW["logabsdet"](a))
+    return _SlogdetResult(SIGNDET(a), LOGABSDET(a))
 
 
 # -- what follows from them ------------------------------------------------------------
@@ -96,8 +93,8 @@ def _slogdet(a: Any) -> Any:
 def _lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     if rcond is not None:
         raise UnsupportedArgumentError("rcond")
-    a, b = _array(a), _array(b)
-    x = _ROW["lstsq"](a, b)
+    a, b = as_array(a), as_array(b)
+    x = LSTSQ(a, b)
     rows, columns = a.shape
     # NumPy computes in double precision, and cuts off at its rounding.
     rank = np.linalg.matrix_rank(a, rtol=np.finfo(np.float64).eps * max(rows, columns))
@@ -105,14 +102,10 @@ def _lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     values = np.linalg.svdvals(a if a.dtype == x.dtype else a.astype(x.dtype))
     residuals: Any = np.array([], values.dtype)
     # Where shapes alone are known, the columns are taken to be independent.
-    if rows > columns and (_unknown(rank) or int(rank) == columns):
+    if rows > columns and known(rank) in (None, columns):
         left = b - a @ x
         residuals = np.sum(np.square(np.abs(left)), axis=0, keepdims=b.ndim == 1)
     return x, residuals, rank, values
-
-
-def _unknown(value: Any) -> bool:
-    return isinstance(getattr(value, "value", None), Abstract)
 
 
 def _cond(x: Any, p: Any = None) -> Any:
@@ -146,7 +139,7 @@ def _matrix_power(a: Any, n: Any) -> Any:
 
 
 def _multi_dot(arrays: Sequence[Any]) -> Any:
-    parts = [_array(a) for a in arrays]
+    parts = [as_array(a) for a in arrays]
     if len(parts) < 2:
         raise ValueError("Expecting at least two arrays.")
     if len(parts) == 2:
@@ -199,7 +192,7 @@ def _tensorinv(a: Any, ind: int = 2) -> Any:
 
 
 def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
-    a, b = _array(a), _array(b)
+    a, b = as_array(a), as_array(b)
     if axes is not None:
         order = list(range(np.ndim(a)))
         for axis in axes:
@@ -221,7 +214,7 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 
 
 def _kron(a: Any, b: Any) -> Any:
-    a, b = _array(a), _array(b)
+    a, b = as_array(a), as_array(b)
     n = max(np.ndim(a), np.ndim(b))
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
@@ -237,7 +230,7 @@ def _cross(
 ) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = (np.moveaxis(_array(x), i, -1) for x, i in ((a, axisa), (b, axisb)))
+    a, b = (np.moveaxis(as_array(x), i, -1) for x, i in ((a, axisa), (b, axisb)))
     sizes = {a.shape[-1], b.shape[-1]}
     if not sizes <= {2, 3}:
         raise ValueError("incompatible dimensions for cross product\n(dimension must be 2 or 3)")
@@ -249,26 +242,26 @@ def _cross(
 
 
 def _linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    if _array(x1).shape[axis] != 3 or _array(x2).shape[axis] != 3:
+    if as_array(x1).shape[axis] != 3 or as_array(x2).shape[axis] != 3:
         raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors")
     return _cross(x1, x2, axis=axis)
 
 
 def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1, keepdims: bool = False) -> Any:
-    a, b = (np.moveaxis(_array(x), axis, -1) for x in (x1, x2))
+    a, b = (np.moveaxis(as_array(x), axis, -1) for x in (x1, x2))
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(f"vecdot: vectors of {a.shape[-1]} and {b.shape[-1]} components")
-    out = np.sum(conj(a) * b, axis=-1)
+    out = np.sum(conjugated(a) * b, axis=-1)
     return np.expand_dims(out, axis) if keepdims else out
 
 
 def _matvec(x1: Any, x2: Any, /) -> Any:
-    a, v = _array(x1), _array(x2)
+    a, v = as_array(x1), as_array(x2)
     return np.matmul(a, v) if v.ndim == 1 else np.matmul(a, np.expand_dims(v, -1))[..., 0]
 
 
 def _vecmat(x1: Any, x2: Any, /) -> Any:
-    v, a = conj(_array(x1)), _array(x2)
+    v, a = conjugated(as_array(x1)), as_array(x2)
     return np.matmul(v, a) if v.ndim == 1 else np.matmul(np.expand_dims(v, -2), a)[..., 0, :]
 
 

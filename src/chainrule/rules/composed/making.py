@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import UnsupportedArgumentError
+from chainrule.rules.axes import one_axis
+from chainrule.rules.operands import refuse_device
 
 
 def _linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
     dtype: Any = None, axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
-    if device not in (None, "cpu"):
-        raise UnsupportedArgumentError("device")
+    refuse_device(device)
     count = int(num)
+    if count < 0:
+        raise ValueError(f"Number of samples, {num}, must be non-negative.")
     gaps = count - 1 if endpoint else count
     span = stop - start
     ndim = np.ndim(span)
@@ -56,14 +59,12 @@ def _empty_like(
     *, device: Any = None,
 ) -> Any:  # fmt: skip
     # What stands in an empty array is nobody's business: zeros will do.
-    if device not in (None, "cpu"):
-        raise UnsupportedArgumentError("device")
+    refuse_device(device)
     return np.zeros_like(prototype, dtype=dtype, shape=shape)
 
 
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    if device not in (None, "cpu"):
-        raise UnsupportedArgumentError("device")
+    refuse_device(device)
     return x.astype(dtype, copy=copy)
 
 
@@ -76,6 +77,8 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     if count != len(places):  # repeated as often as needed
         values = values[np.arange(len(places)) % count]
     places = np.where(places < 0, places + math.prod(np.shape(a)), places)
+    if np.any((places < 0) | (places >= math.prod(np.shape(a)))):
+        raise IndexError(f"index out of bounds for an array of {math.prod(np.shape(a))} elements")
     a[np.unravel_index(places, np.shape(a))] = values
 
 
@@ -86,7 +89,7 @@ def _apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: An
     stacked = np.stack(results)
     inner = np.shape(stacked)[1:]
     whole = np.reshape(stacked, (*outer, *inner))
-    at = range(np.ndim(arr))[axis]
+    at = one_axis(axis, np.ndim(arr))
     return np.moveaxis(
         whole,
         tuple(range(len(outer), len(outer) + len(inner))),

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.rules.norms import TABLE as _ROWS
-from chainrule.rules.reduce import normal_list
-
-_NORM = {row.name: row for row in _ROWS}["norm"]
+from chainrule.rules.axes import all_axes, normal_axis, normal_list
+from chainrule.rules.norms import NORM
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
@@ -24,19 +22,12 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return _euclidean(x, None, keepdims)
     if axis is not None and not isinstance(axis, (int, tuple, np.integer)):
         raise TypeError("'axis' must be None, an integer or a tuple of integers")
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(range(ndim) if axis is None else normal_list(axis, ndim))
     if len(axes) == 1:
-        return _of_vectors(x, ord, _normal(axes, ndim), keepdims)
+        return _of_vectors(x, ord, axes, keepdims)
     if len(axes) == 2:
-        return _of_matrices(x, ord, _normal(axes, ndim), keepdims)
+        return _of_matrices(x, ord, axes, keepdims)
     raise ValueError("Improper number of dimensions to norm.")
-
-
-def _normal(axes: Any, ndim: int) -> tuple[int, ...]:
-    for axis in axes:
-        if not -ndim <= axis < ndim:
-            raise np.exceptions.AxisError(axis, ndim)
-    return tuple(normal_list(tuple(axes), ndim))
 
 
 def _euclidean(x: Any, axis: tuple[int, ...] | None, keepdims: bool, ord: Any = 2) -> Any:
@@ -44,7 +35,7 @@ def _euclidean(x: Any, axis: tuple[int, ...] | None, keepdims: bool, ord: Any = 
         x = np.abs(x)
     if np.ndim(x) == 0:
         return x
-    return _NORM(x, ord=ord, axis=axis, keepdims=bool(keepdims))
+    return NORM(x, ord=ord, axis=axis, keepdims=bool(keepdims))
 
 
 def _of_vectors(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -90,8 +81,7 @@ def _vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any =
     if ndim == 0:
         x, ndim = np.reshape(x, (1,)), 1
         keepdims = False
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return _of_vectors(x, ord, tuple(sorted(_normal(axes, ndim))), keepdims)
+    return _of_vectors(x, ord, all_axes(normal_axis(axis, ndim), ndim), keepdims)
 
 
 def _matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.rules.linalg import EINSUM, bind_einsum
+from chainrule.rules.products import EINSUM, TENSORDOT, bind_einsum
 
 
 def _strong(a: Any) -> Any:
@@ -21,13 +21,13 @@ def _dot(a: Any, b: Any) -> Any:
         return _strong(a) * _strong(b)
     if n <= 2 and m <= 2:
         return np.matmul(a, b)
-    return np.tensordot(a, b, ((n - 1,), (max(m - 2, 0),)))
+    return TENSORDOT(a, b, axes=((n - 1,), (max(m - 2, 0),)))
 
 
 def _inner(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return _strong(a) * _strong(b)
-    return np.tensordot(a, b, ((np.ndim(a) - 1,), (np.ndim(b) - 1,)))
+    return TENSORDOT(a, b, axes=((np.ndim(a) - 1,), (np.ndim(b) - 1,)))
 
 
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
@@ -39,12 +39,18 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 def _einsum(spec: Any, *operands: Any, optimize: Any = False) -> Any:
     arrays, params = bind_einsum(spec, *operands, optimize=optimize)
-    term, _, result = params["spec"].partition("->")
-    if len(arrays) == 1 and sorted(term) == sorted(result):  # nothing is summed: a view
-        return np.transpose(arrays[0], tuple(term.index(c) for c in result))
-    if len(operands) == 1 and len(arrays) == 2 and spec.replace(" ", "") in ("ii->i", "jj->j"):
-        return np.diagonal(operands[0])
-    return EINSUM(*arrays, **params)
+    terms, _, result = params["spec"].partition("->")
+    if len(operands) > 1:
+        return EINSUM(*arrays, **params)
+    view, letters = operands[0], list(terms.split(",")[0])
+    for pair in terms.split(",")[1:]:  # 'ii' has become 'ij,ij': a diagonal
+        first, second = map(letters.index, pair)
+        view = np.diagonal(view, 0, first, second)
+        letters = [c for c in letters if c not in pair] + [pair[0]]
+    if sorted(letters) != sorted(result):
+        return EINSUM(*arrays, **params)
+    # Nothing is summed: a view, as in NumPy.
+    return np.transpose(view, tuple(letters.index(c) for c in result))
 
 
 #: NumPy function -> the same in terms of others.

@@ -9,36 +9,39 @@ import numpy as np
 
 from chainrule.errors import BranchError
 from chainrule.op import UnsupportedArgumentError
-from chainrule.rules.index import Slot
-from chainrule.rules.order import GETITEM, SCATTER, along_key
-from chainrule.rules.scan import along, one_axis
+from chainrule.rules.axes import along, one_axis
+from chainrule.rules.index import GETITEM, SCATTER, Slot
+from chainrule.rules.operands import as_array, flat, flat_or_along, is_traced, known, refuse_out
+from chainrule.rules.order import along_key
 
 
 def picked(a: Any, places: Any, axis: int) -> Any:
     """Return the elements at places along an axis; a mask counts as the places that it names."""
     key = along(axis, Slot(0))
-    places = places if hasattr(places, "dtype") else np.asarray(places)
-    if np.ndim(places) == 0 and not hasattr(places, "__apply_op__"):
+    places = as_array(places)
+    if np.ndim(places) == 0 and not is_traced(places):
         return GETITEM(a, key=along(axis, int(places)))
     return GETITEM(a, places, key=key)
-
-
-def _array(a: Any) -> Any:
-    return a if hasattr(a, "dtype") else np.asarray(a)
 
 
 # -- by place --------------------------------------------------------------------------
 
 
+def _places(indices: Any) -> Any:
+    """Return indices as integers: np.take casts what indexing would refuse, or read as a mask."""
+    if isinstance(indices, (list, tuple)):
+        indices = np.asarray(indices)
+        return indices if indices.dtype.kind in "iu" else indices.astype(np.intp)
+    indices = as_array(indices)
+    return indices.astype(np.intp) if indices.dtype.kind == "b" else indices
+
+
 def _take(
     a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
 ) -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
-    a, indices = _array(a), _array(indices)
-    if axis is None:
-        a, axis = np.reshape(a, (-1,)), 0
-    axis = one_axis(axis, np.ndim(a))
+    refuse_out(out)
+    a, indices = as_array(a), _places(indices)
+    a, axis = flat_or_along(a, axis)
     size = np.shape(a)[axis]
     if mode == "clip":
         indices = np.clip(indices, 0, size - 1)
@@ -50,15 +53,14 @@ def _take(
 
 
 def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+    refuse_out(out)
     if mode != "raise":
         a = np.clip(a, 0, len(choices) - 1) if mode == "clip" else np.mod(a, len(choices))
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
     dtype = np.result_type(*choices)
     choices = [np.asarray(c, dtype) if isinstance(c, (int, float)) else c for c in choices]
     stack = np.stack([np.broadcast_to(c, shape) for c in choices])
-    places = np.expand_dims(np.broadcast_to(_array(a), shape), 0)
+    places = np.expand_dims(np.broadcast_to(as_array(a), shape), 0)
     return np.take_along_axis(stack, places, axis=0)[0]
 
 
@@ -72,8 +74,7 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> No
 def _partition(
     a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None
 ) -> Any:
-    if axis is None:
-        a, axis = np.reshape(a, (-1,)), 0
+    a, axis = flat_or_along(a, axis)
     places = np.argpartition(a, kth, axis=axis, kind=kind, order=order)
     return np.take_along_axis(a, places, axis=axis)
 
@@ -82,14 +83,11 @@ def _partition(
 
 
 def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
-    a, condition = _array(a), _array(condition)
-    if axis is None:
-        a, axis = np.reshape(a, (-1,)), 0
+    refuse_out(out)
+    a, condition = as_array(a), as_array(condition)
+    a, axis = flat_or_along(a, axis)
     if np.ndim(condition) != 1:
         raise ValueError("condition must be a 1-d array")
-    axis = one_axis(axis, np.ndim(a))
     missing = np.shape(a)[axis] - np.shape(condition)[0]
     mask = condition != 0
     if missing < 0:  # longer than the axis: right as long as what is beyond it is false
@@ -98,7 +96,7 @@ def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) 
 
 
 def _extract(condition: Any, arr: Any) -> Any:
-    return _compress(np.reshape(condition, (-1,)), np.reshape(arr, (-1,)))
+    return _compress(flat(condition), flat(arr))
 
 
 def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
@@ -106,10 +104,15 @@ def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0
         raise ValueError("list of cases must be same length as list of conditions")
     if not condlist:
         raise ValueError("select with an empty condition list is not possible")
+    for condition in condlist:
+        if as_array(condition).dtype.kind != "b":
+            raise TypeError("invalid entry in condlist: should be boolean ndarray")
+    given = [*choicelist, default]
+    dtype = np.result_type(*given)
     result = default
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
         result = np.where(condition, choice, result)
-    return result
+    return result if result.dtype == dtype else result.astype(dtype)
 
 
 def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
@@ -119,7 +122,9 @@ def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw:
         not isinstance(condlist[0], (list, tuple)) and np.ndim(condlist[0]) == 0 and not single
     ):
         condlist = [condlist]
-    conditions = [_array(c) if np.ndim(c) else np.broadcast_to(_array(c), (1,)) for c in condlist]
+    conditions = [
+        as_array(c) if np.ndim(c) else np.broadcast_to(as_array(c), (1,)) for c in condlist
+    ]
     if len(funclist) == len(conditions) + 1:
         some = conditions[0]
         for condition in conditions[1:]:
@@ -151,7 +156,7 @@ def _nonzero(a: Any) -> Any:
 
 
 def _flatnonzero(a: Any) -> Any:
-    return _nonzero(a if np.ndim(a) == 1 else np.reshape(a, (-1,)))[0]
+    return _nonzero(flat(a))[0]
 
 
 def _argwhere(a: Any) -> Any:
@@ -177,18 +182,19 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
 # -- counted, and told apart -----------------------------------------------------------
 
 
-def _known(x: Any) -> Any:
+def _counted(x: Any) -> Any:
     """Return integers whose values a shape depends on."""
-    if hasattr(x, "__apply_op__") and x._concrete() is None:
+    values = known(x)
+    if values is None or (is_traced(x) and x.dtype.kind not in "biu"):
         raise BranchError(
             "How many elements there are depends on values, and only shapes are known.",
             instead="integers that are not traced",
         )
-    return np.asarray(x)
+    return np.asarray(values)
 
 
 def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
-    places = _known(x)
+    places = _counted(x)
     if weights is None:
         return np.bincount(places, minlength=minlength)
     size = np.bincount(places, minlength=minlength).shape[0]
@@ -204,13 +210,13 @@ def _unique(
 ) -> Any:  # fmt: skip
     if axis is not None or not sorted:
         raise UnsupportedArgumentError("axis" if sorted else "sorted")
-    flat = ar if np.ndim(ar) == 1 else np.reshape(ar, (-1,))
-    order = np.argsort(flat, kind="stable")
-    ordered = flat[order]
+    elements = flat(ar)
+    order = np.argsort(elements, kind="stable")
+    ordered = elements[order]
     new = ordered[1:] != ordered[:-1]
     if equal_nan:
         new = new & ~(np.isnan(ordered[1:]) & np.isnan(ordered[:-1]))
-    first = np.concatenate([np.ones(min(1, np.shape(flat)[0]), bool), new])
+    first = np.concatenate([np.ones(min(1, np.shape(elements)[0]), bool), new])
     found = [ordered[first]]
     if return_index:
         found.append(order[first])
@@ -218,7 +224,7 @@ def _unique(
         places = np.cumsum(first) - 1
         found.append(np.reshape(places[np.argsort(order)], np.shape(ar)))
     if return_counts:
-        ends = np.concatenate([np.flatnonzero(first), [np.shape(flat)[0]]])
+        ends = np.concatenate([np.flatnonzero(first), [np.shape(elements)[0]]])
         found.append(np.diff(ends))
     return found[0] if len(found) == 1 else tuple(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,23 +10,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.op import UnsupportedArgumentError
-from chainrule.rules.complex import squared_modulus
-from chainrule.rules.reduce import cast, masked, normal_axis, normal_list
-from chainrule.rules.scan import one_axis
-
-
-def _refuse_out(out: Any) -> None:
-    if out is not None:
-        raise UnsupportedArgumentError("out")
+from chainrule.rules.axes import all_axes, normal_axis, normal_list, one_axis
+from chainrule.rules.complex import conjugated, is_complex, squared_modulus
+from chainrule.rules.operands import as_array, cast, is_traced, masked, refuse_out
 
 
 def _size_along(a: Any, axis: Any) -> int:
-    axes = normal_axis(axis, np.ndim(a))
-    return int(np.prod([n for i, n in enumerate(np.shape(a)) if axes is None or i in axes]))
-
-
-def _array(a: Any) -> Any:
-    return a if hasattr(a, "dtype") else np.asarray(a)
+    axes = all_axes(normal_axis(axis, np.ndim(a)), np.ndim(a))
+    return math.prod(np.shape(a)[i] for i in axes)
 
 
 # -- spread ----------------------------------------------------------------------------
@@ -35,13 +27,13 @@ def _var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    _refuse_out(out)
+    refuse_out(out)
     ddof = _less(ddof, correction)
     a = cast(a, dtype)
     middle = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
     squares = squared_modulus(a - middle)
     if where is not True:
-        count = np.sum(where * np.ones_like(a), axis=axis, keepdims=keepdims)
+        count = np.sum(where * np.real(np.ones_like(a)), axis=axis, keepdims=keepdims)
         total = np.sum(masked(squares, where, 0.0), axis=axis, keepdims=keepdims)
         return total / np.maximum(count - ddof, 0.0)
     if ddof == 0:
@@ -54,17 +46,17 @@ def _std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    if where is not True:
-        return np.sqrt(
-            _var(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
-        )
-    _refuse_out(out)
+    refuse_out(out)
     a = cast(a, dtype)
-    middle = np.mean(a, axis=axis, keepdims=True) if mean is None else mean
+    middle = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
+    deviations = masked(a - middle, where, 0.0)
     # A norm has a derivative where all are equal, 0, and the root of a sum has none.
-    count = _size_along(a, axis) - _less(ddof, correction)
-    length = np.linalg.vector_norm(a - middle, axis=axis, keepdims=keepdims)
-    return length / np.sqrt(max(count, 0)).astype(length.dtype)[()]
+    length = np.linalg.vector_norm(deviations, axis=axis, keepdims=keepdims)
+    if where is True:
+        count = max(_size_along(a, axis) - _less(ddof, correction), 0)
+        return length / np.sqrt(count).astype(length.dtype)[()]
+    count = np.sum(where * np.real(np.ones_like(a)), axis=axis, keepdims=keepdims)
+    return length / np.sqrt(np.maximum(count - _less(ddof, correction), 0.0))
 
 
 def _less(ddof: float, correction: Any) -> Any:
@@ -76,12 +68,12 @@ def _less(ddof: float, correction: Any) -> Any:
 
 
 def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-    _refuse_out(out)
+    refuse_out(out)
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
 def _percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
-    if hasattr(q, "__apply_op__"):
+    if is_traced(q):
         raise UnsupportedArgumentError("q")
     fraction = q / 100 if isinstance(q, (int, float)) else np.asarray(q) / 100
     return np.quantile(a, fraction, *args, **kwargs)
@@ -102,6 +94,8 @@ def _average(
         weights = _along(weights, np.shape(a), axis)
     total = np.sum(a * weights, axis=axis, keepdims=keepdims)
     scale = np.sum(weights, axis=axis, keepdims=keepdims)
+    if not hasattr(scale, "__apply_op__") and np.any(scale == 0):
+        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     mean = total / scale
     if not returned:
         return mean
@@ -124,7 +118,8 @@ def _table_of(m: Any, rowvar: bool) -> Any:
     """One variable a row, in double precision."""
     if np.ndim(m) > 2:
         raise ValueError("m has more than 2 dimensions")
-    m = cast(_array(m), np.float64)
+    m = as_array(m)
+    m = cast(m, np.result_type(m.dtype, np.float64))
     if np.ndim(m) < 2:
         return np.reshape(m, (1, -1))
     return m if rowvar else m.T
@@ -142,16 +137,16 @@ def _cov(
     if dtype is not None:
         table = cast(table, dtype)
     ddof = (0 if bias else 1) if ddof is None else ddof
-    given = [cast(_array(w), np.float64) for w in (fweights, aweights) if w is not None]
+    given = [cast(w, np.float64) for w in (fweights, aweights) if w is not None]
     weights = given[0] * given[-1] if len(given) == 2 else given[0] if given else None
     if weights is None:
         table = table - np.mean(table, axis=1, keepdims=True)
-        covariance = np.matmul(table, table.T) / _freedom(np.shape(table)[1] - ddof)
+        covariance = np.matmul(table, conjugated(table).T) / _freedom(np.shape(table)[1] - ddof)
     else:
         total = np.sum(weights)
         table = table - np.sum(table * weights, axis=1, keepdims=True) / total
         counted = 1.0 if aweights is None else np.sum(weights * given[-1]) / total
-        covariance = np.matmul(table, (table * weights).T) / (total - ddof * counted)
+        covariance = np.matmul(table, conjugated(table * weights).T) / (total - ddof * counted)
     return np.squeeze(covariance)
 
 
@@ -165,8 +160,9 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) 
     covariance = np.cov(x, y, rowvar, dtype=dtype)
     if np.ndim(covariance) == 0:
         return covariance / covariance
-    spread = np.sqrt(np.diagonal(covariance))
-    return covariance / np.expand_dims(spread, 1) / spread
+    spread = np.sqrt(np.real(np.diagonal(covariance)))
+    found = covariance / np.expand_dims(spread, 1) / spread
+    return found if is_complex(found) else np.clip(found, -1.0, 1.0)
 
 
 # -- without NaN -----------------------------------------------------------------------
@@ -186,8 +182,8 @@ def _nanmean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
     *, where: Any = True,
 ) -> Any:  # fmt: skip
-    _refuse_out(out)
-    a = cast(_array(a), dtype)
+    refuse_out(out)
+    a = cast(as_array(a), dtype)
     kept = _kept(a, where)
     total = np.sum(np.where(kept, a, 0.0), axis=axis, keepdims=keepdims)
     return total / np.sum(kept * np.ones_like(a), axis=axis, keepdims=keepdims)
@@ -197,7 +193,7 @@ def _nanvar(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    a = cast(_array(a), dtype)
+    a = cast(as_array(a), dtype)
     kept = _kept(a, where)
     clean = np.where(kept, a, 0.0)
     return _var(
@@ -205,8 +201,16 @@ def _nanvar(
     )
 
 
-def _nanstd(a: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
-    return np.sqrt(_nanvar(a, axis, *args, **kwargs))
+def _nanstd(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
+    keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    a = cast(as_array(a), dtype)
+    kept = _kept(a, where)
+    clean = np.where(kept, a, 0.0)
+    return _std(
+        clean, axis, None, out, ddof, keepdims, where=kept, mean=mean, correction=correction
+    )
 
 
 # -- running, from nothing on ----------------------------------------------------------
@@ -217,7 +221,7 @@ def _cumulative(running: Any, filler: Any) -> Callable[..., Any]:
         x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None,
         include_initial: bool = False,
     ) -> Any:  # fmt: skip
-        _refuse_out(out)
+        refuse_out(out)
         x = cast(x, dtype)
         if np.ndim(x) == 0:
             x = np.reshape(x, (1,))

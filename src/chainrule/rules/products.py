@@ -14,14 +14,12 @@ import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.reduce import normal_list
+from chainrule.rules.axes import normal_list
+from chainrule.rules.infer import dtype_of, ones_for
+from chainrule.rules.matrices import swap
+from chainrule.rules.operands import flat
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-def _swap(a: Any) -> Any:
-    """Transpose the last two axes."""
-    return a.T if np.ndim(a) == 2 else np.swapaxes(a, -1, -2)
 
 
 def _matmul_left(g: Any, out: Any, a: Any, b: Any) -> Any:
@@ -31,7 +29,7 @@ def _matmul_left(g: Any, out: Any, a: Any, b: Any) -> Any:
         return g * b if np.ndim(a) == 1 else np.expand_dims(g, -1) * b
     if np.ndim(a) == 1:
         return np.matmul(b, np.expand_dims(g, -1))[..., 0] if np.ndim(b) > 2 else b @ g
-    return g @ _swap(b)
+    return g @ swap(b)
 
 
 def _matmul_right(g: Any, out: Any, a: Any, b: Any) -> Any:
@@ -40,8 +38,8 @@ def _matmul_right(g: Any, out: Any, a: Any, b: Any) -> Any:
             return np.outer(a, g)
         return g * a if np.ndim(b) == 1 else np.expand_dims(a, -1) * np.expand_dims(g, -2)
     if np.ndim(b) == 1:
-        return a.T @ g if np.ndim(a) == 2 else np.matmul(_swap(a), np.expand_dims(g, -1))[..., 0]
-    return _swap(a) @ g
+        return a.T @ g if np.ndim(a) == 2 else np.matmul(swap(a), np.expand_dims(g, -1))[..., 0]
+    return swap(a) @ g
 
 
 def _matmul_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -148,8 +146,7 @@ def _einsum_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
             if n != 1 and sizes.get(c, 1) not in (1, n):
                 raise ValueError(f"einsum: subscript {c!r} has sizes {sizes[c]} and {n}")
             sizes[c] = n if n != 1 else sizes.get(c, 1)
-    ones = [stand_in(o, (1,) * len(shape_of(o))) for o in operands]
-    return Abstract(tuple(sizes[c] for c in result), op.forward(*ones, **params).dtype)
+    return Abstract(tuple(sizes[c] for c in result), dtype_of(op, operands, params))
 
 
 # The result of a tensordot has the free axes of a, then those of b. Each derivative is a
@@ -159,11 +156,11 @@ def _einsum_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
 def _bind_tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     n, m = np.ndim(a), np.ndim(b)
     if isinstance(axes, (int, np.integer)):
+        if axes > min(n, m):
+            raise IndexError("tensordot: more axes to sum than there are")
         left, right = tuple(range(n - int(axes), n)), tuple(range(int(axes)))
     else:
         left, right = (tuple(normal_list(x, k)) for x, k in zip(axes, (n, m), strict=True))
-    if [np.shape(a)[i] for i in left] != [np.shape(b)[j] for j in right]:
-        raise ValueError("tensordot: the axes that are summed differ in size")
     return (a, b), {"axes": (left, right)}
 
 
@@ -203,13 +200,11 @@ def _tensordot_subscripts(shapes: Sequence[Any], axes: Any) -> str:
 def _tensordot_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
     a, b = (shape_of(o) for o in operands)
     left, right = params["axes"]
+    if [a[i] for i in left] != [b[j] for j in right]:
+        raise ValueError("tensordot: the axes that are summed differ in size")
     shape = tuple(a[i] for i in _free(len(a), left)) + tuple(b[j] for j in _free(len(b), right))
-    one, other = (np.asarray(stand_in(o, (1,) * len(shape_of(o)))) for o in operands)
+    one, other = (np.asarray(ones_for(o)) for o in operands)
     return Abstract(shape, np.result_type(one.dtype, other.dtype))
-
-
-def _flat(a: Any) -> Any:
-    return a if np.ndim(a) == 1 else np.reshape(a, (-1,))
 
 
 _EINSUM = Notation(
@@ -220,6 +215,45 @@ _EINSUM = Notation(
     lambda *operands, spec, optimize=None: (
         rf"\operatorname{{einsum}}_{{\text{{{spec.replace('->', ' to ')}}}}}"
         rf"\left({', '.join(map(str, operands))}\right)"
+    ),
+)
+
+EINSUM = Op(
+    name="einsum",
+    forward=lambda *operands, spec, optimize=False: np.einsum(spec, *operands, optimize=optimize),
+    vjp=_einsum_vjp,
+    notation=_EINSUM,
+    reason="each product of the index sum changes with one factor by the other factors",
+    bind=bind_einsum,
+    infer=_einsum_infer,
+    subscripts=lambda shapes, spec, optimize=False: spec,
+    samples=(
+        Sample(((3, 4), (4, 2)), {"spec": "ik,kj->ij"}),
+        Sample(((2, 3), (3, 4), (4,)), {"spec": "ij,jk,k->i"}),
+        Sample(((3, 4),), {"spec": "ij->j"}),
+        Sample(((2, 3, 4), (2, 4)), {"spec": "bij,bj->bi"}),
+        Sample(((2, 3), (3, 4), (4,)), {"spec": "ij,jk,k->i", "optimize": True}),
+    ),
+)
+
+TENSORDOT = Op(
+    name="tensordot",
+    forward=lambda a, b, axes: np.tensordot(a, b, axes),
+    vjp=(_tensordot_left, _tensordot_right),
+    notation=Notation(
+        lambda a, b, axes: f"np.tensordot({a}, {b}, {axes})",
+        lambda a, b, axes: f"tensordot({a}, {b}, axes={axes})",
+        lambda a, b, axes: rf"\operatorname{{tensordot}}\left({a}, {b}\right)",
+    ),
+    reason="each product of the index sum changes with one factor by the other factor",
+    numpy=(np.tensordot,),
+    bind=_bind_tensordot,
+    infer=_tensordot_infer,
+    subscripts=_tensordot_subscripts,
+    samples=(
+        Sample(((3, 4), (4, 2)), {"axes": ((1,), (0,))}),
+        Sample(((2, 3, 4), (4, 5, 2)), {"axes": ((2, 0), (0, 2))}),
+        Sample(((2, 3), (4,)), {"axes": ((), ())}),
     ),
 )
 
@@ -262,7 +296,7 @@ TABLE = (
         ),
         reason="each entry is one product: it changes with one factor by the other factor",
         numpy=(np.outer,),
-        bind=lambda a, b: ((_flat(a), _flat(b)), {}),
+        bind=lambda a, b: ((flat(a), flat(b)), {}),
         infer=lambda op, operands, params: Abstract(
             shape_of(operands[0]) + shape_of(operands[1]),
             np.result_type(*(stand_in(o) for o in operands)),
@@ -270,45 +304,6 @@ TABLE = (
         subscripts=lambda shapes: "i,j->ij",
         samples=(Sample(((3,), (4,))),),
     ),
-    Op(
-        name="tensordot",
-        forward=lambda a, b, axes: np.tensordot(a, b, axes),
-        vjp=(_tensordot_left, _tensordot_right),
-        notation=Notation(
-            lambda a, b, axes: f"np.tensordot({a}, {b}, {axes})",
-            lambda a, b, axes: f"tensordot({a}, {b}, axes={axes})",
-            lambda a, b, axes: rf"\operatorname{{tensordot}}\left({a}, {b}\right)",
-        ),
-        reason="each product of the index sum changes with one factor by the other factor",
-        numpy=(np.tensordot,),
-        bind=_bind_tensordot,
-        infer=_tensordot_infer,
-        subscripts=_tensordot_subscripts,
-        samples=(
-            Sample(((3, 4), (4, 2)), {"axes": ((1,), (0,))}),
-            Sample(((2, 3, 4), (4, 5, 2)), {"axes": ((2, 0), (0, 2))}),
-            Sample(((2, 3), (4,)), {"axes": ((), ())}),
-        ),
-    ),
-    Op(
-        name="einsum",
-        forward=lambda *operands, spec, optimize=False: np.einsum(
-            spec, *operands, optimize=optimize
-        ),
-        vjp=_einsum_vjp,
-        notation=_EINSUM,
-        reason="each product of the index sum changes with one factor by the other factors",
-        bind=bind_einsum,
-        infer=_einsum_infer,
-        subscripts=lambda shapes, spec, optimize=False: spec,
-        samples=(
-            Sample(((3, 4), (4, 2)), {"spec": "ik,kj->ij"}),
-            Sample(((2, 3), (3, 4), (4,)), {"spec": "ij,jk,k->i"}),
-            Sample(((3, 4),), {"spec": "ij->j"}),
-            Sample(((2, 3, 4), (2, 4)), {"spec": "bij,bj->bi"}),
-            Sample(((2, 3), (3, 4), (4,)), {"spec": "ij,jk,k->i", "optimize": True}),
-        ),
-    ),
+    TENSORDOT,
+    EINSUM,
 )
-
-EINSUM = next(row for row in TABLE if row.name == "einsum")

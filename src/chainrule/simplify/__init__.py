@@ -1,0 +1,157 @@
+"""Rewriting of graphs to simpler ones that compute the same.
+
+Each rewrite is a row: the operation that it looks at, and a function from the node to a
+replacement, written in plain NumPy over traced values, or None. :func:`simplify`
+applies the rows, merges equal nodes and drops dead ones until nothing changes. All rows
+hold exactly, for all finite values; none trades a derivative for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from chainrule.graph import Graph, Node
+from chainrule.op import Op
+from chainrule.rewriting import Rewriter
+from chainrule.rules import TABLE
+from chainrule.simplify import arithmetic, layout, onehot
+
+_PASSES = 12
+
+_ELEMENTWISE = tuple(row.name for row in TABLE.values() if row.elementwise)
+
+_BY_NAME: dict[str, tuple[Callable[..., Any], ...]] = dict.fromkeys(_ELEMENTWISE, (layout.bare,))
+for _name, _rows in {
+    "multiply": (
+        arithmetic.folded,
+        arithmetic.without_one,
+        onehot.one_hot_row_sum,
+        arithmetic.sign_turned,
+        arithmetic.one_quotient,
+        arithmetic.one_fraction,
+        arithmetic.sign_out_of_product,
+    ),
+    "divide": (
+        arithmetic.without_one,
+        arithmetic.plain_one,
+        arithmetic.sign_outside,
+        arithmetic.sign_out_of_divisor,
+    ),
+    "not_equal": (arithmetic.folded,),
+    "power": (arithmetic.folded, arithmetic.without_one),
+    "add": (
+        arithmetic.folded,
+        arithmetic.without_zero,
+        arithmetic.flat_sum,
+        arithmetic.sign_in_sum,
+        arithmetic.doubled,
+    ),
+    "subtract": (
+        arithmetic.folded,
+        arithmetic.from_zero,
+        arithmetic.factored,
+        onehot.one_hot_difference,
+        arithmetic.sign_in_difference,
+    ),
+    "negative": (arithmetic.folded, layout.undone, arithmetic.sign_spent),
+    "matmul": (arithmetic.sign_out_of_product,),
+    "transpose": (layout.undone, layout.product_turned, arithmetic.sign_passed),
+    "broadcast_to": (layout.same_shape, layout.like_less, arithmetic.sign_passed),
+    "getitem": (layout.read_whole,),
+    "reshape": (layout.same_shape, arithmetic.sign_passed),
+    "expand_dims": (layout.same_shape, arithmetic.sign_passed),
+    "squeeze": (arithmetic.sign_passed,),
+    "sum": (layout.repeated_sum, arithmetic.sign_passed),
+    "astype": (layout.same_shape,),
+    "scatter": (onehot.one_hot_scatter, layout.shape_alone),
+    "setitem": (layout.written_whole,),
+    "size": (layout.counted,),
+}.items():
+    _BY_NAME[_name] = _BY_NAME.get(_name, ()) + _rows
+
+#: Operation -> rewrites to try on it, in order. A user's own operation may bear any name.
+REWRITES: dict[Op, tuple[Callable[..., Any], ...]] = {
+    TABLE[n]: rows for n, rows in _BY_NAME.items()
+}
+
+#: Rewrites of what is left in the end.
+LAST: dict[Op, tuple[Callable[..., Any], ...]] = {TABLE["broadcast_to"]: (layout.ones,)}
+
+
+def tidied(graph: Graph) -> Graph:
+    """Write chains of additions as one sum, as people do, and drop what is not needed.
+
+    Inputs keep their identity.
+    """
+    rewriter = Rewriter(values=all(n.value is not None for n in graph.nodes))
+    rewriter.run(graph, {TABLE["add"]: (arithmetic.flat_sum,)})
+    outputs = [rewriter.node(rewriter.image[o]) for o in graph.outputs]
+    return Graph(rewriter.recorder.nodes, outputs).reachable()
+
+
+def simplify(
+    graph: Graph, same: Iterable[tuple[Node, Node]] = (), loose: bool = False
+) -> tuple[Graph, dict[Node, Node]]:
+    """Rewrite a graph until nothing changes, and drop what its outputs do not need.
+
+    Parameters
+    ----------
+    graph : Graph
+    same : iterable of (Node, Node)
+        Pairs known to be equal: the first is replaced by the second.
+    loose : bool
+        See :class:`Rewriter`.
+
+    Returns
+    -------
+    graph : Graph
+    image : dict
+        Node of the original -> node of the result; dropped nodes are missing.
+    """
+    image = dict(zip(graph.nodes, graph.nodes, strict=True))
+    # The first pass only merges, so that `same` finds all.
+    graph, image, _ = _rewritten(graph, image, {}, loose)
+    place = {node: i for i, node in enumerate(graph.nodes)}
+    # What was merged with an earlier node may stand before its equal: it stays.
+    pairs = {image[a]: image[b] for a, b in same if place[image[b]] < place[image[a]]}
+    graph = _substituted(graph, pairs, image).reachable()
+    for _ in range(_PASSES):
+        graph, image, changed = _rewritten(graph, image, REWRITES, loose)
+        if not changed:
+            break
+    graph, image, _ = _rewritten(graph, image, LAST, loose)
+    alive = set(graph.nodes)
+    return graph, {node: now for node, now in image.items() if now in alive}
+
+
+def _rewritten(
+    graph: Graph, image: dict[Node, Node], rewrites: Mapping[Op, Any], loose: bool
+) -> tuple[Graph, dict[Node, Node], bool]:
+    """Go through a graph once; says whether anything has changed."""
+    rewriter = Rewriter(all(n.value is not None for n in graph.nodes), loose)
+    changed = rewriter.run(graph, rewrites)
+    step = {node: rewriter.node(traced) for node, traced in rewriter.image.items()}
+    smaller = Graph(rewriter.recorder.nodes, (step[o] for o in graph.outputs))
+    if rewrites:
+        smaller = smaller.reachable()
+    image = {node: step[now] for node, now in image.items() if now in step}
+    return smaller, image, changed or len(smaller) != len(graph)
+
+
+def _substituted(graph: Graph, same: dict[Node, Node], image: dict[Node, Node]) -> Graph:
+    """Replace nodes by nodes that are known to be equal to them."""
+    if not same:
+        return graph
+    made: dict[Node, Node] = {}
+    for node in graph.nodes:
+        if node in same:
+            made[node] = made[same[node]]
+            continue
+        inputs = tuple(made[i] for i in node.inputs)
+        made[node] = node if inputs == node.inputs else Node(
+            node.op, inputs, node.params, node.abstract, node.value, node.name, node.where
+        )  # fmt: skip
+    image.update({node: made[now] for node, now in image.items()})
+    distinct = dict.fromkeys(made[n] for n in graph.nodes)
+    return Graph(distinct, (made[o] for o in graph.outputs))

@@ -1,0 +1,200 @@
+"""Rewrites of sums, products and quotients, and of their signs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.graph import Node
+from chainrule.rewriting import Rewriter
+from chainrule.rules import TABLE
+from chainrule.simplify.reading import is_derived, is_inner, is_negative, is_op, number
+
+# -- numbers ---------------------------------------------------------------------------
+
+
+def folded(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
+    """Compute arithmetic on Python numbers."""
+    numbers = [number(rw, o) for o in operands]
+    if any(n is None for n in numbers) or not all(rw.node(o).abstract.weak for o in operands):
+        return None
+    result = node.op.forward(*numbers, **params)
+    return rw.recorder.constant(result) if type(result) in (bool, int, float) else None
+
+
+def without_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Leave out a factor, a divisor or an exponent of 1."""
+    if number(rw, b) == 1:
+        return a
+    return b if number(rw, a) == 1 and node.op is TABLE["multiply"] else None
+
+
+def without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
+    """Leave terms of 0 out of a sum."""
+    kept = [t for t in terms if number(rw, t) != 0]
+    if len(kept) == len(terms) or not kept:
+        return None
+    return kept[0] if len(kept) == 1 else TABLE["add"](*kept)
+
+
+def from_zero(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn 0 - b into -b."""
+    return -b if is_derived(node) and number(rw, a) == 0 else None
+
+
+def plain_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Write the upstream gradient 1 as a number where it is divided, and leave out a factor 1."""
+    if rw.node(a).name and number(rw, a) == 1:
+        return 1.0 / b
+    factors = rw.operands(a) if is_op(rw, a, "multiply") and is_derived(node) else ()
+    ones = [i for i, factor in enumerate(factors) if number(rw, factor) == 1]
+    return factors[1 - ones[0]] / b if ones else None
+
+
+def flat_sum(rw: Rewriter, node: Node, first: Any, *rest: Any) -> Any:
+    """Write (a + b) + c as a + b + c, which is the order in which Python adds."""
+    inner = node.inputs[0]
+    if not is_op(rw, first, "add") or not is_inner(rw, first, inner) or inner.name:
+        return None
+    return TABLE["add"](*rw.operands(first), *rest)
+
+
+def doubled(rw: Rewriter, node: Node, *terms: Any) -> Any:
+    """Turn a + a into 2 · a."""
+    twice = len(terms) == 2 and rw.node(terms[0]) is rw.node(terms[1])
+    return 2 * terms[0] if twice and is_derived(node) else None
+
+
+def one_fraction(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn (1 / n) · b into b / n."""
+    for fraction, other in ((a, b), (b, a)):
+        if is_op(rw, fraction, "divide"):
+            top, bottom = rw.operands(fraction)
+            if number(rw, top) == 1:
+                return other / bottom
+    return None
+
+
+def one_quotient(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn (c / n) · d into (c · d) / n, for Python numbers c and d."""
+    for fraction, other in ((a, b), (b, a)):
+        if is_op(rw, fraction, "divide"):
+            top, bottom = rw.operands(fraction)
+            c, d = number(rw, top), number(rw, other)
+            if type(c) in (int, float) and type(d) in (int, float):
+                return c * d / bottom
+    return None
+
+
+def factored(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn c · a - c · b into c · (a - b), for a number c, and quotients likewise."""
+    if is_op(rw, a, "multiply") and is_op(rw, b, "multiply"):
+        for i, c in enumerate(rw.operands(a)):
+            for j, d in enumerate(rw.operands(b)):
+                if rw.node(c) is rw.node(d) and c.shape == ():
+                    return c * (rw.operands(a)[1 - i] - rw.operands(b)[1 - j])
+    if is_op(rw, a, "divide") and is_op(rw, b, "divide"):
+        (x, n), (y, m) = rw.operands(a), rw.operands(b)
+        if is_derived(node) and n.shape == () and rw.node(n) is rw.node(m):
+            return (x - y) / n
+    return None
+
+
+# -- signs -----------------------------------------------------------------------------
+
+
+def _opposite(rw: Rewriter, traced: Any) -> Any:
+    """Return b of a value that is -b, or None."""
+    if is_negative(rw, traced):
+        return rw.operands(traced)[0]
+    c = number(rw, traced)
+    return -c if type(c) in (int, float) and c < 0 else None
+
+
+def sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Move a minus sign out of a quotient."""
+    if is_op(rw, a, "negative"):
+        return -(rw.operands(a)[0] / b)
+    c = number(rw, a)
+    return -(-c / b) if type(c) in (int, float) and c < 0 else None
+
+
+def sign_out_of_product(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Move a minus sign out of a product, matrix products among them."""
+    if not is_derived(node):
+        return None
+    for i, (factor, other) in enumerate(((a, b), (b, a))):
+        positive = _opposite(rw, factor)
+        if positive is not None:
+            if number(rw, factor) == -1:
+                return -other
+            return -(node.op(positive, other) if i == 0 else node.op(other, positive))
+    return None
+
+
+def sign_out_of_divisor(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn a / -b into -(a / b)."""
+    positive = _opposite(rw, b) if is_derived(node) else None
+    return None if positive is None else -(a / positive)
+
+
+def sign_passed(rw: Rewriter, node: Node, a: Any, *rest: Any, **params: Any) -> Any:
+    """Let a minus sign come after a sum, a repetition or a change of shape."""
+    if not is_derived(node) or not is_negative(rw, a):
+        return None
+    return -node.op(rw.operands(a)[0], *rest, **params)
+
+
+def sign_turned(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn -c · (a - b) into c · (b - a), and so spend the sign."""
+    for factor, difference, original in ((a, b, node.inputs[1]), (b, a, node.inputs[0])):
+        if not is_op(rw, difference, "subtract") or not is_inner(rw, difference, original):
+            continue
+        left, right = rw.operands(difference)
+        if is_op(rw, factor, "negative"):
+            return rw.operands(factor)[0] * (right - left)
+        if number(rw, factor) == -1:
+            return right - left
+    return None
+
+
+def sign_spent(rw: Rewriter, node: Node, a: Any) -> Any:
+    """Turn -(c · (a - b)) into c · (b - a), and quotients and bare differences likewise."""
+    if not is_derived(node) or not is_inner(rw, a, node.inputs[0]):
+        return None
+    if is_op(rw, a, "subtract"):
+        left, right = rw.operands(a)
+        return right - left
+    if not (is_op(rw, a, "multiply") or is_op(rw, a, "divide")):
+        return None
+    parts = list(rw.operands(a))
+    originals = node.inputs[0].inputs
+    for i, part in enumerate(parts[: 1 if is_op(rw, a, "divide") else 2]):
+        known = originals[i] if i < len(originals) else node
+        if is_op(rw, part, "subtract") and is_inner(rw, part, known):
+            left, right = rw.operands(part)
+            parts[i] = right - left
+            return rw.node(a).op(*parts)
+    return None
+
+
+def sign_in_sum(rw: Rewriter, node: Node, *terms: Any) -> Any:
+    """Turn a + -b and -b + a into a - b."""
+    if len(terms) != 2 or not is_derived(node):
+        return None
+    for i in (1, 0):
+        positive = _opposite(rw, terms[i])
+        if positive is not None:
+            return terms[1 - i] - positive
+    return None
+
+
+def sign_in_difference(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn a - -b into a + b, and -a - b into -(a + b)."""
+    if not is_derived(node):
+        return None
+    positive = _opposite(rw, b)
+    if positive is not None:
+        return TABLE["add"](a, positive)
+    if is_negative(rw, a):
+        return -TABLE["add"](rw.operands(a)[0], b)
+    return None

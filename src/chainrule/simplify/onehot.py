@@ -1,0 +1,109 @@
+"""Rewrites of what one element a row is picked by, or scattered to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Node
+from chainrule.rewriting import Rewriter
+from chainrule.rules import TABLE
+from chainrule.rules.index import Slot
+from chainrule.simplify.reading import is_derived, is_op, number
+
+#: Of more classes than this no identity matrix is made.
+_MOST_CLASSES = 256
+
+
+def one_hot_scatter(rw: Rewriter, node: Node, a: Any, g: Any, *positions: Any, key: Any) -> Any:
+    """Write one number scattered to one place a row as that number times one-hot rows."""
+    origin = rw.operands(g)[0] if is_op(rw, g, "broadcast_to") else g
+    if len(node.shape) != 2 or len(key) != 2 or origin.shape != ():
+        return None
+    rows, columns = node.shape
+    if columns > _MOST_CLASSES or not isinstance(key[1], Slot):
+        return None
+    labels = positions[key[1].position]
+    if isinstance(key[0], Slot):
+        counted = rw.node(positions[key[0].position])
+        if not counted.is_constant or counted.shape != labels.shape:
+            return None
+        if not np.array_equal(np.ravel(counted.value), np.arange(rows)):
+            return None
+    elif key[0] != range(rows):
+        return None
+    if labels.shape == (rows, 1):
+        inner = rw.operands(labels)[:1]
+        flat = [i for i in inner if i.shape == (rows,)]
+        labels = flat[0] if flat else np.reshape(labels, (rows,))
+    return origin * _one_hot(rw, node, labels, columns) if labels.shape == (rows,) else None
+
+
+def _one_hot(rw: Rewriter, node: Node, label: Any, columns: int) -> Any:
+    eye = rw.recorder.constant(np.eye(columns, dtype=node.abstract.dtype))
+    if type(label) is int:
+        return TABLE["getitem"](eye, key=(label,))
+    return TABLE["getitem"](eye, label, key=(Slot(0),))
+
+
+def _is_one_hot(rw: Rewriter, traced: Any, axis: tuple[int, ...]) -> bool:
+    """Whether there is a single 1 along the axis, by construction or as given."""
+    node = rw.node(traced)
+    if node.op is TABLE["getitem"] and node.inputs[0].is_constant and len(node.inputs) == 2:
+        value = node.inputs[0].value
+        return axis == (1,) and value.ndim == 2 and np.array_equal(value, np.eye(len(value)))
+    leaf = node.inputs[0] if node.op is TABLE["transpose"] else node
+    if not leaf.is_leaf or len(node.shape) not in (1, 2) or node.value is None:
+        return False
+    value = np.asarray(node.value)
+    return bool(np.all((value == 0) | (value == 1)) and np.all(value.sum(axis=axis) == 1))
+
+
+def one_hot_row_sum(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn x · sum of (c · one-hot) over each row into x · c, since each row sums to 1."""
+    for x, total in ((a, b), (b, a)):
+        if not is_op(rw, total, "sum") or len(rw.operands(total)) != 1:
+            continue
+        axis = rw.node(total).params["axis"]
+        scaled = None if axis is None else _scaled(rw, x, rw.operands(total)[0], axis)
+        if scaled is not None:
+            return scaled
+    return None
+
+
+def _scaled(rw: Rewriter, x: Any, summed: Any, axis: tuple[int, ...]) -> Any:
+    """Return x · c for a summed c · one-hot, or None."""
+    if _is_one_hot(rw, summed, axis):
+        return x
+    if is_op(rw, summed, "scatter") and len(summed.shape) == len(axis) == 1:
+        c = rw.operands(summed)[1]
+        return x * c if c.shape == () else None
+    if is_op(rw, summed, "divide"):
+        rows, n = rw.operands(summed)
+        scaled = _scaled(rw, x, rows, axis) if n.shape == () else None
+        return None if scaled is None else scaled / n
+    if is_op(rw, summed, "multiply"):
+        for c, rows in zip(rw.operands(summed), rw.operands(summed)[::-1], strict=True):
+            if c.shape == ():
+                scaled = _scaled(rw, x, rows, axis)
+                if scaled is not None:
+                    return scaled if number(rw, c) == 1 else scaled * c
+    return None
+
+
+def one_hot_difference(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
+    """Turn (c at k, 0 elsewhere) - c · x into c · (one-hot of k - x), for a vector x."""
+    if not is_derived(node) or not is_op(rw, a, "scatter") or not is_op(rw, b, "multiply"):
+        return None
+    _, c, *positions = rw.operands(a)
+    key = rw.node(a).params["key"]
+    if len(node.shape) != 1 or c.shape != () or node.shape[0] > _MOST_CLASSES:
+        return None
+    if len(key) != 1 or (positions and positions[0].shape != ()):
+        return None
+    for factor, x in zip(rw.operands(b), rw.operands(b)[::-1], strict=True):
+        if rw.node(factor) is rw.node(c):
+            label = positions[0] if positions else int(key[0])
+            return c * (_one_hot(rw, node, label, node.shape[0]) - x)
+    return None

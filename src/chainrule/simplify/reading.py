@@ -1,0 +1,39 @@
+"""What rewrites ask about the nodes that they look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.graph import Node
+from chainrule.rewriting import Rewriter
+from chainrule.rules import TABLE
+
+
+def number(rw: Rewriter, traced: Any) -> Any:
+    """Return the value of a constant number, or None."""
+    node = rw.node(traced)
+    return node.value if node.is_constant and node.shape == () else None
+
+
+def is_op(rw: Rewriter, traced: Any, name: str) -> bool:
+    """Whether a traced value is the result of the operation of that name."""
+    return rw.node(traced).op is TABLE[name]
+
+
+def is_derived(node: Node) -> bool:
+    """Whether no line of the user's computes a node, so that it may be written in any way."""
+    return node.where is None and node.name is None
+
+
+def is_inner(rw: Rewriter, traced: Any, original: Node) -> bool:
+    """Whether an operand has no name and is read nowhere else: it need not stay as it is.
+
+    Where it has only just come to stand for the original, the next pass will tell.
+    """
+    now = rw.node(traced)
+    return now.name is None and now.op is original.op and rw.uses(original) <= 1
+
+
+def is_negative(rw: Rewriter, traced: Any) -> bool:
+    """Whether a value is the negative of another, and has no name: a sign costs nothing."""
+    return is_op(rw, traced, "negative") and rw.node(traced).name is None
