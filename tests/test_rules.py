@@ -227,69 +227,12 @@ def test_other_precisions_are_kept(dtype):
 
 # -- layouts ---------------------------------------------------------------------------
 
-LAYOUTS = {
-    "fortran": np.asfortranarray,
-    "every second": lambda a: np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim else a,
-    "backwards": lambda a: a[::-1].copy()[::-1] if a.ndim else a,
-    "transposed": lambda a: np.ascontiguousarray(a.T).T,
-    "read-only broadcast": lambda a: np.broadcast_to(a, a.shape),
-}
-REDUCED = ("sum", "mean", "max", "min", "softmax", "log_softmax")
-SPREAD = rows(lambda row: row.differentiable and (row.elementwise or row.name in REDUCED))
-
 
 def gradients_of(row, sample, operands):
     varied = [i for i, o in enumerate(operands) if is_floating(o)]
     f, weights = weighted(row, sample, operands, varied)
     wrt = tuple(range(1, len(varied) + 1))
     return cr.value_and_grad(f, wrt=wrt)(weights, *(operands[i] for i in varied))
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("row", SPREAD)
-def test_layout_of_memory_does_not_matter(row, layout):
-    for sample in row.samples:
-        operands = drawn(row, sample)
-        laid = [
-            LAYOUTS[layout](o) if isinstance(o, np.ndarray) and o.dtype.kind == "f" else o
-            for o in operands
-        ]
-        value, gradients = gradients_of(row, sample, operands)
-        laid_value, laid_gradients = gradients_of(row, sample, laid)
-        np.testing.assert_allclose(laid_value, value, rtol=1e-12)
-        for laid_gradient, gradient in zip(laid_gradients, gradients, strict=True):
-            np.testing.assert_allclose(laid_gradient, gradient, rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.parametrize("row", SPREAD)
-def test_batched(row):
-    """Leading axes that broadcast: the gradient of the smaller operand is their sum."""
-    for sample in row.samples:
-        if row.name in REDUCED:
-            continue
-        operands = drawn(row, sample)
-        varied = [i for i, o in enumerate(operands) if is_floating(o)]
-        f, weights = weighted(row, sample, operands, varied)
-        tripled = np.stack([np.asarray(weights)] * 3)
-        wrt = tuple(range(1, len(varied) + 1))
-        values = [operands[i] for i in varied]
-        once = cr.grad(f, wrt=wrt)(weights, *values)
-        thrice = cr.grad(f, wrt=wrt)(tripled, *values)
-        for a, b in zip(once, thrice, strict=True):
-            np.testing.assert_allclose(b, 3 * np.asarray(a), rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0, 3)])
-@pytest.mark.parametrize("row", rows(lambda row: row.elementwise and row.differentiable))
-def test_zero_size_elementwise(row, shape):
-    (sample, *_) = row.samples
-    operands = [
-        np.zeros(shape, np.asarray(o).dtype) if np.ndim(o) else o for o in drawn(row, sample)
-    ]
-    value, gradients = gradients_of(row, sample, operands)
-    assert value == 0.0
-    for gradient in gradients:
-        assert np.size(gradient) == 0 or gradient == 0.0
 
 
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min"])
@@ -307,24 +250,6 @@ def test_reductions_of_zero_axes(name, keepdims):
         gradient = cr.grad(lambda x: 3.0 * function(x, keepdims=keepdims))(x)
         assert np.shape(gradient) == ()
         assert gradient == 3.0
-
-
-@pytest.mark.parametrize("row", rows(lambda row: row.elementwise and row.differentiable))
-def test_zero_axes_elementwise(row):
-    """Python floats, NumPy scalars and arrays without axes have the same derivative."""
-    (sample, *_) = row.samples
-    full = drawn(row, sample)
-    flat = [np.asarray(o).flat[0] if np.ndim(o) else o for o in full]
-    found = []
-    for kind in (float, np.float64, np.array):
-        operands = [kind(o) if is_floating(o) else o for o in flat]
-        varied = [i for i, o in enumerate(operands) if is_floating(o)]
-        f = applied(row, sample, operands, varied)
-        gradients = cr.grad(f, wrt=tuple(range(len(varied))))(*(operands[i] for i in varied))
-        assert all(np.shape(g) == () for g in gradients)
-        found.append([float(g) for g in gradients])
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-15)
-    np.testing.assert_allclose(found[2], found[0], rtol=1e-15)
 
 
 # -- notation --------------------------------------------------------------------------
