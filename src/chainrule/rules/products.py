@@ -7,7 +7,9 @@ forward and reverse mode algorithmic differentiation" (2008), section 2.2; those
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -168,23 +170,54 @@ def _free(ndim: int, summed: Sequence[int]) -> tuple[int, ...]:
     return tuple(i for i in range(ndim) if i not in summed)
 
 
-def _in_order(product: Any, labels: Sequence[int]) -> Any:
-    order = tuple(labels.index(i) for i in range(len(labels)))
-    return product if order == tuple(range(len(labels))) else np.transpose(product, order)
+@lru_cache(maxsize=1024)
+def _ways_back(n: int, m: int, axes: Any) -> tuple[Any, Any, Any, Any]:
+    """Return, for operands of n and m axes, what each product sums, and its axes' order."""
+    left, right = axes
+    free_a, free_b = _free(n, left), _free(m, right)
+    count = len(free_a) + len(free_b)
+    to_a = [*free_a, *(left[right.index(j)] for j in sorted(right))]
+    to_b = [*(right[left.index(i)] for i in sorted(left)), *free_b]
+    return (
+        (tuple(range(len(free_a), count)), free_b),
+        tuple(to_a.index(i) for i in range(n)),
+        (free_a, tuple(range(len(free_a)))),
+        tuple(to_b.index(i) for i in range(m)),
+    )
 
 
 def _tensordot_left(g: Any, out: Any, a: Any, b: Any, axes: Any) -> Any:
-    left, right = axes
-    free_a, free_b = _free(np.ndim(a), left), _free(np.ndim(b), right)
-    product = np.tensordot(g, b, (tuple(range(len(free_a), np.ndim(g))), free_b))
-    return _in_order(product, [*free_a, *(left[right.index(j)] for j in sorted(right))])
+    summed, order, _, _ = _ways_back(np.ndim(a), np.ndim(b), axes)
+    product = TENSORDOT(g, b, axes=summed)
+    return product if order == tuple(range(len(order))) else np.transpose(product, order)
 
 
 def _tensordot_right(g: Any, out: Any, a: Any, b: Any, axes: Any) -> Any:
+    _, _, summed, order = _ways_back(np.ndim(a), np.ndim(b), axes)
+    product = TENSORDOT(a, g, axes=summed)
+    return product if order == tuple(range(len(order))) else np.transpose(product, order)
+
+
+@lru_cache(maxsize=1024)
+def _as_matrices(n: int, m: int, axes: Any) -> tuple[Any, Any, int, int]:
     left, right = axes
-    free_a, free_b = _free(np.ndim(a), left), _free(np.ndim(b), right)
-    product = np.tensordot(a, g, (free_a, tuple(range(len(free_a)))))
-    return _in_order(product, [*(right[left.index(i)] for i in sorted(left)), *free_b])
+    free_a, free_b = _free(n, left), _free(m, right)
+    return (*free_a, *left), (*right, *free_b), len(free_a), len(left)
+
+
+def _tensordot(a: Any, b: Any, axes: Any) -> Any:
+    """One product of matrices, as in NumPy, with the arrangement of the axes remembered."""
+    if not (a.__class__ is np.ndarray and b.__class__ is np.ndarray and a.ndim and b.ndim):
+        return np.tensordot(a, b, axes)
+    order_a, order_b, rows, summed = _as_matrices(a.ndim, b.ndim, axes)
+    a, b = a.transpose(order_a), b.transpose(order_b)
+    inner = math.prod(b.shape[:summed])
+    if a.shape[rows:] != b.shape[:summed]:
+        raise ValueError("shape-mismatch for sum")
+    out = np.dot(
+        a.reshape(math.prod(a.shape[:rows]), inner), b.reshape(inner, math.prod(b.shape[summed:]))
+    )
+    return out.reshape(a.shape[:rows] + b.shape[summed:])[()]
 
 
 def _tensordot_subscripts(shapes: Sequence[Any], axes: Any) -> str:
@@ -236,9 +269,9 @@ EINSUM = Op(
     ),
 )
 
-TENSORDOT = Op(
+TENSORDOT: Op = Op(
     name="tensordot",
-    forward=lambda a, b, axes: np.tensordot(a, b, axes),
+    forward=_tensordot,
     vjp=(_tensordot_left, _tensordot_right),
     notation=Notation(
         lambda a, b, axes: f"np.tensordot({a}, {b}, {axes})",
