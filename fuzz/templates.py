@@ -58,14 +58,18 @@ class Template:
 class _Slots(ast.NodeTransformer):
     """Replaces operands by slots, and constant arrays by the calls that write them out."""
 
-    def __init__(self) -> None:
+    def __init__(self, tree: ast.AST) -> None:
         self.names: list[str] = []
+        stored = {
+            n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+        self.bound = stored | {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         constant = calls.CONSTANTS.get(node.id)
         if isinstance(constant, np.ndarray) and constant.size <= 60:
             return ast.parse(literal(constant), mode="eval").body
-        if node.id not in calls.OPERANDS:
+        if node.id not in calls.OPERANDS or node.id in self.bound:
             return node
         if node.id not in self.names:
             self.names.append(node.id)
@@ -81,8 +85,9 @@ def literal(value: Any) -> str:
 
 
 def _of_call(call: str) -> Template | None:
-    slots = _Slots()
-    text = ast.unparse(slots.visit(ast.parse(call, mode="eval")))
+    tree = ast.parse(call, mode="eval")
+    slots = _Slots(tree)
+    text = ast.unparse(slots.visit(tree))
     described = [calls.OPERANDS[name] for name in slots.names]
     if not slots.names or not all(
         len(d) == 3 and all(isinstance(x, (int, float)) for x in d[1:]) for d in described
