@@ -13,13 +13,25 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import MutationError, UnsupportedError
-from chainrule.op import Op, UnsupportedArgumentError
+from chainrule.op import Abstract, Op, UnsupportedArgumentError
 from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE, special
 from chainrule.rules.operands import is_traced
 from chainrule.rules.refused import reason
 from chainrule.trace.indexing import linked, split_key
+from chainrule.trace.methods import innermost
 from chainrule.trace.operands import from_list, is_known
 from chainrule.trace.source import location
+
+
+def _typed(value: Any) -> Any:
+    """Return what says the type of an operand: a Python number, whose precision gives way."""
+    if not is_traced(value):
+        return value
+    plain = innermost(value)
+    if isinstance(plain, Abstract):
+        return plain.stand_in() if plain.weak else plain.dtype
+    return plain if isinstance(plain, (float, int, complex)) else plain.dtype
+
 
 #: Functions that ask for the shape or the type alone.
 DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
@@ -27,7 +39,7 @@ DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
     np.ndim: lambda a: a.ndim,
     np.iscomplexobj: lambda a: a.dtype.kind == "c",
     np.isrealobj: lambda a: a.dtype.kind != "c",
-    np.result_type: lambda *args: np.result_type(*(a.dtype if is_traced(a) else a for a in args)),
+    np.result_type: lambda *args: np.result_type(*map(_typed, args)),
 }
 
 #: Functions whose dtype is that in which they compute.
