@@ -3,6 +3,7 @@
 PYTHON ?= python3
 OLDEST := 3.11
 NEWER := 3.12 3.13
+PROGRAMS ?= 20000
 
 BIN := .venv/bin
 # The environment grows in stages, so that a tour needs no development tools.
@@ -16,7 +17,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help tour test test-peers test-pythons check format bench lock clean
+.PHONY: help tour test test-peers test-pythons check format bench fuzz docs lock clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -69,6 +70,12 @@ format: $(DEV)  ## Format the code and mend what ruff can mend
 
 bench: $(BENCH)  ## Measure the named cases
 	@$(BIN)/python -m benchmarks
+
+fuzz: $(DEV)  ## Run 20,000 random programs; PROGRAMS and SEED set others
+	@$(BIN)/python -m fuzz --programs $(PROGRAMS) $(if $(SEED),--seed $(SEED)) --jobs $$(nproc 2>/dev/null || echo 2)
+
+docs: $(DEV)  ## Write the pages that are made from the code
+	@$(BIN)/python docs/operations.py
 
 test-peers: $(PEERS)  ## Compare with PyTorch, in an environment of its own
 	@status=0; .venv-peers/bin/python -m pytest -m peers --collect-only >/dev/null 2>&1 || status=$$?; \

@@ -268,7 +268,7 @@ def known_to(program: Program, gradients: list[Any]) -> list[float]:
             nudged = replace(program, arguments=_in_single(moved))
             _, other = value_and_gradients(nudged)
             spread = np.maximum(spread, _distances(gradients, other))
-    count = program.source.count("\n")
+    count = 1 + program.source.count("\n")
     least = 0.1 if single else 1e-2
     scales = [max(least, float(np.max(np.abs(w), initial=0.0))) for w in want]
     floor = 1e-6 if single else 1e-12
