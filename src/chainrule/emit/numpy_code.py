@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.emit.program import Emitted, Program
+from chainrule.emit.writes import Writes, apart, ascending, is_fresh, joined_along
 from chainrule.errors import NotAloneError
 from chainrule.graph import Node
 from chainrule.notation import Written
+from chainrule.rules import TABLE
 from chainrule.structure import leaves, map_leaves
 from chainrule.writing import LITERAL_SIZE, is_identity, leaf, number
 
@@ -30,6 +32,7 @@ class _Emitter:
         self.taken = {"np", program.name, *program.arguments}
         self.taken |= _defined_above(program)
         self.mixed = any(n.abstract.dtype == np.float32 for n in program.graph.nodes)
+        self.writes = Writes(program)
         self.uses: dict[Node, int] = {}
         for node in program.graph.nodes:
             for operand in node.inputs:
@@ -50,8 +53,15 @@ class _Emitter:
         if node in self.program.forward:
             origin = None
         forward = self.written.get(origin) if origin is not None else None
-        if forward is not None and forward.string in self.taken:
-            return self.free(f"d{forward}")
+        name = f"d{forward}"
+        # Several versions of an array may go by one name: the last one's gradient has it.
+        meant = {
+            *self.program.gradients.values(),
+            *(f"d{argument}" for argument in self.program.wrt),
+        }
+        free = name not in self.taken and name not in meant
+        if forward is not None and forward.string in self.taken and free:
+            return self.free(name)
         count = 1
         while f"t{count}" in self.taken:
             count += 1
@@ -62,8 +72,14 @@ class _Emitter:
         for node in self.program.graph.nodes:
             if node.is_leaf:
                 self.leaf(node)
-            else:
+                self.writes.note(node, inline=False)
+            elif node in self.writes.gathered:
+                self.gathered(node)
+                self.writes.note(node, inline=False)
+            elif node not in self.writes.left:
+                before = len(self.lines)
                 self.node(node)
+                self.writes.note(node, inline=len(self.lines) == before)
 
     def leaf(self, node: Node) -> None:
         """Write an input or a constant."""
@@ -96,12 +112,11 @@ class _Emitter:
         label = node.name
         if label is None and node not in self.program.forward:
             label = self.program.gradients.get(node)
+        if node.op is TABLE["setitem"] and self.in_place(node, label, operands):
+            return
         if notation.statement:
             name = self.free(label) if label else self.temporary(node)
-            code = notation.write("code", operands, {**node.params, "out": name})
-            for line in code.string.splitlines():
-                self.lines.append((node in self.program.forward, line))
-            self.written[node] = Written(name)
+            self.statement(node, name, operands)
             return
         expression = notation.write("code", operands, node.params)
         if (
@@ -118,6 +133,72 @@ class _Emitter:
             return
         name = self.free(label) if label else self.temporary(node)
         self.assign(node, name, expression.string)
+        self.written[node] = Written(name)
+
+    def statement(
+        self, node: Node, name: str, operands: list[Written], first: str | None = None
+    ) -> None:
+        """Write a statement; `first` takes the place of its first line, where it is given."""
+        code = node.op.notation.write("code", operands, {**node.params, "out": name})
+        lines = code.string.splitlines()
+        if first is not None:
+            lines = [first, *lines[1:]] if first else lines[1:]
+        self.lines += [(node in self.program.forward, line) for line in lines]
+        self.written[node] = Written(name)
+
+    def in_place(self, node: Node, label: str | None, operands: list[Written]) -> bool:
+        """Write to an array itself, where nobody asks later what it was before."""
+        array, name = node.inputs[0], operands[0].string
+        if not name.isidentifier():
+            if not is_fresh(array):
+                return False
+            name = self.free(label) if label else self.temporary(node)
+            self.statement(node, name, operands, f"{name} = {operands[0]}")
+            return True
+        if label or not self.writes.is_last(node, array):
+            return False
+        self.statement(node, name, operands, "" if is_fresh(array) else f"{name} = {name}.copy()")
+        return True
+
+    def gathered(self, node: Node) -> None:
+        """Put the gradients of several parts of an array into one array."""
+        parts = self.writes.gathered[node]
+        separate = apart(parts)
+        if all(separate):
+            parts = ascending(parts)
+        label = node.name or self.program.gradients.get(node)
+        others = [i for i in node.inputs if i not in parts]
+        rest = [self.written[i] for i in others]
+        start = " + ".join(f"{w:product}" for w in rest)
+        if len(rest) == 1 and rest[0].string.isidentifier():
+            own = is_fresh(others[0]) and self.writes.is_last(node, others[0])
+            start = f"{start}.copy()" if not own else start if label else ""
+        elif len(rest) == 1 and not is_fresh(others[0]):
+            start = f"{rest[0]:atom}.copy()"
+        if rest and not start:
+            name = rest[0].string
+        else:
+            name = self.free(label) if label else self.temporary(node)
+        values = [self.written[part.inputs[1]] for part in parts]
+        axis = joined_along(parts) if all(separate) and not rest else None
+        if axis is not None:
+            along = f", axis={axis}" if axis else ""
+            joined = f"np.concatenate([{', '.join(map(str, values))}]{along})"
+            if len(joined) <= _LONGEST:
+                self.assign(node, name, joined)
+                self.written[node] = Written(name)
+                return
+        if start:
+            self.assign(node, name, start)
+        elif not rest:
+            self.assign(node, name, f"np.zeros_like({self.written[parts[0].inputs[0]]})")
+        for part, alone in zip(parts, separate, strict=True):
+            operands = [self.written[i] for i in part.inputs]
+            line = part.op.notation.write("code", operands, {**part.params, "out": name})
+            written = line.string.splitlines()[-1]
+            if written.startswith(f"{name}[") and (rest or not alone):
+                written = written.replace("] = ", "] += ", 1)
+            self.lines.append((node in self.program.forward, written))
         self.written[node] = Written(name)
 
     def operand(self, node: Node, operand: Node) -> Written:

@@ -46,6 +46,7 @@ for _name, _rows in {
         arithmetic.flat_sum,
         arithmetic.sign_in_sum,
         arithmetic.doubled,
+        layout.written_after_zero,
     ),
     "subtract": (
         arithmetic.folded,
@@ -58,7 +59,7 @@ for _name, _rows in {
     "matmul": (arithmetic.sign_out_of_product,),
     "transpose": (layout.undone, layout.product_turned, arithmetic.sign_passed),
     "broadcast_to": (layout.same_shape, layout.like_less, arithmetic.sign_passed),
-    "getitem": (layout.read_whole,),
+    "getitem": (layout.read_whole, layout.read_past),
     "reshape": (layout.same_shape, arithmetic.sign_passed),
     "expand_dims": (layout.same_shape, arithmetic.sign_passed),
     "squeeze": (arithmetic.sign_passed,),

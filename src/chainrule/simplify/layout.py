@@ -9,8 +9,11 @@ import numpy as np
 from chainrule.graph import Node
 from chainrule.rewriting import Rewriter
 from chainrule.rules import TABLE
+from chainrule.rules.index import is_basic
 from chainrule.simplify.reading import is_derived, is_op, number
 
+#: Arrays up to this size are asked which of their elements are written.
+_LARGEST = 100_000
 _SAME_SIZE = frozenset(TABLE[n] for n in ("reshape", "expand_dims", "squeeze", "transpose"))
 
 
@@ -103,13 +106,54 @@ def read_whole(rw: Rewriter, node: Node, a: Any, *positions: Any, key: Any) -> A
     return a if is_derived(node) and key and _is_whole(key) and a.shape == node.shape else None
 
 
+def read_past(rw: Rewriter, node: Node, a: Any, *positions: Any, key: Any) -> Any:
+    """Read an element from before a writing that did not touch it, or what was written there."""
+    if not is_derived(node) or not is_op(rw, a, "setitem") or a.size > _LARGEST:
+        return None
+    before, value, *rest = rw.operands(a)
+    written = rw.node(a).params["key"]
+    if rest or positions or not (is_basic(key) and is_basic(written)):
+        return None
+    touched = np.zeros(a.shape, bool)
+    touched[written] = True
+    if not np.any(touched[key]):
+        return TABLE["getitem"](before, key=key)
+    if key == written and value.shape == node.shape:
+        return value
+    whole = bool(np.all(touched[key])) and number(rw, value) is not None
+    return np.broadcast_to(value, node.shape) if whole else None
+
+
+def written_after_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
+    """Turn an array with 0 at a place, plus a value there alone, into the array with the value."""
+    if len(terms) != 2 or not is_derived(node):
+        return None
+    for array, added in (terms, terms[::-1]):
+        if is_op(rw, array, "setitem") and is_op(rw, added, "scatter"):
+            before, zero, *rest = rw.operands(array)
+            key = rw.node(array).params["key"]
+            same = not rest and is_basic(key) and rw.node(added).params["key"] == key
+            if same and number(rw, zero) == 0:
+                return TABLE["setitem"](before, rw.operands(added)[1], key=key)
+    return None
+
+
 def _is_whole(key: Any) -> bool:
     return all(k is Ellipsis or (isinstance(k, slice) and k == slice(None)) for k in key)
 
 
 def written_whole(rw: Rewriter, node: Node, a: Any, value: Any, *rest: Any, key: Any) -> Any:
     """Turn an array that is written over as a whole into what is written."""
-    return value if _is_whole(key) else None
+    if _is_whole(key):
+        return value
+    if rest:
+        return None
+    # What is written where it stands already: Python does so for a[i] += b.
+    if is_op(rw, a, "setitem") and rw.node(a).params["key"] == key and is_basic(key):
+        return a if rw.node(rw.operands(a)[1]) is rw.node(value) else None
+    if is_op(rw, value, "getitem") and rw.node(value).params["key"] == key and is_basic(key):
+        return a if rw.node(rw.operands(value)[0]) is rw.node(a) else None
+    return None
 
 
 def shape_alone(rw: Rewriter, node: Node, a: Any, g: Any, *rest: Any, **params: Any) -> Any:
