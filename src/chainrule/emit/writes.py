@@ -127,7 +127,10 @@ def ascending(parts: Iterable[Node]) -> list[Node]:
 
     def first(part: Node) -> int:
         places = np.arange(int(np.prod(part.shape))).reshape(part.shape)
-        return int(np.min(places[filled(part.params["key"], ())], initial=places.size))
+        key = part.params["key"]
+        if not is_basic(key):  # where it writes is data
+            return int(places.size)
+        return int(np.min(places[filled(key, ())], initial=places.size))
 
     return sorted(parts, key=first)
 
