@@ -19,6 +19,9 @@ from chainrule.rules import TABLE
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 import calls  # the tests are no package
 
+#: Where a rank of one is told from rounding, a program is another one after each rounding.
+UNSTABLE = "pinv(np.outer("
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -140,6 +143,8 @@ def templates() -> dict[str, list[Template]]:
             if template is not None:
                 found.setdefault(template.text, template)
     for call in filter(str.strip, calls.CASES):
+        if UNSTABLE in call:
+            continue
         template = _of_call(call)
         if template is not None:
             found.setdefault(template.text, template)

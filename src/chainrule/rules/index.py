@@ -60,6 +60,8 @@ def _written_key(key: Key, positions: Sequence[Any]) -> str:
             return ":".join(ends if k.step is None else [*ends, str(k.step)])
         return str(k)
 
+    if not key:
+        return "()"
     return ", ".join(map(part, key)) + ("," if len(key) == 1 and key[0] is None else "")
 
 

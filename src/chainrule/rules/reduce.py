@@ -117,7 +117,8 @@ def _extreme_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: 
 
 def _initial_vjp(g: Any, out: Any, a: Any, initial: Any, axis: Axis, keepdims: bool) -> Any:
     ties = np.sum(a == expanded(out, axis, keepdims), axis=axis, keepdims=keepdims)
-    tied = out == initial
+    # In another precision it may differ from itself: where no element is the extreme, it is.
+    tied = (out == initial) | (ties == 0)
     return g * (tied / (ties + tied))
 
 

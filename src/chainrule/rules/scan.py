@@ -33,7 +33,7 @@ def _shifted(filler: Any, a: Any, axis: int, back: bool = False) -> Any:
 
 
 def _recurrence(a: Any, b: Any, axis: int, reverse: bool) -> Any:
-    out = np.array(b)
+    out = np.array(b, np.result_type(a, b))
     results, factors = np.moveaxis(out, axis, 0), np.moveaxis(a, axis, 0)
     if reverse:
         for k in range(len(results) - 1, 0, -1):
@@ -59,7 +59,7 @@ def _recurrence_code(a: Any, b: Any, axis: int, reverse: bool, out: str = "") ->
     else:
         loop, here, near = f"enumerate({moved}[1:], 1)", "_k", "_k - 1"
     return (
-        f"{out} = np.array({b})\nfor _k, _factor in {loop}:\n"
+        f"{out} = np.array({b}, np.result_type({a}, {b}))\nfor _k, _factor in {loop}:\n"
         f"    {out}[{lead}{here}] += _factor * {out}[{lead}{near}]"
     )
 

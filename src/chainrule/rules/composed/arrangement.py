@@ -52,7 +52,7 @@ def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
         raise ValueError("Axes must be different.")
     quarter = k % 4
     if quarter == 0:
-        return np.copy(m)
+        return m[:]  # a view, as in NumPy
     if quarter == 2:
         return np.flip(m, (first, second))
     if quarter == 1:

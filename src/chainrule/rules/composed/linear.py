@@ -272,8 +272,7 @@ def _linalg_outer(x1: Any, x2: Any, /) -> Any:
 
 
 def _diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    rows, columns = x.shape[-2:]
-    return x[(..., *np.eye(rows, columns, offset).nonzero())]
+    return np.diagonal(x, offset, -2, -1)
 
 
 def _matrix_transpose(x: Any, /) -> Any:

@@ -170,6 +170,9 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
 def _putmask(a: Any, mask: Any, values: Any) -> None:
     if np.ndim(values) and np.shape(values) != np.shape(a):
         raise UnsupportedArgumentError("values")
+    mask = as_array(mask)
+    if mask.shape != np.shape(a):  # as many are enough
+        mask = np.reshape(mask, np.shape(a))
     a[...] = np.where(mask, values, a)
 
 
