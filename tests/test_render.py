@@ -14,7 +14,7 @@ from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
 
 import chainrule as cr
-from chainrule.render.fitting import LINE, chain, width
+from chainrule.render.fitting import COLUMNS, LINE, chain, width, wrapped
 from chainrule.render.json import plain
 from chainrule.structure import leaves
 
@@ -278,3 +278,29 @@ def test_softmax_is_shown_both_ways():
 def test_a_branch_is_told():
     case = next(c for c in CASES if c.name == "branching")
     assert "The condition x > 0 was True (corpus.py:" in solution(case).text()
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_no_line_of_text_is_too_long(case):
+    s = cr.explain(case.function, wrt=case.wrt, upstream=case.upstream, **case.arguments)
+    for line in s.text().splitlines():
+        assert len(line) <= COLUMNS or line.lstrip().startswith("["), line
+
+
+def test_long_lines_break_at_signs_and_between_words():
+    formula = "  12  dz = " + " + ".join(f"sum(a{i} · b{i}, axis=0)" for i in range(12)) + " ="
+    lines = list(wrapped(formula))
+    assert len(lines) == 3
+    assert all(len(line) <= COLUMNS for line in lines)
+    assert all(line.startswith("          + sum(a") for line in lines[1:])
+    assert "".join(line.strip() for line in lines).replace(" ", "") == formula.replace(" ", "")
+    prose = "      " + "a sentence of many words that goes on and on " * 4
+    assert all(len(line) <= COLUMNS for line in wrapped(prose))
+    assert [line[:6] for line in wrapped(prose)] == ["      "] * 2
+    assert list(wrapped("short = 1")) == ["short = 1"]
+
+
+def test_a_matrix_of_one_element_keeps_its_brackets():
+    s = cr.explain(lambda a, b: np.sum(a @ b), np.array([[2.0]]), np.array([[3.0]]))
+    assert "t1 = a @ b = [[2]] @ [[3]] = [[6]]" in s.text()
+    assert r"\begin{bmatrix} 2 \end{bmatrix}" in s.latex()

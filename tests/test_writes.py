@@ -229,3 +229,10 @@ def test_many_elements_cost_no_array_each():
 
     code = cr.explain(f, np.linspace(0, 1, 50)).code()
     assert code.count("np.zeros_like") == 1
+
+
+def test_places_by_data_beside_the_whole():
+    def f(x, places):
+        return np.sum(np.exp(x)) + np.sum(x[places] ** 2)
+
+    assert "np.add.at(dx, places, 2 * x[places])" in backward(f, X, np.array([0, 0, 1]))

@@ -164,7 +164,7 @@ class _Emitter:
         """Put the gradients of several parts of an array into one array."""
         parts = self.writes.gathered[node]
         separate = apart(parts)
-        if all(separate):
+        if len(parts) > 1 and all(separate):
             parts = ascending(parts)
         label = node.name or self.program.gradients.get(node)
         others = [i for i in node.inputs if i not in parts]

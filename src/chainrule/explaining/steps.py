@@ -16,6 +16,7 @@ from chainrule.errors import Location
 from chainrule.explaining.derivation import Derivation
 from chainrule.graph import Graph, Node
 from chainrule.notation import Style, Written
+from chainrule.rules import TABLE
 from chainrule.simplify import simplify
 from chainrule.trace import Recorder
 from chainrule.writing import latex_name, number, symbol, write
@@ -306,7 +307,7 @@ class _Writer:
         """Write what a node of the backward pass is in the simplified graph."""
         _, image = self.derivation.simplified
         now = image.get(node)
-        if now is None or now.is_leaf:
+        if now is None or now.is_leaf or now.op is TABLE["ones_like"]:
             return None
         back: dict[Node, str] = {}
         gradients: dict[Node, str] = {}
@@ -372,8 +373,8 @@ def _read(graph: Graph) -> set[Node]:
 
 
 def _single(value: Any, style: Style) -> Written:
-    """Write a number; an array of one element as that number."""
-    return number(np.asarray(value).reshape(-1)[0] if np.size(value) == 1 else value, style)
+    """Write a number; an array of one element as that number in its brackets."""
+    return number(value, style)
 
 
 def gradient_latex(name: str) -> str:

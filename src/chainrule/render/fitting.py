@@ -1,4 +1,4 @@
-"""How wide a LaTeX formula is, about, and how it goes over several lines."""
+"""How wide a formula is, about, and how it goes over several lines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 #: Signs that a line of a document holds, beside the number of a step.
 LINE = 78
+#: Columns of a line of plain text.
+COLUMNS = 110
 #: Rows that a page holds.
 PAGE = 40
 
@@ -16,6 +18,49 @@ _FRACTION = re.compile(r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\}
 _TOKEN = re.compile(r"\\left\b|\\right\b|\\begin\b|\\end\b|[{}]| (?:\+|-|\\cdot|\\odot) |.", re.S)
 _OPENING = (r"\left", r"\begin", "{")
 _CLOSING = (r"\right", r"\end", "}")
+#: Where a line of plain text may break: before a sign, or after a comma.
+_BREAK = re.compile(r"(?= (?:[-+·/@=<>≤≥≠&|%]|==) )|(?<=,)(?= )")
+
+
+def wrapped(line: str) -> Iterator[str]:
+    """Break a line of plain text that is too long: a formula at its signs, prose between words.
+
+    Examples
+    --------
+    >>> *_, last = wrapped("  dz = " + " + ".join(["softmax(z)"] * 12))
+    >>> last
+    '      + softmax(z) + softmax(z) + softmax(z) + softmax(z)'
+    """
+    indent = len(line) - len(line.lstrip(" 0123456789"))
+    if len(line) <= COLUMNS or line.lstrip().startswith("["):
+        yield line
+        return
+    formula = " = " in line
+    indent = indent + 4 if formula else len(line) - len(line.lstrip())
+    while len(line) > COLUMNS:
+        at = _best_break(line, indent + 8) if formula else line.rfind(" ", indent + 1, COLUMNS + 1)
+        if at <= indent:
+            break
+        yield line[:at]
+        line = " " * indent + line[at:].lstrip()
+    yield line
+
+
+def _best_break(line: str, first: int) -> int:
+    """Return where a formula breaks: as far outside of brackets as can be, and then late."""
+    best, outermost, depth, seen = 0, len(line), 0, 0
+    for match in _BREAK.finditer(line, first):
+        at = match.start()
+        if at > COLUMNS:
+            break
+        between = line[seen:at]
+        depth += sum(between.count(c) for c in "([{") - sum(between.count(c) for c in ")]}")
+        seen = at
+        if at > COLUMNS // 2 or not best:
+            late = at > COLUMNS // 2
+            if depth <= outermost or (late and best <= COLUMNS // 2):
+                best, outermost = at, depth
+    return best
 
 
 def width(latex: str) -> int:

@@ -9,6 +9,7 @@ from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.softmax import both_ways
 from chainrule.explaining.steps import Step
 from chainrule.render import page
+from chainrule.render.fitting import wrapped
 from chainrule.structure import leaves
 
 _INDENT = " " * 8
@@ -23,7 +24,7 @@ def to_text(explanation: Explanation) -> str:
     >>> print(cr.explain(lambda w, x: w * x, 2.0, 3.0).text().splitlines()[-4])
       dw = 3
     """
-    return "\n".join(_lines(explanation)) + "\n"
+    return "\n".join(part for line in _lines(explanation) for part in wrapped(line)) + "\n"
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
