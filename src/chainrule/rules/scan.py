@@ -17,7 +17,7 @@ from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
 from chainrule.rules.axes import along, one_axis
 from chainrule.rules.calls import operator_name
-from chainrule.rules.infer import array_like, of_first
+from chainrule.rules.infer import array_like, of_first, ones_for
 from chainrule.rules.operands import cast, flat, is_traced, refuse_out
 
 
@@ -85,7 +85,9 @@ RECURRENCE: Op = Op(
         statement=True,
     ),
     reason="the adjoint of a recurrence is a recurrence that runs the other way",
-    infer=array_like(1),
+    infer=lambda op, operands, params: Abstract(
+        shape_of(operands[1]), np.result_type(*(np.asarray(ones_for(o)) for o in operands))
+    ),
     samples=(
         Sample(((5,), (5,)), {"axis": 0, "reverse": False}),
         Sample(((2, 4), (2, 4)), {"axis": 1, "reverse": True}),

@@ -38,8 +38,8 @@ def _bind_reshape(a: Any, shape: Any, order: str = "C", *, copy: Any = None) -> 
     if order not in ("C", "F"):  # the others ask how the array lies in memory
         raise UnsupportedArgumentError("order")
     wanted = _sizes(shape)
-    if wanted == (-1,) and np.ndim(a) == 0:
-        wanted = (1,)
+    if np.ndim(a) == 0:
+        wanted = tuple(1 if n == -1 else n for n in wanted)
     params: dict[str, Any] = {"shape": wanted}
     return (a,), params if order == "C" else params | {"order": order}
 
