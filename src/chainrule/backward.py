@@ -83,7 +83,11 @@ def backpropagate(
             complex_ = out.__class__ not in _REAL and np.iscomplexobj(out)
         one_by_one = vjp.__class__ is tuple
         products: Any = None if one_by_one else vjp(g, out, *operands, **params)
-        for position, parent in enumerate(parents):
+        # Where nobody looks on, the last operand comes first: a product that needs a copy of the
+        # first operand, as of windows, is then computed before the gradient of it is held.
+        order = range(len(parents)) if observe is not None else range(len(parents) - 1, -1, -1)
+        for position in order:
+            parent = parents[position]
             if parent < 0 or (needed is not None and not needed[parent]):
                 continue
             if one_by_one:

@@ -290,32 +290,34 @@ TENSORDOT: Op = Op(
     ),
 )
 
-TABLE = (
-    Op(
-        name="matmul",
-        forward=np.matmul,
-        vjp=(_matmul_left, _matmul_right),
-        notation=Notation(
-            "{0:product} @ {1:unary!}",
-            "{0:product} @ {1:unary!}",
-            r"{0:product}\, {1:unary!}",
-            "product",
-        ),
-        reason="each product of the index sum changes with one factor by the other factor",
-        numpy=(np.matmul,),
-        infer=_matmul_infer,
-        subscripts=_matmul_subscripts,
-        samples=(
-            Sample(((3, 4), (4, 2))),
-            Sample(((4,), (4,))),
-            Sample(((3, 4), (4,))),
-            Sample(((4,), (4, 2))),
-            Sample(((2, 3, 4), (4, 5))),
-            Sample(((2, 1, 3, 4), (5, 4, 2))),
-            Sample(((4,), (2, 4, 3))),
-            Sample(((2, 3, 4), (4,))),
-        ),
+MATMUL: Op = Op(
+    name="matmul",
+    forward=np.matmul,
+    vjp=(_matmul_left, _matmul_right),
+    notation=Notation(
+        "{0:product} @ {1:unary!}",
+        "{0:product} @ {1:unary!}",
+        r"{0:product}\, {1:unary!}",
+        "product",
     ),
+    reason="each product of the index sum changes with one factor by the other factor",
+    numpy=(np.matmul,),
+    infer=_matmul_infer,
+    subscripts=_matmul_subscripts,
+    samples=(
+        Sample(((3, 4), (4, 2))),
+        Sample(((4,), (4,))),
+        Sample(((3, 4), (4,))),
+        Sample(((4,), (4, 2))),
+        Sample(((2, 3, 4), (4, 5))),
+        Sample(((2, 1, 3, 4), (5, 4, 2))),
+        Sample(((4,), (2, 4, 3))),
+        Sample(((2, 3, 4), (4,))),
+    ),
+)
+
+TABLE = (
+    MATMUL,
     Op(
         name="outer",
         forward=lambda a, b: np.outer(a, b),

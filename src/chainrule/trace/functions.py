@@ -156,10 +156,8 @@ def row_of(function: Any) -> Op | None:
     return BY_FUNCTION.get(function) or special.found(function)
 
 
-def plain_row(function: Any) -> Op | None:
-    """Return the row of a NumPy function whose arguments are the row's operands as they are."""
-    row = row_of(function)
-    return row if row is None or row.bind is None else None
+#: NumPy function -> its row, where the arguments are the row's operands as they are.
+PLAIN_ROWS = {f: row for f, row in BY_FUNCTION.items() if row.bind is None}
 
 
 def in_order(row: Op, arguments: Sequence[Any]) -> Sequence[Any]:

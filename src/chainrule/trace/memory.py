@@ -16,7 +16,7 @@ import numpy as np
 from chainrule.op import Op, Sample
 
 #: Arrays of at least so many bytes are worth the question.
-LARGE = 1 << 16
+LARGE = 1 << 12
 
 
 class Shape:
@@ -44,16 +44,13 @@ def lightened(
     op: Op, parents: Sequence[int], operands: Sequence[Any], out: Any
 ) -> tuple[Sequence[Any], Any]:
     """Return the operands and the result of an operation without what its rule does not read."""
-    kinds = {o.dtype.kind for o in (*operands, out) if o.__class__ is np.ndarray}
-    if "c" in kinds:  # the samples are real, and rules may read more of complex numbers
-        return operands, out
+    for array in (*operands, out):  # the samples are real; of complex numbers rules may read more
+        if array.__class__ is np.ndarray and array.dtype.kind == "c":
+            return operands, out
     unread = _unread(op, tuple(p >= 0 for p in parents))
     if not unread:
         return operands, out
-    kept = list(operands)
-    for i in unread:
-        if i < len(kept):
-            kept[i] = _shape_of_large(kept[i])
+    kept = tuple(_shape_of_large(o) if i in unread else o for i, o in enumerate(operands))
     return kept, _shape_of_large(out) if RESULT in unread else out
 
 

@@ -44,6 +44,12 @@ class Tape(Trace):
 
     def record(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
         """Compute an operation and remember it."""
+        if len(operands) == 1 and not params:
+            (operand,) = operands
+            if operand.__class__ is Traced and operand._trace is self and self.open:
+                value = operand.value
+                if value.__class__ is not Traced:
+                    return self._record_one(op, operand.index, value)
         values = []
         parents = []
         nested = False
@@ -76,4 +82,20 @@ class Tape(Trace):
             operands = values
         records = self.records
         records.append((op, tuple(parents), tuple(operands), params, kept))
+        return Traced(self, len(records) - 1, out)
+
+    def _record_one(self, op: Op, parent: int, value: Any) -> Any:
+        """Do the same for one operand and nothing else, as most functions have it."""
+        try:
+            out = op.forward(value)
+        except Exception as error:
+            raise explained(error, op, (value,)) from error
+        if op.vjp is None:
+            return out
+        operands: Sequence[Any] = (value,)
+        kept = out
+        if value.__class__ is np.ndarray and value.nbytes >= memory.LARGE:
+            operands, kept = memory.lightened(op, (parent,), operands, out)
+        records = self.records
+        records.append((op, (parent,), operands, NO_PARAMS, kept))
         return Traced(self, len(records) - 1, out)

@@ -231,9 +231,11 @@ class Traced:
     # -- NumPy's protocols -----------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        row = functions.plain_row(ufunc)
+        row = functions.PLAIN_ROWS.get(ufunc)
         if row is None or kwargs or method != "__call__":
             return functions.call_ufunc(ufunc, method, inputs, kwargs)
+        if len(inputs) == 1:
+            return self._trace.record(row, inputs, NO_PARAMS)
         for operand in inputs:
             if operand.__class__ not in _FAMILIAR:
                 return functions.call_ufunc(ufunc, method, inputs, kwargs)

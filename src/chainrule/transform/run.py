@@ -253,6 +253,8 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         if value.size < _FEW:
             return all(map(cmath.isfinite, value.ravel().tolist()))
+        if value.size < _MANY:
+            return bool(np.isfinite(value).all())
         # The squared length of finite numbers is finite but for overflow, and cheapest to test.
         flat = value.ravel()
         with np.errstate(all="ignore"):
@@ -262,6 +264,8 @@ def _is_finite(value: Any) -> bool:
 
 #: So few numbers are looked at one by one faster than all together.
 _FEW = 24
+#: So many are worth the quiet in which a product may overflow.
+_MANY = 4000
 
 
 def _finished(gradient: Any, leaf: Any, seen: set[int]) -> Any:

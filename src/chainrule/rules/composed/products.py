@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.rules.products import EINSUM, TENSORDOT, bind_einsum
+from chainrule.rules.products import EINSUM, MATMUL, TENSORDOT, bind_einsum
 
 
 def _strong(a: Any) -> Any:
@@ -15,12 +15,18 @@ def _strong(a: Any) -> Any:
     return np.asarray(a)[()] if isinstance(a, (int, float)) else a
 
 
+def _stacked(a: Any) -> Any:
+    return np.stack(a) if isinstance(a, (list, tuple)) else a
+
+
 def _dot(a: Any, b: Any) -> Any:
+    if isinstance(a, (list, tuple)) or isinstance(b, (list, tuple)):
+        return np.dot(_stacked(a), _stacked(b))
     n, m = np.ndim(a), np.ndim(b)
     if n == 0 or m == 0:
         return _strong(a) * _strong(b)
     if n <= 2 and m <= 2:
-        return np.matmul(a, b)
+        return MATMUL(a, b)
     return TENSORDOT(a, b, axes=((n - 1,), (max(m - 2, 0),)))
 
 
