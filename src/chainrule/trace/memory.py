@@ -8,7 +8,6 @@ that its gradient does not belong to.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,25 +43,33 @@ def lightened(
     op: Op, parents: Sequence[int], operands: Sequence[Any], out: Any
 ) -> tuple[Sequence[Any], Any]:
     """Return the operands and the result of an operation without what its rule does not read."""
-    for array in (*operands, out):  # the samples are real; of complex numbers rules may read more
-        if array.__class__ is np.ndarray and array.dtype.kind == "c":
-            return operands, out
-    unread = _unread(op, tuple(p >= 0 for p in parents))
-    if not unread:
+    if not op.samples:  # a function of the user's own, of which nothing is known
         return operands, out
-    kept = tuple(_shape_of_large(o) if i in unread else o for i, o in enumerate(operands))
-    return kept, _shape_of_large(out) if RESULT in unread else out
+    wanted = tuple([p >= 0 for p in parents])
+    unread = _known.get((op, wanted))
+    if unread is None:
+        unread = _known[op, wanted] = _unread(op, wanted)
+    if not unread or _is_complex(out) or _is_complex(operands[0]):
+        return operands, out  # the samples are real; of complex numbers rules may read more
+    kept = []
+    for i, operand in enumerate(operands):
+        large = operand.__class__ is np.ndarray and operand.nbytes >= LARGE
+        kept.append(Shape(operand) if large and i in unread else operand)
+    if RESULT in unread and out.__class__ is np.ndarray and out.nbytes >= LARGE:
+        out = Shape(out)
+    return kept, out
 
 
+def _is_complex(value: Any) -> bool:
+    return value.__class__ is np.ndarray and value.dtype.kind == "c"
+
+
+#: Answers to the question, by operation and by which of its operands are differentiated.
+_known: dict[tuple[Op, tuple[bool, ...]], frozenset[int]] = {}
 #: Stands for the result among the positions of operands.
 RESULT = 1 << 30
 
 
-def _shape_of_large(value: Any) -> Any:
-    return Shape(value) if value.__class__ is np.ndarray and value.nbytes >= LARGE else value
-
-
-@lru_cache(maxsize=4096)
 def _unread(op: Op, wanted: tuple[bool, ...]) -> frozenset[int]:
     """Positions that no rule of the operands wanted reads, on any of the row's samples."""
     samples = [s for s in op.samples if _suits(op, s, wanted)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cmath
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -139,7 +138,7 @@ class Run:
     def gradients(self, upstream: Any) -> list[Any]:
         """Return the gradient of each wrt argument in the structure of the argument."""
         records = self._tape.records
-        self._check_finite([self.value])
+        self._check_finite((self.value,))
         seeds: dict[int, Any] = {}
         if self._is_mine(self._output):  # nearly always
             seeds[self._output.index] = upstream
@@ -220,7 +219,7 @@ class Run:
         with np.errstate(all="ignore"):
             return backpropagate(records, seeds, self._keys, guard=Guard(records, seeds))
 
-    def _check_finite(self, values: list[Any]) -> None:
+    def _check_finite(self, values: Iterable[Any]) -> None:
         if not _all_finite(values):
             self._refuse_non_finite()
 
@@ -242,30 +241,23 @@ def _is_plain(value: Any) -> bool:
 
 
 def _all_finite(values: Iterable[Any]) -> bool:
-    return all(map(_is_finite, values))
-
-
-def _is_finite(value: Any) -> bool:
-    if value.__class__ is float:
-        return math.isfinite(value)
-    if value.__class__ is Traced:
-        value = plain(value)
-    if isinstance(value, np.ndarray):
-        if value.size < _FEW:
-            return all(map(cmath.isfinite, value.ravel().tolist()))
-        if value.size < _MANY:
-            return bool(np.isfinite(value).all())
+    arrays: list[Any] = []
+    for value in values:
+        if value.__class__ is Traced:
+            value = plain(value)
+        if isinstance(value, np.ndarray):
+            arrays.append(value.ravel())
+        elif isinstance(value, _NUMBERS) and not cmath.isfinite(value):
+            return False
+    if sum(flat.size for flat in arrays) < _FEW:
+        return all(cmath.isfinite(v) for flat in arrays for v in flat.tolist())
+    with np.errstate(all="ignore"):
         # The squared length of finite numbers is finite but for overflow, and cheapest to test.
-        flat = value.ravel()
-        with np.errstate(all="ignore"):
-            return bool(cmath.isfinite(flat.dot(flat)) or np.isfinite(value).all())
-    return cmath.isfinite(value) if isinstance(value, (np.generic, complex)) else True
+        return all(cmath.isfinite(v.dot(v)) or bool(np.isfinite(v).all()) for v in arrays)
 
 
 #: So few numbers are looked at one by one faster than all together.
 _FEW = 24
-#: So many are worth the quiet in which a product may overflow.
-_MANY = 4000
 
 
 def _finished(gradient: Any, leaf: Any, seen: set[int]) -> Any:
