@@ -103,6 +103,8 @@ def _of_call(call: str) -> Template | None:
 def _of_sample(row: Op, operands: tuple[Any, ...], params: Any) -> Template | None:
     slots: list[Slot] = []
     written = []
+    if row.view:  # that its result shares memory is known to the function, not to the row
+        return None
     for operand in operands:
         if isinstance(operand, tuple):
             slots.append(Slot(operand, row.low, row.high))
