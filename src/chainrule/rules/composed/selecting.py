@@ -58,9 +58,8 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         a = np.clip(a, 0, len(choices) - 1) if mode == "clip" else np.mod(a, len(choices))
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
     dtype = np.result_type(*choices)
-    choices = [as_array(c) for c in choices]
-    choices = [c if c.dtype == dtype else c.astype(dtype) for c in choices]
-    stack = np.stack([np.broadcast_to(c, shape) for c in choices])
+    whole = [np.broadcast_to(c, shape) for c in choices]
+    stack = np.stack([c if c.dtype == dtype else c.astype(dtype) for c in whole])
     places = np.expand_dims(np.broadcast_to(as_array(a), shape), 0)
     return np.take_along_axis(stack, places, axis=0)[0]
 
