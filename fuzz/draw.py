@@ -234,6 +234,8 @@ class Draw:
         self.run(whole)
         worlds = [n[name] for n in self.namespaces]
         many = isinstance(worlds[0], (list, tuple)) and len(worlds[0]) > 0
+        if len({len(w) if isinstance(w, (list, tuple)) else None for w in worlds}) > 1:
+            raise RejectedError  # a branch that is taken in one world alone
         if many:
             parts = [f"{name}[{i}]" for i in range(len(worlds[0]))]
             found = [(p, [w[i] for w in worlds]) for i, p in enumerate(parts)]

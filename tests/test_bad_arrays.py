@@ -102,12 +102,8 @@ def marked(calls, bugs):
 
 # -- keywords --------------------------------------------------------------------------
 
-#: What is known to be wrong, until it is put right.
-BUGS = {
-    "np.block([x, [x]])": "K2: accepted",
-    "np.choose([0, 2, 0], [x, -x])": "K6: another error",
-    "np.choose([0, 2, 0], [x, -x], out=np.zeros(3))": "K6: another error",
-}
+#: What is known to be wrong, until it is put right: call -> the reason.
+BUGS = {}
 GRADIENT_BUGS = {}
 
 HONOURED_OR_REFUSED = lines("""

@@ -35,7 +35,12 @@ def _block(arrays: Any) -> Any:
     def depth(part: Any) -> int:
         if isinstance(part, tuple):
             raise TypeError("arrays is a tuple. Only lists can be used to arrange blocks.")
-        return 1 + max(map(depth, part)) if isinstance(part, list) else 0
+        if not isinstance(part, list):
+            return 0
+        depths = set(map(depth, part))
+        if len(depths) != 1:
+            raise ValueError("List depths are mismatched, or a list is empty.")
+        return 1 + depths.pop()
 
     def highest(part: Any) -> int:
         return max(map(highest, part)) if isinstance(part, list) else np.ndim(part)

@@ -56,6 +56,8 @@ def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     refuse_out(out)
     if mode != "raise":
         a = np.clip(a, 0, len(choices) - 1) if mode == "clip" else np.mod(a, len(choices))
+    elif not is_traced(a) and np.any((np.asarray(a) < 0) | (np.asarray(a) >= len(choices))):
+        raise ValueError("invalid entry in choice array")
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
     dtype = np.result_type(*choices)
     whole = [np.broadcast_to(c, shape) for c in choices]
