@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,13 @@ import numpy as np
 from benchmarks import eager, functions, imports, scale
 from benchmarks.measure import Table, UnavailableError
 
-GROUPS = {"eager": eager.run, "functions": functions.run, "import": imports.run, "scale": scale.run}
+GROUPS = {
+    "eager": eager.run,
+    "functions": partial(functions.run, functions.whole),
+    "products": partial(functions.run, functions.products),
+    "import": imports.run,
+    "scale": scale.run,
+}
 
 
 def main() -> int:

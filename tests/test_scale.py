@@ -10,6 +10,7 @@ import chainrule as cr
 from chainrule import backward
 from chainrule.evaluate import evaluate
 from chainrule.graphing import record
+from chainrule.rules import products
 from chainrule.simplify import simplify
 
 
@@ -107,3 +108,26 @@ def test_a_collector_that_is_switched_off_or_set_by_the_function_is_left_alone()
         assert gc.get_threshold() == (1234, 5, 6)
     finally:
         gc.set_threshold(*before)
+
+
+def test_products_of_windows_are_summed_in_parts(monkeypatch):
+    rng = np.random.default_rng(3)
+    images, filters = rng.normal(size=(5, 3, 9, 9)), rng.normal(size=(3, 4, 3, 3))
+
+    def convolved(images, filters):
+        windows = np.lib.stride_tricks.sliding_window_view(images, (3, 3), (2, 3))
+        return np.sum(np.tensordot(windows, filters, ((1, 4, 5), (0, 2, 3))) ** 2)
+
+    whole = cr.grad(convolved, (0, 1))(images, filters)
+    seen = []
+    product = products.TENSORDOT
+
+    def counted(*operands, **params):
+        seen.append(np.shape(operands[0]))
+        return product(*operands, **params)
+
+    monkeypatch.setattr(products, "_PART", 4000)
+    monkeypatch.setattr(products, "TENSORDOT", counted)
+    for got, expected in zip(cr.grad(convolved, (0, 1))(images, filters), whole, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+    assert len([shape for shape in seen if shape[0] == 1]) == len(images)

@@ -7,7 +7,9 @@ forward and reverse mode algorithmic differentiation" (2008), section 2.2; those
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -194,8 +196,25 @@ def _tensordot_left(g: Any, out: Any, a: Any, b: Any, axes: Any) -> Any:
 
 def _tensordot_right(g: Any, out: Any, a: Any, b: Any, axes: Any) -> Any:
     _, _, summed, order = _ways_back(np.ndim(a), np.ndim(b), axes)
-    product = TENSORDOT(a, g, axes=summed)
+    product = _in_parts(a, g, summed)
     return product if order == tuple(range(len(order))) else np.transpose(product, order)
+
+
+#: Bytes of an array that is laid out anew for a product at a time.
+_PART = 1 << 20
+
+
+def _in_parts(a: Any, g: Any, axes: Any) -> Any:
+    """Sum a product over leading axes part by part, where the whole would be a large copy.
+
+    Windows into an array are many times as large as the array once they are copied.
+    """
+    plain = a.__class__ is np.ndarray and g.__class__ is np.ndarray
+    if not plain or a.nbytes <= 2 * _PART or a.flags.forc or axes[0][:1] != (0,):
+        return TENSORDOT(a, g, axes=axes)
+    count = min(-(-a.nbytes // _PART), len(a))
+    parts = zip(np.array_split(a, count), np.array_split(g, count), strict=True)
+    return functools.reduce(operator.add, (TENSORDOT(x, y, axes=axes) for x, y in parts))
 
 
 @lru_cache(maxsize=1024)
