@@ -63,3 +63,12 @@ def made_plain() -> ConversionError:
         "np.asarray(x) and np.array(x) can be left out; np.zeros_like(x, shape=...) of a traced x "
         "for an array to write into",
     )
+
+
+def lossy(conversion: str, instead: str) -> ConversionError:
+    """Return the error for a conversion to a plain number."""
+    return ConversionError(
+        f"{conversion} of a traced value would lose its gradient.",
+        where=location(),
+        instead=instead,
+    )

@@ -20,7 +20,7 @@ from chainrule.rules import TABLE
 from chainrule.trace import functions, indexing, methods, operands
 from chainrule.trace.base import Trace
 from chainrule.trace.source import location
-from chainrule.trace.views import OUTDATED, Link, refused
+from chainrule.trace.views import Link, outdate, refused
 
 
 def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
@@ -268,7 +268,7 @@ class Traced:
         concrete = self._concrete()
         if concrete is not None:
             return float(concrete)
-        raise _lossy(
+        raise operands.lossy(
             "float()",
             "the value itself; NumPy's functions instead of math's (np.exp, not math.exp); "
             "np.stack([...]), or np.zeros_like(x, shape=...) of a traced x, instead of filling a "
@@ -278,11 +278,11 @@ class Traced:
     def __int__(self) -> int:
         concrete = self._concrete()
         if concrete is None:
-            raise _lossy("int()", "the value itself")
+            raise operands.lossy("int()", "the value itself")
         return int(concrete)
 
     def __complex__(self) -> complex:
-        raise _lossy("complex()", "the value itself, or x + 1j * y")
+        raise operands.lossy("complex()", "the value itself, or x + 1j * y")
 
     def __round__(self, digits: int | None = None) -> Any:
         return np.round(self, digits or 0)
@@ -378,7 +378,7 @@ class Traced:
         """Take over the value of `result`: all who hold this object see the change."""
         link = self.link
         if link is not None:
-            _outdate(link)
+            outdate(link)
             if link.base is not None:
                 if link.key is None:
                     raise refused("A reshaped or transposed view cannot be written to.")
@@ -386,23 +386,6 @@ class Traced:
                 link.base.link.views.append(self)
                 self._trace = result._trace
         self.index, self.value = result.index, result.value
-
-
-def _outdate(link: Link) -> None:
-    """Mark the views of an array, and theirs, as fallen behind."""
-    for view in link.views:
-        view._trace = OUTDATED
-        if view.link is not None:
-            _outdate(view.link)
-    link.views.clear()
-
-
-def _lossy(conversion: str, instead: str) -> ConversionError:
-    return ConversionError(
-        f"{conversion} of a traced value would lose its gradient.",
-        where=location(),
-        instead=instead,
-    )
 
 
 class WholeFloat(float):

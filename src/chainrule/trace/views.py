@@ -58,3 +58,12 @@ class _Outdated(Trace):
 
 
 OUTDATED = _Outdated(1 << 30)
+
+
+def outdate(link: Link) -> None:
+    """Mark the views of an array, and theirs, as fallen behind."""
+    for view in link.views:
+        view._trace = OUTDATED
+        if view.link is not None:
+            outdate(view.link)
+    link.views.clear()
