@@ -104,5 +104,6 @@ def known_to_jax(template: Template) -> bool:
     return True
 
 
-#: What JAX defines otherwise: of a matrix that is not symmetric it reads both halves.
-UNLIKE = ("linalg.eigh", "linalg.eigvalsh", "linalg.cholesky")
+#: What JAX defines otherwise: of a matrix that is not symmetric it reads both halves; how the
+#: parts of a partition are ordered within themselves is nobody's promise.
+UNLIKE = ("linalg.eigh", "linalg.eigvalsh", "linalg.cholesky", "partition", "argpartition")
