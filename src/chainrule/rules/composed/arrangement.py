@@ -202,7 +202,9 @@ def _pad_constant(array: Any, widths: Any, values: Any) -> Any:
         if np.ndim(values):
             raise UnsupportedArgumentError("constant_values")
         inside = np.pad(np.ones(np.shape(array), bool), widths)
-        return np.where(inside, PAD(array, pad_width=widths, constant_values=0), values)
+        padded = PAD(array, pad_width=widths, constant_values=0)
+        filled = np.where(inside, padded, values)
+        return filled if filled.dtype == padded.dtype else cast(filled, padded.dtype)
     values = np.asarray(values)
     if values.ndim == 0:
         fixed = values.item()
