@@ -487,3 +487,13 @@ def test_a_part_updated_in_place_is_written_once():
 def test_functions_of_numpys_own():
     assert cr.explain(np.sum, np.ones(3)).value == 3.0
     assert cr.explain(np.std, np.arange(3.0)).value == pytest.approx(np.std(np.arange(3.0)))
+
+
+def test_writing_an_array_through_a_mask_of_itself_is_refused():
+    def f(x):
+        y = x * 1.0
+        y[::-1][np.array([True, True, True])] = y
+        return np.sum(y)
+
+    with pytest.raises(errors.MutationError, match="shares its memory"):
+        cr.grad(f)(np.ones(3))

@@ -71,4 +71,6 @@ def masked(a: Any, where: Any, instead: Any) -> Any:
         return a
     if np.broadcast_shapes(np.shape(a), np.shape(where)) != np.shape(a):
         raise UnsupportedArgumentError("where")
-    return np.where(where, a, instead)
+    kept = np.where(where, a, instead)
+    dtype = as_array(a).dtype  # what stands in a gap takes the type of the array
+    return kept if kept.dtype == dtype else cast(kept, dtype)

@@ -12,7 +12,7 @@ from chainrule.rules.index import Slot, is_basic
 from chainrule.rules.operands import is_traced, known
 from chainrule.trace.operands import from_list
 from chainrule.trace.source import location
-from chainrule.trace.views import OUTDATED
+from chainrule.trace.views import OUTDATED, refused
 
 # -- views -----------------------------------------------------------------------------
 
@@ -100,8 +100,18 @@ def stands_already(view: Any, array: Any, key: Any) -> bool:
     return plain and tuple(link.key) == given
 
 
+def _owner(value: Any) -> Any:
+    """Return the array whose memory a view shares, or the value itself."""
+    while is_traced(value) and value.link is not None and value.link.base is not None:
+        value = value.link.base
+    return value
+
+
 def setitem(array: Any, key: Any, value: Any) -> Any:
     """Return a traced array with elements replaced."""
     fixed, positions = split_key(key)
     value = from_list(value) if isinstance(value, (list, tuple)) else value
+    if any(p.dtype.kind == "b" for p in positions) and _owner(value) is _owner(array):
+        # NumPy reads there what it has just written.
+        raise refused("What is written through a mask shares its memory with the array.")
     return TABLE["setitem"](array, value, *positions, key=fixed)
