@@ -109,7 +109,7 @@ def run() -> Table:
         assert_same(case.name, ours(*case.args), theirs(*case.args))
         result = compared(
             lambda ours=ours, args=case.args: ours(*args),  # type: ignore[misc]  # bound early
-            lambda theirs=theirs, args=case.args: theirs(*args),  # type: ignore[misc]
+            lambda theirs=theirs, args=case.args: theirs(*args),  # type: ignore[misc]  # the same
         )
         rows.append(
             {

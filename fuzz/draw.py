@@ -221,7 +221,7 @@ class Draw:
             try:
                 for namespace in self.namespaces:
                     exec(code, SCOPE, namespace)
-            except Exception:
+            except Exception:  # drawn text may fail in any way: draw another
                 raise RejectedError from None
 
     def assign(self, text: str, base: str | None = None, lines: str = "") -> str:
@@ -282,7 +282,7 @@ class Draw:
                 with quietly():
                     exec(text, SCOPE, names)
                 return [np.asarray(eval(r, SCOPE, names)) for r in results]
-            except Exception:
+            except Exception:  # drawn text may fail in any way: draw another
                 raise RejectedError from None
 
         moved = [nudged(*w) for w in ((0, 0), (1, 0), (-1, 0), (0, 1), (1, 1))]

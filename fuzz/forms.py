@@ -220,7 +220,7 @@ def update(d: Draw) -> None:
 def _evaluated(d: Draw, text: str) -> np.ndarray:
     try:
         return np.asarray(eval(text, SCOPE, d.namespaces[0]))
-    except Exception:
+    except Exception:  # drawn text may fail in any way: draw another
         raise RejectedError from None
 
 

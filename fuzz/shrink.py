@@ -49,7 +49,7 @@ def _verdict(program: Program, depth: Depth) -> Failure | None:
         number = np.asarray(value)
         if number.shape != () or number.dtype.kind != "f" or not np.isfinite(number):
             return None
-    except Exception:
+    except Exception:  # cut too far: no program any more
         return None
     try:
         examine(program, depth)
@@ -67,7 +67,9 @@ def _with(program: Program, source: str, arguments: dict[str, Any] | None = None
     named = {n.id for s in function.body for n in ast.walk(s) if isinstance(n, ast.Name)}
     given = program.arguments if arguments is None else arguments
     kept = {name: value for name, value in given.items() if name in named}
-    function.args = ast.parse(f"lambda {', '.join(kept)}: 0", mode="eval").body.args  # type: ignore[attr-defined]
+    signature = ast.parse(f"lambda {', '.join(kept)}: 0", mode="eval").body
+    assert isinstance(signature, ast.Lambda)
+    function.args = signature.args
     rng = np.random.default_rng(0)
     ways = [rng.standard_normal(np.shape(leaf)) for v in kept.values() for leaf in real_leaves(v)]
     length = np.sqrt(sum(np.sum(w * w) for w in ways)) or 1.0
@@ -204,7 +206,7 @@ def _value_of(program: Program, body: list[ast.stmt], name: str) -> Any:
     try:
         with quietly():
             exec("\n".join(map(ast.unparse, body)), names)
-    except Exception:
+    except Exception:  # cut too far: the name has no value
         return None
     return names.get(name)
 

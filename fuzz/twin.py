@@ -99,7 +99,7 @@ def known_to_jax(template: Template) -> bool:
             if got.dtype.kind == "f":
                 every = tuple(range(len(names)))
                 jax.eval_shape(jax.grad(lambda *xs: jnp.sum(f(*xs)), argnums=every), *operands)
-    except Exception:
+    except Exception:  # JAX lacks it, whatever it says
         return False
     return True
 

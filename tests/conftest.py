@@ -38,6 +38,16 @@ def pytest_terminal_summary(terminalreporter, config):
         )
 
 
+@pytest.fixture
+def double_precision():
+    """JAX computes in double precision for a test, and as before after it."""
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield jax
+    jax.config.update("jax_enable_x64", before)
+
+
 @pytest.fixture(autouse=True)
 def _builtins_are_restored():
     yield

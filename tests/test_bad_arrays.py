@@ -93,18 +93,7 @@ def lines(text):
     return [line.strip() for line in text.strip().splitlines()]
 
 
-def marked(calls, bugs):
-    return [
-        pytest.param(c, marks=pytest.mark.xfail(strict=True, reason=bugs[c])) if c in bugs else c
-        for c in calls
-    ]
-
-
 # -- keywords --------------------------------------------------------------------------
-
-#: What is known to be wrong, until it is put right: call -> the reason.
-BUGS = {}
-GRADIENT_BUGS = {}
 
 HONOURED_OR_REFUSED = lines("""
 np.sum(x, dtype=np.int64)
@@ -740,13 +729,13 @@ np.save("/nowhere/at/all.npy", x)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
-@pytest.mark.parametrize("call", marked(HONOURED_OR_REFUSED, BUGS))
+@pytest.mark.parametrize("call", HONOURED_OR_REFUSED)
 def test_honoured_exactly_or_refused(call):
     assert_numpys_or_refused(call_of(call), arguments, ("tape", "graph"))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
-@pytest.mark.parametrize("call", marked(HONOURED_OR_REFUSED, GRADIENT_BUGS))
+@pytest.mark.parametrize("call", HONOURED_OR_REFUSED)
 def test_gradient_of_what_is_honoured(call):
     f = call_of(call)
     expected = by_numpy(f, arguments)
@@ -867,8 +856,6 @@ out = np.ones_like(x); out *= x; out[0] = 0
 out = np.full_like(x, 2.0); out[[0, 2]] = x[1:]
 """)
 
-WRITE_BUGS = {}
-GRADIENT_OF_WRITING_BUGS = {}
 
 #: In NumPy a view and what it shows change together: so here, or there is no reading it any more.
 VIEWS = {
@@ -984,7 +971,7 @@ def one():
     return (VALUES["x"].copy(),)
 
 
-@pytest.mark.parametrize("body", marked(WRITES, WRITE_BUGS))
+@pytest.mark.parametrize("body", WRITES)
 def test_writing_gives_numpys_answer(body):
     f = program(body)
     for route in ROUTES:
@@ -993,7 +980,7 @@ def test_writing_gives_numpys_answer(body):
             assert_same(got, f(*one()))
 
 
-@pytest.mark.parametrize("body", marked(WRITES, GRADIENT_OF_WRITING_BUGS))
+@pytest.mark.parametrize("body", WRITES)
 def test_gradient_of_writing(body):
     f, x = program(body), VALUES["x"]
     rng = np.random.default_rng(0)
@@ -1175,11 +1162,9 @@ a[np.array(1), :]
 a[1, np.array(2)]
 """)
 
-INDEX_BUGS = {}
-
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("call", marked(INDICES, INDEX_BUGS))
+@pytest.mark.parametrize("call", INDICES)
 def test_indices(call):
     assert_numpys_or_refused(call_of(call), arguments, ("tape", "graph"))
 

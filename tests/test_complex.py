@@ -10,7 +10,8 @@ from chainrule.graphing import record
 
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")
-jax.config.update("jax_enable_x64", True)
+
+pytestmark = pytest.mark.usefixtures("double_precision")
 
 RNG = np.random.default_rng(5)
 Z = RNG.normal(size=(3, 3)) + 1j * RNG.normal(size=(3, 3))

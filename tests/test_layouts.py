@@ -77,12 +77,16 @@ def variants(row, operands):
             yield [*operands[:i], np.take(operand, [], axis=axis), *operands[i + 1 :]]
 
 
+#: How NumPy refuses operands, a warning included; anything else is our fault, and must show.
+NUMPYS_REFUSALS = (ArithmeticError, IndexError, RuntimeWarning, TypeError, ValueError)
+
+
 def accepted(row, sample, operands):
     """Whether NumPy takes these operands, without a warning or a NaN."""
     try:
         with np.errstate(all="raise"):
             return bool(np.all(np.isfinite(row(*operands, **sample.params))))
-    except Exception:
+    except NUMPYS_REFUSALS:
         return False
 
 
@@ -192,7 +196,7 @@ def stacked_forward(row, sample, operands):
         outs = [row(*single, **sample.params) for single in singles]
         together = [np.stack(parts) for parts in zip(*singles, strict=True)]
         out = row(*together, **sample.params)
-    except Exception:
+    except NUMPYS_REFUSALS:
         return None
     same = np.shape(out) == (3, *np.shape(outs[0])) and np.allclose(out, np.stack(outs))
     return (singles, together) if same else None

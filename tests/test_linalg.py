@@ -19,13 +19,9 @@ VECTOR = RNG.uniform(-1, 1, 3)
 # -- against JAX -----------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def jax():
-    jax = pytest.importorskip("jax")
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield jax
-    jax.config.update("jax_enable_x64", before)
+@pytest.fixture
+def jax(double_precision):
+    return double_precision
 
 
 def both_triangles(a, xp):

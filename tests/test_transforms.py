@@ -16,13 +16,7 @@ jax = pytest.importorskip("jax")
 jnp = jax.numpy
 
 
-@pytest.fixture(autouse=True)
-def _double_precision():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
-
+pytestmark = pytest.mark.usefixtures("double_precision")
 
 X = np.array([0.3, 0.7, 1.1])
 V = np.array([1.0, -2.0, 0.5])

@@ -178,24 +178,28 @@ def _kept(a: Any, where: Any) -> Any:
     return kept if where is True else kept & where
 
 
+def _cleaned(a: Any, dtype: Any, where: Any) -> tuple[Any, Any]:
+    """Put 0 in the place of each element that does not count, and say which do."""
+    a = cast(as_array(a), dtype)
+    kept = _kept(a, where)
+    return np.where(kept, a, 0.0), kept
+
+
 def _nanmean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
     *, where: Any = True,
 ) -> Any:  # fmt: skip
     refuse_out(out)
-    a = cast(as_array(a), dtype)
-    kept = _kept(a, where)
-    total = np.sum(np.where(kept, a, 0.0), axis=axis, keepdims=keepdims)
-    return total / np.sum(kept * np.ones_like(a), axis=axis, keepdims=keepdims)
+    clean, kept = _cleaned(a, dtype, where)
+    total = np.sum(clean, axis=axis, keepdims=keepdims)
+    return total / np.sum(kept * np.ones_like(clean), axis=axis, keepdims=keepdims)
 
 
 def _nanvar(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    a = cast(as_array(a), dtype)
-    kept = _kept(a, where)
-    clean = np.where(kept, a, 0.0)
+    clean, kept = _cleaned(a, dtype, where)
     return _var(
         clean, axis, None, out, ddof, keepdims, where=kept, mean=mean, correction=correction
     )
@@ -205,9 +209,7 @@ def _nanstd(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
     keepdims: bool = False, *, where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    a = cast(as_array(a), dtype)
-    kept = _kept(a, where)
-    clean = np.where(kept, a, 0.0)
+    clean, kept = _cleaned(a, dtype, where)
     return _std(
         clean, axis, None, out, ddof, keepdims, where=kept, mean=mean, correction=correction
     )
