@@ -120,3 +120,11 @@ def test_explained_stepped_and_emitted():
     assert update.actual == pytest.approx(update.predicted, rel=1e-2)
     with pytest.raises(errors.ArgumentError, match="complex"):
         s.why("x[0]")
+
+
+def test_the_sign_of_complex_numbers_is_refused_and_says_what_to_write():
+    with pytest.raises(errors.UnsupportedError) as refused:
+        cr.grad(lambda x: np.sum(np.real(np.sign(x * Z[0]))))(X[0])
+    assert "np.sign" in str(refused.value)
+    assert "z / np.abs(z)" in refused.value.instead
+    assert np.all(np.isfinite(cr.grad(lambda x: np.sum(np.real(x * Z[0] / np.abs(x))))(X[0])))
