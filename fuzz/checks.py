@@ -341,7 +341,30 @@ def by_jax(program: Program, value: Any, gradients: list[Any], bounds: list[floa
     for gradient, other in zip(gradients, others, strict=True):
         peers = dict(leaves(other))  # JAX sorts the keys of a dict
         found += [np.asarray(peers[path]) for path, leaf in leaves(gradient) if leaf is not None]
-    _same(found, gradients, [10 * b for b in bounds], "gradient by JAX")
+    try:
+        _same(found, gradients, [10 * b for b in bounds], "gradient by JAX")
+    except Failure:
+        if not jax_is_wrong(program, found, gradients):
+            raise
+        return False
+    return True
+
+
+def jax_is_wrong(program: Program, theirs: list[Any], gradients: list[Any]) -> bool:
+    """Let differences decide, along the very direction in which the two gradients differ.
+
+    JAX 0.10 takes the wrong branch of some derivatives, as of arccosh below 0.
+    """
+    ours = [g for gradient in gradients for g in real_leaves(gradient)]
+    apart = [np.asarray(a - b, float) for a, b in zip(theirs, ours, strict=True)]
+    length = np.sqrt(sum(float(np.sum(a * a)) for a in apart))
+    if not np.isfinite(length):
+        return False
+    along = replace(in_double(program), direction=[a / length for a in apart])
+    try:
+        first_order(along, value_and_gradients(along)[1])
+    except (Failure, Refused, Rough):
+        return False
     return True
 
 

@@ -14,7 +14,9 @@ import pytest
 from conftest import FUZZED, SEED
 
 from chainrule.rules import TABLE
+from fuzz.checks import jax_is_wrong
 from fuzz.generate import generate
+from fuzz.program import Program
 from fuzz.rewritten import functional
 from fuzz.running import Tally, run, run_one
 from fuzz.templates import templates
@@ -155,3 +157,19 @@ def program(x):
     exec(functional(source), scope)
     assert scope["program"](x) == 0 + 3 + 5 + 3 + 4
     np.testing.assert_array_equal(x, np.arange(4.0))
+
+
+def test_differences_decide_between_jax_and_chainrule():
+    """JAX takes another branch of the derivative of arccosh below 0 than of its value."""
+    program = Program(
+        "def program(x):\n    return np.sum(np.imag(np.arccosh(x + 0j)))\n",
+        {"x": np.array([-0.4, 0.3])},
+        [np.array([0.6, 0.8])],
+        1,
+        frozenset(),
+        (),
+    )
+    right = -1 / np.sqrt(1 - program.arguments["x"] ** 2)
+    assert jax_is_wrong(program, [-right], [right])
+    with wrong("arccosh", (lambda g, out, a: -g / (np.sqrt(a - 1) * np.sqrt(a + 1)),)):
+        assert not jax_is_wrong(program, [right], [-right])
