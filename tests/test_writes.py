@@ -103,6 +103,15 @@ def expression_read_later(x):
     return np.sum(y) * first
 
 
+def element_by_ellipsis(x):
+    """An ellipsis picks a view of one element, and no number."""
+    y = 2 * x
+    first = y[..., 0]
+    z = x * first * np.sin(first)
+    y[np.array([True, False, True])] = 1.0
+    return np.sum(z) + np.sum(y)
+
+
 def swapped(x):
     y = x.copy()
     y[0], y[1] = y[1], y[0]
@@ -131,6 +140,7 @@ PROGRAMS = [
     (argument_written_to, (X,)),
     (view_read_later, (X,)),
     (expression_read_later, (X,)),
+    (element_by_ellipsis, (X,)),
     (swapped, (X,)),
     (triangular, (np.tri(3) + np.eye(3), X)),
 ]

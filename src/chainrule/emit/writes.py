@@ -83,8 +83,10 @@ class Writes:
     def note(self, node: Node, inline: bool) -> None:
         """Take note that a node was written, under a name or in line."""
         reads = frozenset() if inline and node.inputs else frozenset((node,))
-        # A single element that is read is a number, not a view.
-        element = node.op is TABLE["getitem"] and node.shape == ()
+        # A single element that is read is a number; where an ellipsis picks it, it is a view.
+        element = (
+            node.op is TABLE["getitem"] and node.shape == () and Ellipsis not in node.params["key"]
+        )
         if inline or (node.op.view and not element):
             reads = reads.union(*(self._reads.get(i, ()) for i in node.inputs))
         self._reads[node] = reads
