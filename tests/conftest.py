@@ -21,6 +21,9 @@ def pytest_addoption(parser):
     group.addoption(
         "--seed", type=int, help="seed of the first of them; another each time unless given"
     )
+    group = parser.getgroup("checking")
+    group.addoption("--draws", type=int, default=10, help="draws of each right pass (default: 10)")
+    group.addoption("--mutants", type=int, default=3, help="every so manieth mutant (default: 3)")
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden anew instead of comparing"
     )

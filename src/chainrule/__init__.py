@@ -1,5 +1,6 @@
 """Backpropagation that shows its work."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from chainrule.custom import constant, custom
@@ -16,13 +17,17 @@ from chainrule.transform import (
 )
 
 if TYPE_CHECKING:
+    from chainrule.checking.api import check
+    from chainrule.checking.report import Report
     from chainrule.solution import Solution, explain
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ChainruleError",
+    "Report",
     "Solution",
+    "check",
     "constant",
     "custom",
     "elementwise_grad",
@@ -37,12 +42,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Half of what there is to import serves explanations; a gradient does not wait for it.
-    if name in ("Solution", "explain"):
-        from chainrule import solution
+#: Most of what there is to import serves explanations and checks; a gradient does not wait for it.
+_LATER = {
+    "Report": "chainrule.checking.report",
+    "Solution": "chainrule.solution",
+    "check": "chainrule.checking.api",
+    "explain": "chainrule.solution",
+    "testing": "chainrule.testing",
+}
 
-        return getattr(solution, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        module = importlib.import_module(_LATER[name])
+        return module if name == "testing" else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from chainrule.graph import Graph, Node
 from chainrule.op import Abstract
 from chainrule.structure import map_leaves
 from chainrule.trace import Branch, Recorder, Traced, WholeFloat, location, refuse_subclass, tracing
+from chainrule.trace.buffers import traced_buffers
 from chainrule.trace.source import user_frame
 
 
@@ -73,6 +75,8 @@ def record(
     values: bool = True,
     strict: bool = True,
     name_output: str | None = None,
+    only: Collection[str] | None = None,
+    buffers: bool = False,
 ) -> Recording:
     """Run a function once and record its graph.
 
@@ -90,6 +94,10 @@ def record(
         Refuse an output that is a NaN or infinite, with the line where the first arose.
     name_output : str, optional
         Name of an output that the user gave none.
+    only : collection of str, optional
+        Paths of the leaves that become inputs; all others stay what they are.
+    buffers : bool
+        Let arrays that the function makes, as by ``np.zeros``, take traced values.
 
     Raises
     ------
@@ -106,6 +114,8 @@ def record(
 
         def visit(leaf: Any, path: str) -> Any:
             asked = wrt is not None and _head(path) in names
+            if only is not None and path not in only:
+                return leaf
             number = differentiable(leaf, path) if asked or _is_inexact(leaf) else _fixed(leaf)
             if number is None:
                 return leaf
@@ -114,7 +124,8 @@ def record(
         traced = {name: map_leaves(visit, value, name) for name, value in given.items()}
         nodes = {name: map_leaves(_node(recorder), value, name) for name, value in traced.items()}
         arguments.arguments.update(traced)
-        output = f(*arguments.args, **arguments.kwargs)
+        with traced_buffers(recorder) if buffers else nullcontext():
+            output = f(*arguments.args, **arguments.kwargs)
         if not isinstance(
             output, (Traced, np.ndarray, np.generic, float, int, complex)
         ) or isinstance(output, bool):

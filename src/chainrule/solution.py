@@ -19,7 +19,7 @@ from chainrule.explaining.forms import ShapeNote, shapes
 from chainrule.explaining.steps import Step
 from chainrule.explaining.why import Paths, ScalarTerm, paths, scalar_terms
 from chainrule.graph import Node
-from chainrule.graphing import record
+from chainrule.graphing import Recording, record
 from chainrule.nonfinite import non_finite_gradient, non_finite_input
 from chainrule.op import shape_of
 from chainrule.render import RENDERERS, SUFFIXES
@@ -371,6 +371,19 @@ def explain(
         return explain(f, *call.args, **options, **call.kwargs)
 
     return Solution(derivation, f, again)
+
+
+def solution_of(recording: Recording, upstream: Any = None) -> Solution:
+    """Return the worked solution of a function that has been recorded."""
+    with np.errstate(all="ignore"):
+        derivation = derive(recording, upstream)
+
+    def again(values: Mapping[str, Any]) -> Solution:
+        raise ArgumentError(
+            "The function cannot be run again from here.", instead="cr.explain(f, ...).step(lr)"
+        )
+
+    return Solution(derivation, again, again)
 
 
 def _check_upstream(f: Callable[..., Any], output: Node, upstream: Any) -> None:

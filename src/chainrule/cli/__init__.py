@@ -2,7 +2,8 @@
 
 ::
 
-    explain, tour   the commands
+    explain, check, tour
+                    the commands
     targets         what can be explained: a file's function, a formula, a shipped example
     files           a user's file: loaded by its path, its errors told without our own frames
     values          what stands after --at
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from chainrule import __version__
-from chainrule.cli import explain, screen, tour
+from chainrule.cli import check, explain, screen, tour
 from chainrule.errors import ArgumentError, ChainruleError
 
 #: Exit status of a command that was asked for something it cannot do.
@@ -31,6 +32,7 @@ _EPILOG = """\
 examples:
   chainrule tour
   chainrule explain neuron
+  chainrule check layer.py:affine:affine_backward
 """
 
 
@@ -52,12 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 2 for a request that cannot be met, 130 when interrupted.
+        Exit status: 0, 1 for a backward pass that is wrong, 2 for a request that cannot be met,
+        130 when interrupted.
     """
     screen.prepare()
+    status = 0
     try:
         try:
-            _run(sys.argv[1:] if arguments is None else arguments)
+            status = _run(sys.argv[1:] if arguments is None else arguments)
         finally:
             # Here, so that a reader who has left is noticed here, after --help too.
             sys.stdout.flush()
@@ -70,10 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Nothing more to say to the reader, also not when Python flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return status
 
 
-def _run(arguments: Sequence[str]) -> None:
+def _run(arguments: Sequence[str]) -> int:
     parser = _Parser(
         prog="chainrule",
         description="Backpropagation that shows its work.",
@@ -83,9 +87,11 @@ def _run(arguments: Sequence[str]) -> None:
     parser.add_argument("--version", action="version", version=f"chainrule {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     explain.add(commands)
+    check.add(commands)
     tour.add(commands)
     options = parser.parse_args([_unlike_an_option(text) for text in arguments])
-    options.run(options)
+    status: int | None = options.run(options)
+    return status or 0
 
 
 def _unlike_an_option(text: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.cli import screen, values
-from chainrule.cli.files import loaded, told
+from chainrule.cli.files import loaded, told, written
 from chainrule.cli.functions import FUNCTIONS
 from chainrule.cli.targets import EXAMPLES, Target, file_and_function, found, functions_of
 from chainrule.errors import ArgumentError, ChainruleError
@@ -188,16 +188,15 @@ def _page(options: argparse.Namespace, solution: Solution) -> str:
 def _written(options: argparse.Namespace, solution: Solution, answer: str | None) -> Path | None:
     if options.file is None:
         return None
-    try:
-        if answer is None:
-            return solution.save(options.file)
-        path = Path(options.file)
+    if answer is None:
+        return written(solution.save, options.file)
+
+    def save(file: str) -> Path:
+        path = Path(file)
         path.write_text(answer.rstrip("\n") + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ArgumentError(
-            f"The file cannot be written: {error.strerror or error}.", got=options.file
-        ) from error
-    return path
+        return path
+
+    return written(save, options.file)
 
 
 def _opened(solution: Solution, name: str) -> str:
@@ -241,22 +240,13 @@ def _completed(
     options: argparse.Namespace, target: Target, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a value for each argument; one that is missing is refused with a way to give it."""
-    for name in given:
-        if name not in target.names:
-            raise ArgumentError(
-                f"There is no argument {name!r}.",
-                expected=f"one of {', '.join(target.names)}",
-                got=f"--at {name}=...",
-            )
-    known = {**target.values, **given}
-    missing = [name for name in target.names if name not in known]
+    known, missing = values.completed(target.names, target.values, given)
     if missing:
-        several = "No values are given for" if len(missing) > 1 else "No value is given for"
         words = ["chainrule", "explain", options.target]
         for text in options.at:
             words += ["--at", text]
         raise ArgumentError(
-            f"{several} {', '.join(missing)}.",
+            values.none_for(missing),
             instead=shlex.join([*words, *_example(options, target, known, missing)]),
         )
     return {name: known[name] for name in target.names}

@@ -8,7 +8,7 @@ import linecache
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -29,12 +29,7 @@ def loaded(path: Path) -> Iterator[ModuleType]:
     ArgumentError
         When there is no such file, or it raises.
     """
-    if not path.is_file():
-        near = [str(p) for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        close = difflib.get_close_matches(str(path), near, 1)
-        raise ArgumentError(
-            "There is no such file.", got=str(path), instead=close[0] if close else None
-        )
+    check_exists(path)
     # A module of that name may be in use: the user's random.py is not Python's.
     name = path.stem if path.stem not in sys.modules else f"{path.stem} of the user"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -59,6 +54,37 @@ def loaded(path: Path) -> Iterator[ModuleType]:
         sys.modules.pop(name, None)
         if folder in sys.path:
             sys.path.remove(folder)
+
+
+def check_exists(path: Path) -> None:
+    """Refuse a file that is not there, with one of nearly the same name that is.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if path.is_file():
+        return
+    near = [str(p) for p in path.parent.glob(f"*{path.suffix}")] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(str(path), near, 1)
+    raise ArgumentError(
+        "There is no such file.", got=str(path), instead=close[0] if close else None
+    )
+
+
+def written(save: Callable[[str], Path], file: str) -> Path:
+    """Write a file, and tell a folder that is not there or may not be written to.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    try:
+        return save(file)
+    except OSError as error:
+        raise ArgumentError(
+            f"The file cannot be written: {error.strerror or error}.", got=file
+        ) from error
 
 
 def told(error: BaseException) -> ChainruleError:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from chainrule.arguments import signature_of
 from chainrule.cli.files import loaded
@@ -89,7 +89,7 @@ def found(text: str, given: Collection[str] = ()) -> Iterator[Target]:
     text = text.strip()
     example = _example(text)
     if example is not None:
-        yield _function(*example)
+        yield function_in(*example)
         return
     path, function = file_and_function(text)
     if path is not None:
@@ -103,7 +103,7 @@ def found(text: str, given: Collection[str] = ()) -> Iterator[Target]:
                 instead=f"chainrule explain {path}:{names[0] if names else 'function'}",
             )
         with loaded(path) as module:
-            yield _function(module, function, str(path))
+            yield function_in(module, function, str(path))
         return
     yield _formula(text, given)
 
@@ -150,16 +150,47 @@ def functions_of(module: ModuleType) -> list[str]:
     ]
 
 
-def _function(module: ModuleType, name: str, shown: str) -> Target:
+def callable_in(
+    module: ModuleType, name: str, command: str, but: str | None = None
+) -> Callable[..., Any]:
+    """Return a function of a module.
+
+    Parameters
+    ----------
+    module : module
+    name : str
+    command : str
+        What to type instead where there is no such function, up to the function's name.
+    but : str, optional
+        A function that cannot be meant.
+
+    Raises
+    ------
+    ArgumentError
+    """
     function = getattr(module, name, None)
-    if not callable(function):
-        here = functions_of(module)
-        close = difflib.get_close_matches(name, here, 1) or here[:1]
-        raise ArgumentError(
-            f"{Path(module.__file__ or shown).name} has no function {name!r}.",
-            expected=f"one of {', '.join(here)}" if here else "a function in the file",
-            instead=f"chainrule explain {shown}:{close[0]}" if close else None,
-        )
+    if callable(function):
+        return cast("Callable[..., Any]", function)
+    here = [known for known in functions_of(module) if known != but]
+    close = difflib.get_close_matches(name, here, 1) or here[:1]
+    raise ArgumentError(
+        f"{Path(module.__file__ or name).name} has no function {name!r}.",
+        expected=f"one of {', '.join(here)}" if here else "a function in the file",
+        instead=f"{command}{close[0]}" if close else None,
+    )
+
+
+def function_in(
+    module: ModuleType, name: str, shown: str, command: str = "chainrule explain"
+) -> Target:
+    """Return a function of a module as a target.
+
+    Raises
+    ------
+    ArgumentError
+        When there is no such function, or one whose arguments have no names.
+    """
+    function = callable_in(module, name, f"{command} {shown}:")
     signature = signature_of(function)
     if signature is None:
         raise ArgumentError(

@@ -48,6 +48,33 @@ def read(texts: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
+def completed(
+    names: Sequence[str], defaults: Mapping[str, Any], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Put defaults and the values given together; return them, and the names without a value.
+
+    Raises
+    ------
+    ArgumentError
+        When a value is given for what is no argument.
+    """
+    for name in given:
+        if name not in names:
+            raise ArgumentError(
+                f"There is no argument {name!r}.",
+                expected=f"one of {', '.join(names)}",
+                got=f"--at {name}=...",
+            )
+    known = {**defaults, **given}
+    return known, [name for name in names if name not in known]
+
+
+def none_for(missing: Sequence[str]) -> str:
+    """Say which arguments have no value."""
+    several = "No values are given for" if len(missing) > 1 else "No value is given for"
+    return f"{several} {', '.join(missing)}."
+
+
 def _word(name: str, text: str, default: str | bool) -> str | bool:
     if isinstance(default, str):
         return text

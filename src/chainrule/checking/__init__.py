@@ -1,0 +1,1 @@
+"""Checking a hand-written backward pass."""

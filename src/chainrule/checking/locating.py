@@ -1,0 +1,401 @@
+"""Where a pass goes wrong first, what the mistake is, and how the line should read."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.claims import Claim, claims
+from chainrule.checking.edits import edits
+from chainrule.checking.flow import follows_from, reads
+from chainrule.checking.hypotheses import explained
+from chainrule.checking.judging import Judged, judge
+from chainrule.checking.mistakes import MISTAKES
+from chainrule.checking.naming import says_gradient
+from chainrule.checking.reference import Traced
+from chainrule.checking.report import Diagnosis, Finding, Repair
+from chainrule.checking.rewriting import written_anew
+from chainrule.checking.scene import Edit, Scene
+from chainrule.checking.source import Unit, helpers, targets_of
+from chainrule.checking.subject import Problem
+from chainrule.checking.trying import Bench
+from chainrule.checking.watching import Event, Watch
+from chainrule.checking.wording import evidence_of, told_apart
+from chainrule.graph import Node
+from chainrule.rules import TABLE
+
+#: Problems of one gradient or line, as opposed to those of the whole pass.
+LOCAL = ("raises", "shape", "not-finite", "not-a-number")
+
+
+def located(runs: Sequence[Judged], watch: Watch) -> list[Finding]:
+    """Return the findings on each gradient of a pass, in the order of the backward pass.
+
+    Parameters
+    ----------
+    runs : sequence of Judged
+        The first at the input given.
+    watch : Watch
+        Of the first run.
+    """
+    wrong = [run for run in runs if run.wrong or any(p.kind in LOCAL for p in run.problems)]
+    main = list(watch.units)
+    if not wrong:
+        return [_right(c, runs) for c in claims(runs[0], watch, main) if c.target is not None]
+    run = wrong[0]
+    if run is not runs[0] or helpers(main):
+        watch = Watch([*main, *helpers(main)])
+        run = judge(run.subject, run.point, watch.around, run.reference)
+    order = [run, *(r for r in runs if r.point is not run.point)]
+    raised = next((p for p in run.problems if p.kind == "raises"), None)
+    if raised is not None:
+        return [_of_raised(raised, order, watch)]
+    return _findings(order, claims(run, watch, main), watch)
+
+
+def _of_raised(problem: Problem, runs: Sequence[Judged], watch: Watch) -> Finding:
+    """Return the finding on an error, with the edit that the pass runs right with."""
+    event = _event_of(problem.error, watch)
+    finding = Finding(
+        "the pass", "", "wrong", where=_where(event), line=_line(event),
+        mistakes=(Diagnosis("raises", problem.what),), note=MISTAKES["raises"].remedy,
+    )  # fmt: skip
+    if event is None:
+        return finding
+    watch.events.append(event)
+    end = len(watch.events) - 1
+    repaired = Bench(runs).repairing(
+        _lightest_first(follows_from(watch.events, end), runs[0], watch, ()), frozenset()
+    )
+    return _told(finding, repaired, runs[0]) if repaired else finding
+
+
+def _event_of(error: BaseException | None, watch: Watch) -> Event | None:
+    """Return the statement that raised, as if it had run."""
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    for frame in reversed(frames):
+        for unit in watch.units:
+            for statement in unit.statements:
+                last = statement.end_lineno or statement.lineno
+                if unit.file == frame.filename and statement.lineno <= (frame.lineno or 0) <= last:
+                    scopes = [e.scope for e in watch.events if e.unit is unit]
+                    return Event(unit, statement, {}, scopes[-1] if scopes else watch.entry)
+    return None
+
+
+def _right(claim: Claim, runs: Sequence[Judged]) -> Finding:
+    name = str(claim.target)
+    sure = [r.judgements[name] for r in runs if not r.judgements[name].at_kink]
+    return Finding(
+        claim.name,
+        claim.of,
+        "right" if sure else "untestable",
+        error=max((j.error for j in sure), default=None),
+        got=claim.got,
+        expected=claim.expected,
+        where=_where(claim.event),
+        line=_line(claim.event),
+    )
+
+
+def _where(event: Event | None) -> Any:
+    return event.unit.where(event.statement) if event is not None else None
+
+
+def _line(event: Event | None) -> str:
+    return event.unit.text(event.statement) if event is not None else ""
+
+
+def _findings(runs: Sequence[Judged], found: Sequence[Claim], watch: Watch) -> list[Finding]:
+    run = runs[0]
+    problems = {p.target: p for p in run.problems if p.kind in LOCAL}
+    findings = [_of_claim(claim, problems.get(claim.target)) for claim in found]
+    first = _first_wrong(found)
+    if first is None:
+        return findings
+    index = found.index(first)
+    repaired = _repairs(runs, found, first, watch)
+    culprit = findings[index]
+    if repaired:
+        findings[index] = _told(culprit, repaired, run)
+    else:
+        reference, mistakes = run.reference, list[Diagnosis]()
+        if isinstance(reference, Traced) and first.node is not None and _is_number(first.got):
+            mistakes = explained(reference, first.node, first.got, first.given)
+        repair = written_anew(runs, first, watch)
+        findings[index] = replace(culprit, mistakes=(*mistakes, *culprit.mistakes), repair=repair)
+    return findings
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, float, int, np.generic))
+
+
+def _first_wrong(found: Sequence[Claim]) -> Claim | None:
+    """Return the first wrong claim that something wrong follows from."""
+    wrong = [c for c in found if c.verdict == "wrong"]
+    asked = [c for c in found if c.target is not None and c.verdict != "right"]
+    if not asked:
+        return None
+    return next((c for c in wrong if c.target is not None or any(
+        a.position >= c.position for a in asked)), asked[0])  # fmt: skip
+
+
+def _of_claim(claim: Claim, problem: Problem | None) -> Finding:
+    error = None
+    if problem is None and np.shape(claim.got) == np.shape(claim.expected):
+        scale = max(float(np.max(np.abs(claim.expected), initial=0.0)), 1e-300)
+        error = float(np.max(np.abs(np.asarray(claim.got) - claim.expected), initial=0.0)) / scale
+    return Finding(
+        claim.name, claim.of, claim.verdict, error, claim.got, claim.expected,
+        _where(claim.event), _line(claim.event),
+        (Diagnosis(problem.kind, problem.what),) if problem is not None else (),
+    )  # fmt: skip
+
+
+# -- edits -------------------------------------------------------------------------------------
+
+
+def _repairs(
+    runs: Sequence[Judged], found: Sequence[Claim], first: Claim, watch: Watch
+) -> list[Edit]:
+    """Return the edits of single statements that make all right, the likeliest first."""
+    if not watch.events:
+        return []
+    problems = {p.target for p in runs[0].problems if p.kind in LOCAL and p.target}
+    wrong = frozenset(runs[0].wrong) | problems
+    start = min(first.position, len(watch.events) - 1)
+    right = {c.position for c in found if c.verdict == "right"} - {start}
+    right -= {i for i, e in enumerate(watch.events) if isinstance(e.statement, ast.Return)}
+    region = follows_from(watch.events, start, right)
+    candidates = _lightest_first(region, runs[0], watch, found, right)
+    bench = Bench(runs)
+    repaired = bench.repairing(candidates, wrong)
+    if not repaired and first.target is not None and len(wrong) > 1:
+        repaired = bench.repairing(candidates, frozenset({first.target}))
+    return repaired
+
+
+def _lightest_first(
+    region: Iterable[int],
+    run: Judged,
+    watch: Watch,
+    found: Sequence[Claim],
+    right: Collection[int] = (),
+) -> list[Edit]:
+    edits_ = _candidates(region, run, watch, found, right)
+    return sorted(edits_, key=lambda edit: edit.weight)
+
+
+#: Statements that compute no gradient are seldom where the mistake is.
+_BESIDE = 0.7
+#: Nor are those that hand back what others have computed.
+_RETURNED = 0.35
+#: A value that is a true gradient is seldom wrong, though it may be that of another stage.
+_RIGHT = 1.0
+
+
+def _candidates(
+    region: Iterable[int],
+    run: Judged,
+    watch: Watch,
+    found: Sequence[Claim],
+    right: Collection[int],
+) -> Iterator[Edit]:
+    seen: set[str] = set()
+    statements: set[int] = set()
+    for position in region:
+        event = watch.events[position]
+        if id(event.statement) in statements or not run.subject.may_edit(event.statement):
+            continue  # a loop comes by it again
+        statements.add(id(event.statement))
+        scene = _scene(position, event, run, watch, found)
+        beside = 0.0 if _computes_gradient(event, scene) else _BESIDE
+        if isinstance(event.statement, ast.Return):
+            beside += _RETURNED
+        if position in right:
+            beside += _RIGHT
+        for edit in edits(event, scene):
+            text = f"{id(event.statement)} {edit.text} {edit.moved}"
+            if text not in seen:
+                seen.add(text)
+                yield replace(edit, weight=edit.weight + beside)
+
+
+def _computes_gradient(event: Event, scene: Scene) -> bool:
+    statement = event.statement
+    if isinstance(statement, ast.Return):
+        value = statement.value
+        items = value.elts if isinstance(value, ast.Tuple) else [value]
+        return not all(isinstance(i, (ast.Name, ast.Attribute, ast.Subscript)) for i in items)
+    names = targets_of(statement)
+    return not names or any(says_gradient(n) or n in scene.gradients for n in names) or any(
+        name in scene.gradients for name in reads(statement)
+    )  # fmt: skip
+
+
+def _scene(position: int, event: Event, run: Judged, watch: Watch, found: Sequence[Claim]) -> Scene:
+    before = next(
+        (e.scope for e in reversed(watch.events[:position]) if e.unit is event.unit), None
+    )
+    made = targets_of(event.statement)
+    new = {n: v for n, v in event.scope.items() if n not in made}  # the variables of a loop
+    scope = {**new, **(before if before is not None else watch.entry)}
+    upstream = run.point.upstream
+    gradients = {c.name for c in found} | _from_upstream(watch, run, event.unit)
+    known = _forward_values(run)
+    gradients = {
+        n for n in gradients
+        if n in scope
+        and (_equal(scope[n], upstream) or not any(_equal(scope[n], v) for v in known))
+    }  # fmt: skip
+    relation, limits = _forward_relations(run, scope)
+    moving = [run.point.values[p] for p in run.subject.moving]
+    weights = {
+        name
+        for name, value in scope.items()
+        if isinstance(value, (np.ndarray, float)) and any(_equal(value, m) for m in moving)
+    }
+    module = event.unit.function.__globals__
+    np_ = next((n for n, v in module.items() if v is np), "np")
+    return Scene(
+        scope, frozenset(gradients), relation, _is_forward(run), limits, frozenset(weights),
+        _indices(event.unit), np_,
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def _indices(unit: Unit) -> tuple[str, ...]:
+    """Return the indices that are written in a function."""
+    found = (
+        ast.unparse(node.slice)
+        for node in ast.walk(unit.tree)
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant)
+    )
+    return tuple(dict.fromkeys(found))[:8]
+
+
+def _forward_values(run: Judged) -> list[Any]:
+    reference = run.reference
+    if not isinstance(reference, Traced):
+        return []
+    return [n.value for n in reference.graph.nodes if n.shape and n.carries_gradient]
+
+
+def _is_forward(run: Judged) -> Callable[[Any], bool]:
+    reference = run.reference
+    known = (
+        {float(n.value) for n in reference.graph.nodes if n.shape == () and n.carries_gradient}
+        if isinstance(reference, Traced)
+        else set()
+    )
+    return lambda value: np.ndim(value) == 0 and float(value) in known
+
+
+def _from_upstream(watch: Watch, run: Judged, unit: Unit) -> set[str]:
+    """Return the names whose values are made from the upstream gradient, and itself."""
+    upstream = run.point.upstream
+    found = {
+        name
+        for name, value in watch.entry.items()
+        if np.ndim(upstream) and isinstance(value, np.ndarray) and _equal(value, upstream)
+    }
+    for event in watch.events:
+        if event.unit is not unit:
+            continue
+        read = reads(event.statement)
+        for name, value in event.assigned.items():
+            is_float = np.asarray(value).dtype.kind == "f"
+            if is_float and (says_gradient(name) or read & found):
+                found.add(name)
+    return found
+
+
+def _equal(some: Any, other: Any) -> bool:
+    return getattr(some, "shape", ()) == getattr(other, "shape", ()) and np.array_equal(some, other)
+
+
+def _forward_relations(run: Judged, scope: Any) -> tuple[Any, list[tuple[str, str, str]]]:
+    reference = run.reference
+    if not isinstance(reference, Traced):
+        return (lambda old, new: ""), []
+    nodes = [n for n in reference.graph.nodes if n.carries_gradient]
+
+    def node_of(value: Any) -> list[Node]:
+        return [n for n in nodes if _equal(value, n.value)]
+
+    def alone(node: Node) -> bool:
+        return sum(i.carries_gradient for i in node.inputs) == 1
+
+    def follows(late: Sequence[Node], early: Sequence[Node]) -> bool:
+        pending, depth = list(late), 0
+        while pending and depth < 200:
+            node = pending.pop()
+            depth += 1
+            if any(node is e for e in early):
+                return True
+            if node.op.elementwise and alone(node):
+                pending += node.inputs
+        return False
+
+    def relation(old: Any, new: Any) -> str:
+        if not isinstance(old, np.ndarray) or np.shape(old) != np.shape(new):
+            return ""
+        mine, other = node_of(old), node_of(new)
+        if not mine or not other:
+            return ""
+        if follows(mine, other):
+            return "output"
+        return "input" if follows(other, mine) else ""
+
+    limits = []
+    for node in reference.graph.nodes:
+        if node.op is not TABLE["clip"]:
+            continue
+        array, low, high = node.inputs
+        for name, value in scope.items():
+            if isinstance(value, np.ndarray) and _equal(value, array.value):
+                limits.append((name, _bound(low, -np.inf), _bound(high, np.inf)))
+    return relation, limits
+
+
+def _bound(node: Node, default: float) -> str:
+    value = node.value if node.value is not None else default
+    return repr(float(value)) if np.ndim(value) == 0 else "np.inf"
+
+
+# -- words -------------------------------------------------------------------------------------
+
+
+def _told(culprit: Finding, repaired: Sequence[Edit], run: Judged) -> Finding:
+    """Return a finding with the mistakes and the repair that edits have shown."""
+    best = repaired[0]
+    others = [e for e in repaired[1:] if e.kind != best.kind and told_apart(best, e, run)]
+    known = list(culprit.mistakes)
+    mistakes = [Diagnosis(best.kind, evidence_of(best, culprit))]
+    for edit in others[:1]:
+        apart = told_apart(best, edit, run)
+        mistakes[0] = replace(mistakes[0], apart=apart)
+        mistakes.append(Diagnosis(edit.kind, evidence_of(edit, culprit), apart))
+    event = best.event
+    before = event.unit.text(event.statement)
+    after = best.text
+    if best.moved:
+        after = f"{before}   # at the end, after all gradients"
+    where = event.unit.where(event.statement)
+    names = targets_of(event.statement)
+    name = culprit.name if culprit.name in names or not names else names[0]
+    return replace(
+        culprit,
+        name=culprit.name if not names else name,
+        where=where,
+        line=before,
+        mistakes=(*mistakes, *known),
+        repair=Repair(where, before, after),
+    )

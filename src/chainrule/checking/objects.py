@@ -1,0 +1,300 @@
+"""A layer, an activation or a loss: an object with ``forward`` and ``backward``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.functions import gradients_in, raised
+from chainrule.checking.naming import gradient_of
+from chainrule.checking.source import assignment
+from chainrule.checking.state import fresh, same
+from chainrule.checking.subject import (
+    Around,
+    Called,
+    Problem,
+    Subject,
+    parameters_of,
+    unwatched,
+)
+from chainrule.errors import ArgumentError
+from chainrule.trace import location
+
+_LABELS = ("y_true", "y", "labels", "targets", "target", "t", "true", "Y")
+_RESULTS = ("output", "outputs", "out", "y", "a", "loss", "value", "probs")
+_RESETS = ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients")
+
+
+class Layer(Subject):
+    """An object whose ``backward`` leaves gradients in attributes, or returns them.
+
+    Parameters
+    ----------
+    layer : object
+    inputs : tuple
+        What `forward` is given.
+    upstream : number, array or None
+    y_true : array, optional
+        Labels, for a loss.
+    """
+
+    def __init__(
+        self,
+        layer: Any,
+        inputs: tuple[Any, ...],
+        upstream: Any = None,
+        y_true: Any = None,
+        name: str | None = None,
+    ) -> None:
+        self.name = name or type(layer).__name__
+        self.upstream = upstream
+        for method in ("forward", "backward"):
+            if not callable(getattr(layer, method, None)):
+                raise ArgumentError(
+                    f"{self.name} has no {method} method, so there is no pass to check.",
+                    expected="an object with forward(inputs) and backward(dvalues), two "
+                    "functions, a list of such objects, or gradients={...}",
+                    got=f"{type(layer).__name__}",
+                )
+        self._layer = fresh(layer)
+        self.forward = (type(layer).forward,)
+        self.backward = (type(layer).backward,)
+        self.arguments = self._named(inputs, y_true)
+        self._inputs = list(self.arguments)
+        self._labelled = y_true is not None
+        self._label = next((n for n in self._inputs if self.arguments[n] is y_true), None)
+        self.arguments["self"] = self._layer
+        super().__init__()
+        self.is_loss = self._labelled and self._label is not None
+
+    def _named(self, inputs: tuple[Any, ...], y_true: Any) -> dict[str, Any]:
+        parameters = parameters_of(self._layer.forward)
+        given: dict[str, Any] = {}
+        labels = [p for p in parameters[1:] if p.name in _LABELS] or parameters[len(inputs) :]
+        for value in inputs:
+            free = [p for p in parameters if p.name not in given and p not in labels[:1]]
+            free = free or [p for p in parameters if p.name not in given]
+            if not free:
+                raise ArgumentError(
+                    f"{self.name}.forward takes {len(parameters)} arguments.",
+                    expected=f"forward{inspect.signature(self._layer.forward)}",
+                    got=f"{len(inputs)} inputs",
+                )
+            given[free[0].name] = value
+        if y_true is not None and labels and labels[0].name not in given:
+            given[labels[0].name] = y_true
+        missing = [
+            p.name
+            for p in parameters
+            if p.name not in given and p.default is inspect.Parameter.empty
+        ]
+        if missing:
+            raise ArgumentError(
+                f"{self.name}.forward needs {', '.join(missing)}.",
+                expected=f"forward{inspect.signature(self._layer.forward)}",
+                got=", ".join(given) or "no inputs",
+                instead="cr.check(loss, y_pred, y_true=labels)"
+                if missing[0] in _LABELS
+                else "cr.check(layer, inputs)",
+            )
+        return given
+
+    @property
+    def takes_upstream(self) -> bool:
+        """Whether backward is handed an upstream gradient, and not what forward predicted."""
+        return self._handed_kinds()[0] == "upstream"
+
+    def _handed_kinds(self) -> list[str]:
+        """Decide what each parameter of backward is handed."""
+        parameters = parameters_of(self._layer.backward)
+        required = [p for p in parameters if p.default is inspect.Parameter.empty]
+        if not required and parameters and not self._labelled:
+            required = parameters[:1]  # backward(dvalues=1.0)
+        takes_labels = self._labelled and any(p.name in _LABELS for p in required)
+        kinds = []
+        for i, p in enumerate(required):
+            if self._labelled and (p.name in _LABELS or (i == 1 and not takes_labels)):
+                kinds.append("labels")
+            elif p.name in self._inputs and p.name != "y":
+                kinds.append(p.name)
+            elif len(required) > 1 and self._labelled:
+                kinds.append("prediction")
+            else:
+                kinds.append("upstream")
+        return kinds or ["nothing"]
+
+    # -- running ---------------------------------------------------------------------------
+
+    def _run(self, arguments: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Run forward; return the object and its output."""
+        layer = arguments["self"]
+        returned = layer.forward(*(arguments[name] for name in self._inputs))
+        if returned is not None:
+            return layer, returned[0] if isinstance(returned, tuple) else returned
+        for name in _RESULTS:
+            if hasattr(layer, name):
+                return layer, getattr(layer, name)
+        raise ArgumentError(
+            f"{self.name}.forward returns nothing, and leaves no output behind.",
+            expected="a returned value, or self.output",
+            got=", ".join(vars(layer)) if hasattr(layer, "__dict__") else "no attributes",
+            where=location(code=getattr(self.forward[0], "__code__", None)),
+            instead="self.output = ...",
+        )
+
+    def value(self, arguments: Mapping[str, Any]) -> Any:
+        """Run forward alone."""
+        return self._run(arguments)[1]
+
+    def called(self, arguments: Mapping[str, Any], upstream: Any, around: Around) -> Called:
+        """Run forward and backward."""
+        layer, output = self._run(arguments)
+        done = Called(output)
+        for reset in _RESETS:
+            if callable(getattr(layer, reset, None)):
+                getattr(layer, reset)()
+        handed = [self._handed(kind, arguments, layer, upstream) for kind in self._handed_kinds()]
+        handed = handed if self._handed_kinds() != ["nothing"] else []
+        names = [p.name for p in parameters_of(layer.backward)]
+        before = dict(attributes(layer))
+        held = {path: id(value) for path, value in before.items()}
+        shown = {**arguments, **dict(zip(names, handed, strict=False))}
+        try:
+            with around(shown):
+                returned = layer.backward(*handed)
+        except Exception as error:
+            done.problems.append(raised(error))
+            return done
+        self._collect(done, layer, before, held, returned)
+        return done
+
+    def call_after(self, first: Any, point: Any) -> Called | None:
+        """Run the same object on two inputs, its parameters being the same for both."""
+        layer = self._after_another(first, point, backward=True)
+        if layer is None:
+            return None
+        with self.undisturbed():
+            return self.called(self._with(layer, point), point.upstream, unwatched)
+
+    def _after_another(self, first: Any, point: Any, backward: bool) -> Any:
+        """Return the object after a run on another input."""
+        own = [p for p in point.values if not p.startswith("self")]
+        before = {**point.values, **{p: first.values[p] for p in own}}
+        with self.undisturbed():
+            arguments = self.placed(before)
+            for name, value in arguments.items():
+                if isinstance(value, np.ndarray) and value.dtype.kind in "biu":
+                    arguments[name] = np.roll(value, 1)  # labels and indices of other samples
+            if not backward:
+                self._run(arguments)
+            elif self.called(arguments, first.upstream, unwatched).problems:
+                return None
+        return arguments["self"]
+
+    def _with(self, layer: Any, point: Any) -> dict[str, Any]:
+        """Return fresh arguments for an object that has run before."""
+        again = self.placed(point.values)
+        for name, value in attributes_of(again["self"]).items():
+            if isinstance(value, (np.random.Generator, np.random.RandomState)):
+                setattr(layer, name, value)  # to draw the same once more
+        return {**again, "self": layer}
+
+    def stale(self, first: Any, point: Any) -> tuple[str, Any] | None:
+        """Return the attribute that is the same after a second forward as after the first."""
+        with self.undisturbed():
+            alone = self.placed(point.values)
+            self._run(alone)
+        layer = self._after_another(first, point, backward=False)
+        kept = attributes_of(fresh(layer))
+        with self.undisturbed():
+            self._run(self._with(layer, point))
+        after, right = attributes_of(layer), attributes_of(alone["self"])
+        for name, value in right.items():
+            is_array = isinstance(value, np.ndarray)
+            if is_array and not same(value, after.get(name)) and same(kept.get(name), after[name]):
+                return name, assignment(self.forward[0], f"self.{name}")
+        return None
+
+    def _handed(self, kind: str, arguments: Mapping[str, Any], layer: Any, upstream: Any) -> Any:
+        if kind == "labels":
+            return arguments[self._label] if self._label else None
+        if kind in arguments:
+            return arguments[kind]
+        if kind == "prediction":
+            first = arguments[self._inputs[0]]
+            for name in _RESULTS:
+                stored: Any = getattr(layer, name, None)
+                if np.shape(stored) == np.shape(first) and np.ndim(stored):
+                    return np.copy(stored)
+            return first
+        return np.copy(upstream) if np.ndim(upstream) else upstream
+
+    def _collect(
+        self,
+        done: Called,
+        layer: Any,
+        before: Mapping[str, Any],
+        held: Mapping[str, int],
+        returned: Any,
+    ) -> None:
+        """Find the gradients among the attributes, and in what was returned."""
+        targets = self.targets()
+        for path, value in attributes(layer):
+            target = gradient_of(path, targets)
+            if target is None or target == path or path in self._before:
+                continue
+            done.gradients[target], done.said[target] = value, path
+        if isinstance(returned, (tuple, dict, list)) or (
+            returned is not None and self._inputs[0] not in done.gradients
+        ):
+            order = {n: t for n, t in targets.items() if not n.startswith("self.")}
+            if isinstance(returned, (tuple, dict, list)):
+                order = {**order, **{n: t for n, t in targets.items() if n not in order}}
+                order = {n: t for n, t in order.items() if n not in done.gradients}
+            given = gradients_in(returned, self.backward[0], order, self._inputs)
+            if not (given.problems and done.gradients):
+                done.problems += given.problems
+            for name, value in given.gradients.items():
+                done.gradients.setdefault(name, value)
+                done.said.setdefault(name, given.said[name])
+        if not done.gradients and not done.problems:
+            done.problems.append(
+                Problem(
+                    "returns-none",
+                    f"{self.name}.backward returned nothing and left no gradient behind.",
+                    instead="self.dinputs = ..., or return the gradient of the inputs",
+                )
+            )
+
+    @property
+    def _before(self) -> frozenset[str]:
+        """Attributes that look like gradients and belong to the parameters: none by default."""
+        return frozenset()
+
+
+def attributes_of(layer: Any) -> dict[str, Any]:
+    """Return the attributes of an object."""
+    return dict(getattr(layer, "__dict__", {}))
+
+
+def attributes(value: Any, path: str = "self", depth: int = 4) -> list[tuple[str, Any]]:
+    """Return the arrays and numbers among the attributes of an object, with their paths."""
+    found: list[tuple[str, Any]] = []
+    if depth and isinstance(getattr(value, "__dict__", None), dict):
+        for name, inner in vars(value).items():
+            found += attributes(inner, f"{path}.{name}", depth - 1)
+        return found
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            found += attributes(inner, f"{path}[{key!r}]", depth - 1)
+        return found
+    if isinstance(value, (list, tuple)) and depth:
+        for i, inner in enumerate(value):
+            if isinstance(getattr(inner, "__dict__", None), dict):
+                found += attributes(inner, f"{path}[{i}]", depth - 1)
+        if found:
+            return found
+    return [(path, value)]

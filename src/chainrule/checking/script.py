@@ -1,0 +1,410 @@
+"""A script or notebook that assigns gradients by name: ``dz``, ``dw``, ``drelu_dx0``.
+
+The script is run as the body of a function, so that its statements can be watched and
+edited like those of any other, with the numbers that it assigns to its inputs exchanged.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import io
+import json
+import linecache
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.examining import examine
+from chainrule.checking.flow import reads
+from chainrule.checking.functions import raised
+from chainrule.checking.naming import gradient_of, says_gradient
+from chainrule.checking.report import Report
+from chainrule.checking.source import Unit, targets_of
+from chainrule.checking.subject import Around, Called, Subject, Target, targets_in
+from chainrule.checking.watching import Watch
+from chainrule.errors import ArgumentError, Location
+from chainrule.structure import leaves
+
+_PUT = "__chainrule_put__"
+
+
+def examine_script(path: str, forward: str | None = None, output: str | None = None) -> Report:
+    """Check the gradients that a script or notebook assigns by name.
+
+    Parameters
+    ----------
+    path : str
+        A file ending in .py or .ipynb. It is run, several times and with its output held back.
+    forward : str, optional
+        The function in it that is differentiated: its inputs are the values of the same names.
+        Unless given, the forward pass is what stands before the first gradient.
+    output : str, optional
+        The name of the value that is differentiated, where there is no `forward`.
+
+    Raises
+    ------
+    ArgumentError
+        When there is no such file or function, or no gradient in it.
+    """
+    return examine(Script(Path(path), _source(Path(path)), forward, output))
+
+
+def examine_source(source: str, forward: str | None = None, output: str | None = None) -> Report:
+    """Check the gradients that some code assigns by name, such as a cell of a notebook."""
+    name = f"<cell {abs(hash(source)) % 10**6}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    return examine(Script(Path(name), source, forward, output))
+
+
+def _source(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArgumentError(
+            f"{path} cannot be read: {error}.", expected="a Python file or a notebook"
+        ) from None
+    if path.suffix != ".ipynb":
+        return text
+    try:
+        cells = json.loads(text)["cells"]
+        code = [c["source"] for c in cells if c["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError):
+        raise ArgumentError(f"{path} is not a notebook.", expected="cells of code") from None
+    lines = [line for c in code for line in ("".join(c) if isinstance(c, list) else c).splitlines()]
+    # Commands of the notebook's own are no Python; the lines stay, so that they can be counted.
+    plain = ["pass" if re.match(r"\s*[%!?]", line) else line for line in lines]
+    source = "\n".join(plain) + "\n"
+    linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
+    return source
+
+
+class Script(Subject):
+    """A script at the point that it stands for.
+
+    Parameters
+    ----------
+    path : Path
+    source : str
+    forward, output : str or None
+        As for :func:`examine_script`.
+    """
+
+    def __init__(self, path: Path, source: str, forward: str | None, output: str | None) -> None:
+        self.name = path.name
+        self._path = str(path)
+        tree = _parsed(source, self._path)
+        self._body = tree.body
+        self._put: Callable[[str, Any], Any] = lambda name, value: value
+        self.upstream = None
+        self._inputs: list[str] = []
+        self._exchanged: set[str] = set()
+        first = self._function(tree.body)
+        watch = Watch([self._unit(first, tree.body, source)])
+        with self._quiet():
+            try:
+                with watch.around({}):
+                    first()
+            except Exception as error:
+                raise ArgumentError(
+                    f"{self.name} raised {type(error).__name__}: {error}",
+                    expected="a script that runs",
+                    where=_where(error, self._path),
+                ) from error
+        scope = dict(watch.events[-1].scope) if watch.events else {}
+        self._choose(watch, scope, forward, output)
+        body = [part for s in tree.body for part in self._with_put(s)]
+        function = self._function(body)
+        self._script = self._unit(function, body, source)
+        self.backward = (function,)
+        super().__init__()
+
+    # -- what is what ----------------------------------------------------------------------
+
+    def _choose(
+        self, watch: Watch, scope: Mapping[str, Any], forward: str | None, output: str | None
+    ) -> None:
+        """Find the inputs, the output and the names of gradients."""
+        statements = watch.units[0].statements
+        assigned = [n for s in statements for n in targets_of(s)]
+        if forward is not None:
+            function = scope.get(forward)
+            if not callable(function):
+                raise ArgumentError(
+                    f"There is no function {forward!r} in {self.name}.",
+                    expected=", ".join(n for n, v in scope.items() if inspect.isfunction(v))
+                    or "a function",
+                    got=repr(forward),
+                )
+            self._forward: Callable[..., Any] | None = function
+            self.forward = (function,)
+            parameters = inspect.signature(function).parameters.values()
+            names = [p.name for p in parameters if p.name in scope]
+            missing = [
+                p.name for p in parameters
+                if p.name not in scope and p.default is inspect.Parameter.empty
+            ]  # fmt: skip
+            if missing:
+                raise ArgumentError(
+                    f"{self.name} assigns no {', '.join(missing)}, which {forward} takes.",
+                    expected=f"{forward}{inspect.signature(function)}",
+                    got=", ".join(n for n in assigned if not says_gradient(n))[:200],
+                )
+            self._boundary = -1
+        else:
+            self._forward = None
+            self.forward = ()
+            self._boundary, self._output = _split(watch, output, self.name)
+            names = _literals(watch, self._boundary, {gradient_of(n, assigned) for n in assigned})
+        claimed = {gradient_of(n, names) for n in assigned}
+        first = {n: _first_value(watch, n, scope) for n in names}
+        # A whole number is a count, unless there is a gradient of it.
+        kept = {n: v for n, v in first.items() if type(v) is not int or n in claimed}
+        self.arguments = {n: _as_float(v) for n, v in kept.items()}
+        self._inputs = [n for n in kept if any(map(_real, leaves(self.arguments[n], n)))]
+        known = [*self.targets(), *assigned]
+        self._seed = self._seed_of(watch, known)
+        if self._seed is not None:
+            self.upstream = _as_float(_first_value(watch, self._seed, scope))
+        self._means = self._meanings(watch, known)
+        result = scope.get(getattr(self, "_output", ""))
+        if self._forward is None and self._seed is None and np.ndim(result):
+            raise ArgumentError(
+                f"It is not clear what {self.name} differentiates: before its first gradient, "
+                f"the last value is {self._output}, an array of shape {np.shape(result)}.",
+                expected="a single number, such as a loss, or an upstream gradient",
+                instead="--forward FUNCTION, --output NAME, or a line such as dvalue = 1.0",
+            )
+        if not self._means:
+            raise ArgumentError(
+                f"{self.name} assigns nothing that is called a gradient.",
+                expected="names such as dw, dz or dloss_dw",
+                got=", ".join(dict.fromkeys(assigned))[:200] or "no assignments",
+            )
+
+    def _seed_of(self, watch: Watch, known: list[str]) -> str | None:
+        """Return the name of the upstream gradient: called a gradient, and of nothing there is."""
+        for event in watch.events:
+            for name in event.assigned:
+                unknown = gradient_of(name, known) is None and not re.fullmatch(r"d\w+_d\w+", name)
+                plain = not any(says_gradient(n) for n in reads(event.statement))
+                if says_gradient(name) and unknown and plain and name not in self.arguments:
+                    return name
+        return None
+
+    def _meanings(self, watch: Watch, known: list[str]) -> dict[str, str]:
+        """Map each name of a gradient to what it is the gradient of."""
+        found: dict[str, str] = {}
+        from_seed = {self._seed} if self._seed else set()
+        outputs = [self._output] if self._forward is None else []
+        for event in watch.events:
+            follows = bool(reads(event.statement) & from_seed)
+            for name in event.assigned:
+                of = gradient_of(name, known, outputs)
+                match = re.fullmatch(r"d\w+?_d(\w+)", name)
+                if of is None and match and follows:
+                    of = gradient_of(f"d{match[1]}", known)
+                if follows and says_gradient(name):
+                    from_seed.add(name)
+                if of is not None and name not in self.arguments:
+                    found[name] = of
+        return found
+
+    def meaning(self, name: str, known: Any) -> str | None:
+        """Return what a name is the gradient of."""
+        return self._means.get(name)
+
+    def may_edit(self, statement: ast.stmt) -> bool:
+        """Whether a statement belongs to the backward pass."""
+        names = targets_of(statement)
+        given = bool(names) and all(n in self.arguments for n in names)
+        is_end = isinstance(statement, ast.Return)
+        return statement.lineno > self._boundary and not given and not is_end
+
+    # -- running ---------------------------------------------------------------------------
+
+    def _function(self, body: list[ast.stmt]) -> FunctionType:
+        """Make a function of statements, that returns all that they assign."""
+        definition = _definition(body)
+        module = ast.fix_missing_locations(ast.Module([definition], []))
+        scope: dict[str, Any] = {"__name__": "__main__", "__file__": self._path}
+        scope[_PUT] = lambda name, value: self._put(name, value)
+        try:
+            exec(compile(module, self._path, "exec", dont_inherit=True), scope)
+        except SyntaxError as error:
+            raise ArgumentError(
+                f"{self.name} cannot be run as it is: {error}.",
+                instead="import names one by one instead of with *",
+            ) from None
+        function = scope["script"]
+        assert isinstance(function, FunctionType)
+        return function
+
+    def _unit(self, function: FunctionType, body: list[ast.stmt], source: str) -> Unit:
+        return Unit(function, _definition(body), source.splitlines(), offset=0)
+
+    def _with_put(self, statement: ast.stmt) -> Iterator[ast.stmt]:
+        """Let the value of an input be exchanged where it is assigned first."""
+        yield statement
+        names = [*self._inputs, *([self._seed] if self._seed else [])]
+        for name in targets_of(statement) if isinstance(statement, ast.Assign) else ():
+            if name in names and name not in self._exchanged:
+                self._exchanged.add(name)
+                put = ast.parse(f"{name} = {_PUT}({name!r}, {name})").body[0]
+                for node in ast.walk(put):
+                    ast.copy_location(node, statement)
+                yield put
+
+    @contextlib.contextmanager
+    def _quiet(self) -> Iterator[None]:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+
+    def _exchanging(self, arguments: Mapping[str, Any], upstream: Any = None) -> Any:
+        def put(name: str, value: Any) -> Any:
+            if name == self._seed:
+                return value if upstream is None else upstream
+            return arguments.get(name, value)
+
+        return put
+
+    def value(self, arguments: Mapping[str, Any]) -> Any:
+        """Run forward alone."""
+        if self._forward is not None:
+            return self._forward(**arguments)
+        before = [s for s in self._script.tree.body if s.lineno <= self._boundary]
+        self._put = self._exchanging(arguments)
+        with self._quiet():
+            return self._function(before)()[self._output]
+
+    def called(self, arguments: Mapping[str, Any], upstream: Any, around: Around) -> Called:
+        """Run forward and backward."""
+        done = Called()
+        with np.errstate(all="ignore"):
+            done.output = self.value(arguments)
+        self._put = self._exchanging(arguments, upstream)
+        try:
+            with self._quiet(), around({}):
+                scope = self.backward[0]()
+        except Exception as error:
+            done.problems.append(raised(error))
+            return done
+        targets = self.targets()
+        for name, of in self._means.items():
+            if name in scope and of in targets:
+                done.gradients[of], done.said[of] = scope[name], name
+        return done
+
+    def units(self) -> list[Unit]:
+        """Return the script as one function."""
+        return [self._script]
+
+    @property
+    def takes_upstream(self) -> bool:
+        """Whether the script starts from an upstream gradient of its own."""
+        return self._seed is not None
+
+    def targets(self) -> dict[str, Target]:
+        """Return what has a gradient here: lists of numbers, and each number of them."""
+        whole = targets_in(self.arguments)
+        parts = {p: Target(p, (p,), ()) for t in whole.values() for p in t.paths}
+        return {**parts, **whole}
+
+
+def _definition(body: list[ast.stmt]) -> ast.FunctionDef:
+    definition = ast.parse("def script():\n    return locals()").body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    definition.body = [*body, *definition.body]
+    return definition
+
+
+def _parsed(source: str, path: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        raise ArgumentError(
+            f"{path} is no Python: {error.msg}.",
+            where=Location(path, error.lineno or 1, "script"),
+        ) from None
+
+
+def _where(error: BaseException, path: str) -> Location | None:
+    trace = error.__traceback__
+    line = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return Location(path, line, "script") if line else None
+
+
+def _split(watch: Watch, output: str | None, script: str) -> tuple[int, str]:
+    """Return the last line of the forward pass, and the name of its output."""
+    last: tuple[int, str] | None = None
+    for event in watch.events:
+        names = list(event.assigned)
+        if output is not None:
+            if output in names:
+                last = event.statement.end_lineno or event.statement.lineno, output
+            continue
+        if any(says_gradient(n) and last is not None for n in names):
+            break
+        names = [n for n in names if not says_gradient(n)]
+        if names:
+            last = event.statement.end_lineno or event.statement.lineno, names[-1]
+    if last is None:
+        raise ArgumentError(
+            f"{script} assigns no {output or 'value before the first gradient'}.",
+            expected="the name of the value that is differentiated",
+            instead="--output NAME, or --forward FUNCTION",
+        )
+    return last
+
+
+def _literals(watch: Watch, boundary: int, claimed: Collection[str | None]) -> list[str]:
+    """Return the names that are given numbers, and not computed from others.
+
+    A whole number is a count, unless there is a gradient of it, by `claimed`.
+    """
+    found: list[str] = []
+    computed: set[str] = set()
+    real: set[str] = set()
+    for event in watch.events:
+        names = list(event.assigned)
+        if event.statement.lineno > boundary or not isinstance(event.statement, ast.Assign):
+            continue
+        # A size or a random generator may stand there, another array or float may not.
+        if reads(event.statement) & real:
+            computed.update(names)
+        else:
+            found += names
+        real.update(n for n in names if type(event.assigned[n]) is not int or n in claimed)
+    return [n for n in dict.fromkeys(found) if n not in computed]
+
+
+def _first_value(watch: Watch, name: str, scope: Mapping[str, Any]) -> Any:
+    for event in watch.events:
+        if name in event.assigned:
+            held = event.scope.get(name)
+            return held if isinstance(held, list) else event.assigned[name]
+    return scope.get(name)
+
+
+def _as_float(value: Any) -> Any:
+    """Take whole numbers for the floats that are meant."""
+    if type(value) is int:
+        return float(value)
+    if isinstance(value, list) and value and all(type(v) in (int, float) for v in value):
+        return [float(v) for v in value]
+    return value
+
+
+def _real(leaf: tuple[str, Any]) -> bool:
+    return isinstance(leaf[1], float) or (
+        isinstance(leaf[1], (np.ndarray, np.generic)) and leaf[1].dtype.kind == "f"
+    )

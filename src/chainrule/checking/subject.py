@@ -1,0 +1,317 @@
+"""A hand-written pass in one form, whatever form it was written in.
+
+A :class:`Subject` runs somebody's forward and backward pass on given values. What it was
+made of (two functions, an object, a class of PyTorch's) is known to its subclass alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.checking.naming import gradient_of
+from chainrule.checking.source import Unit
+from chainrule.checking.state import Randomness, fresh
+from chainrule.errors import ConversionError, Location
+from chainrule.graphing import Recording, record
+from chainrule.structure import leaves, map_leaves
+
+#: Leaf path -> number or array.
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One value that has a gradient: an array, a number, or a list of numbers.
+
+    Attributes
+    ----------
+    name : str
+        What the user calls it.
+    paths : tuple of str
+        The leaves that make it up: one, or the numbers of a list.
+    shape : tuple of int
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    shape: tuple[int, ...]
+
+    def whole(self, parts: Mapping[str, Any]) -> Any:
+        """Put the parts of a list of numbers together."""
+        if self.paths == (self.name,):
+            return parts[self.name]
+        return np.reshape([parts[path] for path in self.paths], self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a pass did that no pass may do.
+
+    Attributes
+    ----------
+    kind : str
+        A key of :data:`chainrule.checking.mistakes.MISTAKES`.
+    what : str
+        One sentence.
+    target : str or None
+    error : Exception or None
+    """
+
+    kind: str
+    what: str
+    target: str | None = None
+    error: Exception | None = None
+    instead: str = ""
+    where: Location | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Called:
+    """What one run of a pass gave.
+
+    Attributes
+    ----------
+    output : number or array
+    gradients : dict
+        Target name -> gradient, as the user gave it.
+    said : dict
+        Target name -> what the user calls the gradient.
+    problems : list of Problem
+    held : dict
+        Arrays that backward was handed, by what they are, for those who watch over them.
+    """
+
+    output: Any = None
+    gradients: dict[str, Any] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+#: Wraps the user's backward pass alone; it is told what backward is handed.
+Around = Callable[[Mapping[str, Any]], AbstractContextManager[Any]]
+
+
+def unwatched(handed: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Run backward as it is."""
+    return nullcontext()
+
+
+class Subject(ABC):
+    """A hand-written pass at one point.
+
+    Attributes
+    ----------
+    name : str
+    arguments : dict
+        Argument name -> value, as given.
+    upstream : number, array or None
+        As given.
+    backward : tuple of callables
+        The functions of the user's that make up the backward pass.
+    forward : tuple of callables
+        Those of the forward pass.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+    upstream: Any
+    backward: tuple[Callable[..., Any], ...]
+    forward: tuple[Callable[..., Any], ...]
+    #: Whether the output's elements are losses, of which the mean is meant.
+    is_loss = False
+
+    def __init__(self) -> None:
+        self.randomness = Randomness((*self.forward, *self.backward))
+        self._moving: frozenset[str] | None = None
+
+    @abstractmethod
+    def value(self, arguments: Mapping[str, Any]) -> Any:
+        """Run forward alone and return its output; the arguments may be traced."""
+
+    @abstractmethod
+    def called(self, arguments: Mapping[str, Any], upstream: Any, around: Around) -> Called:
+        """Run forward and backward on arguments of its own."""
+
+    def units(self) -> list[Unit]:
+        """Return the functions of the backward pass whose source is at hand."""
+        return [unit for f in self.backward if (unit := Unit.of(f)) is not None]
+
+    def meaning(self, name: str, known: Collection[str]) -> str | None:
+        """Return what a name in the backward pass is the gradient of."""
+        return gradient_of(name, known)
+
+    def may_edit(self, statement: ast.stmt) -> bool:
+        """Whether a statement may be where the mistake is."""
+        return True
+
+    def call_after(self, first: Any, point: Any) -> Called | None:
+        """Run the pass at one point after another one, with what the first left behind."""
+        self.call(first.values, first.upstream)
+        return self.call(point.values, point.upstream)
+
+    def stale(self, first: Any, point: Any) -> tuple[str, Any] | None:
+        """Return the attribute that forward did not renew at a second point, and its line."""
+        return None
+
+    @property
+    @abstractmethod
+    def takes_upstream(self) -> bool:
+        """Whether backward is handed an upstream gradient."""
+
+    # -- what is the same for all forms ----------------------------------------------------
+
+    @property
+    def traceable(self) -> bool:
+        """Whether it makes sense to try and trace it."""
+        return True
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The real leaves of the arguments."""
+        return {
+            path: leaf
+            for name, value in self.arguments.items()
+            for path, leaf in leaves(value, name)
+            if is_real(leaf)
+        }
+
+    def placed(self, values: Values) -> dict[str, Any]:
+        """Return fresh arguments with other numbers in them."""
+
+        def visit(leaf: Any, path: str) -> Any:
+            if path not in values:
+                return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
+            new = values[path]
+            return new.copy() if isinstance(new, np.ndarray) else new
+
+        copies = fresh(self.arguments)
+        return {name: map_leaves(visit, value, name) for name, value in copies.items()}
+
+    @property
+    def moving(self) -> frozenset[str]:
+        """The leaves that the pass has gradients of: what is differentiated by."""
+        if self._moving is None:
+            self._moving = frozenset(self.values)
+            upstream = self.upstream
+            if upstream is None:
+                upstream = self.default_upstream(self.output(self.values))
+            found = self.call(self.values, upstream).gradients
+            all_ = self.targets()
+            paths = {p for name in found if name in all_ for p in all_[name].paths}
+            self._moving = frozenset(paths) or self._moving
+        return self._moving
+
+    def targets(self) -> dict[str, Target]:
+        """Return all that could have a gradient, by name."""
+        return targets_in(self.arguments)
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Run the user's code as if it had not been run before, and without its printing."""
+        quiet = redirect_stdout(io.StringIO())
+        with self.randomness.replayed(), np.errstate(all="ignore"), quiet:
+            yield
+
+    def call(self, values: Values, upstream: Any, around: Around = unwatched) -> Called:
+        """Run forward and backward, with the same random numbers each time."""
+        with self.undisturbed():
+            return self.called(self.placed(values), upstream, around)
+
+    def output(self, values: Values) -> Any:
+        """Run forward alone on plain numbers."""
+        with self.undisturbed():
+            return self.value(self.placed(values))
+
+    def recording(self, values: Values) -> Recording:
+        """Trace the forward pass; what has no gradient in the pass stays plain."""
+
+        def forward(**arguments: Any) -> Any:
+            return self.value(arguments)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        forward.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, keyword) for name in self.arguments]
+        )
+        forward.__name__ = self.name
+
+        def traced(buffers: bool) -> Recording:
+            placed = self.placed(values)
+            with self.undisturbed():
+                return record(forward, (), placed, strict=False, only=self.moving, buffers=buffers)
+
+        try:
+            return traced(buffers=False)
+        except ConversionError:
+            return traced(buffers=True)  # an array that is filled in a loop, perhaps
+
+    def default_upstream(self, output: Any, seed: int = 0) -> Any:
+        """Return an upstream gradient that hides nothing, as ones would."""
+        shape = np.shape(output)
+        if self.is_loss and shape:
+            return np.full(shape, 1.0 / np.size(output))
+        if not shape:
+            return np.float64(1.0)
+        return np.random.default_rng(seed).standard_normal(shape)
+
+
+def plain_double(value: Any) -> Any:
+    """Return numbers of float32 or float16 in double precision."""
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind == "f":
+        return value.astype(np.float64)
+    return value
+
+
+def is_real(leaf: Any) -> bool:
+    """Whether a leaf is a real number or array that can be moved."""
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf.dtype.kind == "f"
+    return isinstance(leaf, float)
+
+
+def targets_in(arguments: Mapping[str, Any]) -> dict[str, Target]:
+    """Return all in some arguments that could have a gradient, by name."""
+    found = (t for name, value in arguments.items() for t in _targets(name, value))
+    return {target.name: target for target in found}
+
+
+def _targets(name: str, value: Any) -> list[Target]:
+    if isinstance(value, (list, tuple)) and _is_numbers(value):
+        array = np.asarray(value, float)
+        return [Target(name, tuple(path for path, _ in leaves(value, name)), array.shape)]
+    if isinstance(value, (list, tuple)):
+        return [t for i, v in enumerate(value) for t in _targets(f"{name}[{i}]", v)]
+    if isinstance(value, dict):
+        return [t for k, v in value.items() for t in _targets(f"{name}[{k!r}]", v)]
+    return [
+        Target(path, (path,), np.shape(leaf)) for path, leaf in leaves(value, name) if is_real(leaf)
+    ]
+
+
+def _is_numbers(value: Any) -> bool:
+    """Whether nested lists hold floats alone, as many in each."""
+    flat = [leaf for _, leaf in leaves(value)]
+    if not flat or not all(type(v) in (float, int) for v in flat) or float not in map(type, flat):
+        return False
+    try:
+        return bool(np.asarray(value, float).size == len(flat))
+    except ValueError:
+        return False
+
+
+def parameters_of(f: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the positional parameters of a function, `self` and *args left out."""
+    try:
+        found = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p for p in found if p.kind in kinds]
