@@ -173,3 +173,11 @@ def test_differences_decide_between_jax_and_chainrule():
     assert jax_is_wrong(program, [-right], [right])
     with wrong("arccosh", (lambda g, out, a: -g / (np.sqrt(a - 1) * np.sqrt(a + 1)),)):
         assert not jax_is_wrong(program, [right], [-right])
+
+
+def test_differences_decide_where_jax_gives_nan():
+    program = Program("def program(x):\n    return np.sum(x**2)\n", {"x": np.array([0.0, 0.3])},
+                      [np.array([0.6, 0.8])], 1, frozenset(), ())  # fmt: skip
+    right = 2 * program.arguments["x"]
+    assert jax_is_wrong(program, [np.array([np.nan, right[1]])], [right])
+    assert not jax_is_wrong(program, [right], [np.array([np.nan, right[1]])])

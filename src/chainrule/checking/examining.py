@@ -42,7 +42,7 @@ def examine(subject: Subject) -> Report:
     runs = [judge(subject, given, watch.around)]
     runs += [judge(subject, point) for point in nearby(subject, given)]
     problems = [
-        _finding(p, _where(p, watch, runs[0]))
+        _finding(p, _where(p, watch, runs[0]), runs[0].called.said)
         for p in _problems(subject, runs, watch)
         if p.kind not in LOCAL
     ]
@@ -121,16 +121,14 @@ def _hidden(subject: Subject, runs: list[Judged]) -> Problem | None:
             instead=f"set self.{name} on each call of forward",
             where=where,
         )
-    adds = all(
-        _same(after.gradients.get(n), np.add(first.called.gradients[n], other.called.gradients[n]))
-        for n in changed
-        if n in other.called.gradients
-    )
+    again = subject.repeated(first.point).gradients
+    adds = all(_same(again.get(n), 2.0 * np.asarray(first.called.gradients[n])) for n in changed)
     return Problem(
         "hidden-state",
         f"On a second call {said} " + (
             "is added to that of the first." if adds else "is not what it is on a first call."
         ),
+        changed[0],
         instead="start from zeros in each backward pass, or give the object a zero_grad method",
     )  # fmt: skip
 
@@ -153,10 +151,13 @@ def _same(some: Any, other: Any) -> bool:
 # -- findings ----------------------------------------------------------------------------------
 
 
-def _finding(problem: Problem, where: Location | None) -> Finding:
+def _finding(
+    problem: Problem, where: Location | None, said: Mapping[str, str] | None = None
+) -> Finding:
     remedy = problem.instead or MISTAKES[problem.kind].remedy
+    target = problem.target or "the pass"
     return Finding(
-        name=problem.target or "the pass",
+        name=(said or {}).get(target, target),
         of=problem.target or "",
         verdict="wrong",
         where=where,

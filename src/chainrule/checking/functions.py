@@ -141,6 +141,11 @@ class Functions(Subject):
         """Whether backward is handed an upstream gradient."""
         return "upstream" in self._plan.values()
 
+    @property
+    def upstream_name(self) -> str | None:
+        """What backward calls the upstream gradient."""
+        return next((n for n, kind in self._plan.items() if kind == "upstream"), None)
+
     def called(self, arguments: Mapping[str, Any], upstream: Any, around: Around) -> Called:
         """Run forward and backward."""
         done = Called()

@@ -304,7 +304,8 @@ def _from_upstream(watch: Watch, run: Judged, unit: Unit) -> set[str]:
     found = {
         name
         for name, value in watch.entry.items()
-        if np.ndim(upstream) and isinstance(value, np.ndarray) and _equal(value, upstream)
+        if name == run.subject.upstream_name
+        or (np.ndim(upstream) and isinstance(value, np.ndarray) and _equal(value, upstream))
     }
     for event in watch.events:
         if event.unit is not unit:

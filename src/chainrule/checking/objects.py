@@ -107,6 +107,12 @@ class Layer(Subject):
         """Whether backward is handed an upstream gradient, and not what forward predicted."""
         return self._handed_kinds()[0] == "upstream"
 
+    @property
+    def upstream_name(self) -> str | None:
+        """What backward calls the upstream gradient."""
+        names = [p.name for p in parameters_of(self._layer.backward)]
+        return names[0] if self.takes_upstream and names else None
+
     def _handed_kinds(self) -> list[str]:
         """Decide what each parameter of backward is handed."""
         parameters = parameters_of(self._layer.backward)
@@ -179,20 +185,44 @@ class Layer(Subject):
         with self.undisturbed():
             return self.called(self._with(layer, point), point.upstream, unwatched)
 
+    def repeated(self, point: Any) -> Called:
+        """Run the same object twice at one point, and return what the second run gave."""
+        with self.undisturbed():
+            arguments = self.placed(point.values)
+            self.called(arguments, point.upstream, unwatched)
+        with self.undisturbed():
+            again = self._with(arguments["self"], point)
+            return self.called(again, point.upstream, unwatched)
+
     def _after_another(self, first: Any, point: Any, backward: bool) -> Any:
         """Return the object after a run on another input."""
         own = [p for p in point.values if not p.startswith("self")]
         before = {**point.values, **{p: first.values[p] for p in own}}
-        with self.undisturbed():
-            arguments = self.placed(before)
-            for name, value in arguments.items():
-                if isinstance(value, np.ndarray) and value.dtype.kind in "biu":
-                    arguments[name] = np.roll(value, 1)  # labels and indices of other samples
-            if not backward:
-                self._run(arguments)
-            elif self.called(arguments, first.upstream, unwatched).problems:
+        for smaller in (True, False):  # a batch of another size shows more, where it can be had
+            with self.undisturbed():
+                arguments = self._other_batch(self.placed(before), smaller)
+                if arguments is None:
+                    continue
+                try:
+                    output = self._run(arguments)[1]
+                    upstream = self.default_upstream(output)
+                    if not backward or not self.called(arguments, upstream, unwatched).problems:
+                        return arguments["self"]
+                except Exception:  # this batch may be one that the object does not take
+                    continue
+        return None
+
+    def _other_batch(self, arguments: dict[str, Any], smaller: bool) -> dict[str, Any] | None:
+        """Return arguments with labels and indices of other samples, and fewer of them."""
+        arrays = {n: v for n, v in arguments.items() if isinstance(v, np.ndarray) and v.ndim}
+        if smaller:
+            sizes = {len(v) for v in arrays.values()}
+            if len(sizes) != 1 or sizes == {1} or not arrays:
                 return None
-        return arguments["self"]
+        for name, value in arrays.items():
+            other = np.roll(value, 1) if value.dtype.kind in "biu" else value
+            arguments[name] = other[:-1] if smaller else other
+        return arguments
 
     def _with(self, layer: Any, point: Any) -> dict[str, Any]:
         """Return fresh arguments for an object that has run before."""
@@ -208,6 +238,8 @@ class Layer(Subject):
             alone = self.placed(point.values)
             self._run(alone)
         layer = self._after_another(first, point, backward=False)
+        if layer is None:
+            return None
         kept = attributes_of(fresh(layer))
         with self.undisturbed():
             self._run(self._with(layer, point))

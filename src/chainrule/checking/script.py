@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.arguments import name_of
 from chainrule.checking.examining import examine
 from chainrule.checking.flow import reads
 from chainrule.checking.functions import raised
@@ -34,16 +35,19 @@ from chainrule.structure import leaves
 _PUT = "__chainrule_put__"
 
 
-def examine_script(path: str, forward: str | None = None, output: str | None = None) -> Report:
+def examine_script(
+    path: str, forward: str | Callable[..., Any] | None = None, output: str | None = None
+) -> Report:
     """Check the gradients that a script or notebook assigns by name.
 
     Parameters
     ----------
     path : str
         A file ending in .py or .ipynb. It is run, several times and with its output held back.
-    forward : str, optional
-        The function in it that is differentiated: its inputs are the values of the same names.
-        Unless given, the forward pass is what stands before the first gradient.
+    forward : str or callable, optional
+        The function that is differentiated, or the name of one in the script: its inputs are
+        the values of the same names, or its defaults. Unless given, the forward pass is what
+        stands before the first gradient.
     output : str, optional
         The name of the value that is differentiated, where there is no `forward`.
 
@@ -95,7 +99,13 @@ class Script(Subject):
         As for :func:`examine_script`.
     """
 
-    def __init__(self, path: Path, source: str, forward: str | None, output: str | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        source: str,
+        forward: str | Callable[..., Any] | None,
+        output: str | None,
+    ) -> None:
         self.name = path.name
         self._path = str(path)
         tree = _parsed(source, self._path)
@@ -127,13 +137,17 @@ class Script(Subject):
     # -- what is what ----------------------------------------------------------------------
 
     def _choose(
-        self, watch: Watch, scope: Mapping[str, Any], forward: str | None, output: str | None
+        self,
+        watch: Watch,
+        scope: Mapping[str, Any],
+        forward: str | Callable[..., Any] | None,
+        output: str | None,
     ) -> None:
         """Find the inputs, the output and the names of gradients."""
         statements = watch.units[0].statements
         assigned = [n for s in statements for n in targets_of(s)]
         if forward is not None:
-            function = scope.get(forward)
+            function = scope.get(forward) if isinstance(forward, str) else forward
             if not callable(function):
                 raise ArgumentError(
                     f"There is no function {forward!r} in {self.name}.",
@@ -144,15 +158,14 @@ class Script(Subject):
             self._forward: Callable[..., Any] | None = function
             self.forward = (function,)
             parameters = inspect.signature(function).parameters.values()
-            names = [p.name for p in parameters if p.name in scope]
-            missing = [
-                p.name for p in parameters
-                if p.name not in scope and p.default is inspect.Parameter.empty
-            ]  # fmt: skip
+            names = [p.name for p in parameters]
+            given = {p.name: p.default for p in parameters} | dict(scope)
+            missing = [n for n in names if given[n] is inspect.Parameter.empty]
+            scope = given
             if missing:
                 raise ArgumentError(
-                    f"{self.name} assigns no {', '.join(missing)}, which {forward} takes.",
-                    expected=f"{forward}{inspect.signature(function)}",
+                    f"{self.name} lacks {', '.join(missing)}, which {name_of(function)} takes.",
+                    expected=f"{name_of(function)}{inspect.signature(function)}",
                     got=", ".join(n for n in assigned if not says_gradient(n))[:200],
                 )
             self._boundary = -1

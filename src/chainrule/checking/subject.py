@@ -158,6 +158,11 @@ class Subject(ABC):
         self.call(first.values, first.upstream)
         return self.call(point.values, point.upstream)
 
+    def repeated(self, point: Any) -> Called:
+        """Run the pass twice at one point, and return what the second run gave."""
+        self.call(point.values, point.upstream)
+        return self.call(point.values, point.upstream)
+
     def stale(self, first: Any, point: Any) -> tuple[str, Any] | None:
         """Return the attribute that forward did not renew at a second point, and its line."""
         return None
@@ -166,6 +171,11 @@ class Subject(ABC):
     @abstractmethod
     def takes_upstream(self) -> bool:
         """Whether backward is handed an upstream gradient."""
+
+    @property
+    def upstream_name(self) -> str | None:
+        """What backward calls the upstream gradient, where it is a parameter."""
+        return None
 
     # -- what is the same for all forms ----------------------------------------------------
 

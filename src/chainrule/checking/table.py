@@ -205,10 +205,12 @@ def _half(value: Any) -> Any:
     """
     numbers = np.asarray(value, float)
     digits = np.array([_decimals(float(v)) for v in np.ravel(numbers)]).reshape(numbers.shape)
-    written = digits[(digits > 0) & (digits < _COMPUTED)]
+    if np.any(digits >= _COMPUTED):
+        return np.zeros(numbers.shape)[()]
+    written = digits[digits > 0]
     roughest = int(np.min(written)) if written.size else 0
     digits = np.where(digits == 0, roughest, digits)
-    return np.where((digits == 0) | (digits >= _COMPUTED), 0.0, 0.5 * 10.0 ** -digits.astype(float))
+    return np.where(digits == 0, 0.0, 0.5 * 10.0 ** -digits.astype(float))
 
 
 def _decimals(number: float) -> int:
