@@ -17,7 +17,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help tour test test-peers test-pythons check format bench fuzz docs lock clean
+.PHONY: help tour test test-peers test-pythons check format bench fuzz grade docs lock clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -73,6 +73,9 @@ bench: $(BENCH)  ## Measure the named cases
 
 fuzz: $(DEV)  ## Run 20,000 random programs; PROGRAMS and SEED set others
 	@$(BIN)/python -m fuzz --programs $(PROGRAMS) $(if $(SEED),--seed $(SEED)) --jobs $$(nproc 2>/dev/null || echo 2)
+
+grade: $(DEV)  ## Check all mistakes that are put into right backward passes
+	@PYTHONPATH=tests $(BIN)/python -W ignore tests/grading.py
 
 docs: $(DEV)  ## Write the pages that are made from the code
 	@$(BIN)/python docs/operations.py

@@ -30,8 +30,8 @@ HEAD = """\
 # Errata
 
 What `cr.check` finds in the code of the documents that this library started from, in which people
-backpropagate by hand. Written by `python docs/errata.py DIRECTORY`; each line, mistake and repair is
-the checker's. Line numbers count from the start of a document. A document's prose and arithmetic
+backpropagate by hand. Written by `python docs/errata.py DIRECTORY`; each line, mistake and repair
+is the checker's. Line numbers count from the start of a document. A document's prose and arithmetic
 are held by the tests in `tests/test_seeds.py`.
 """
 

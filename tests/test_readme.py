@@ -23,7 +23,9 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "output"), PYTHON, ids=["neuron", "layer", "differentiate"])
+@pytest.mark.parametrize(
+    ("code", "output"), PYTHON, ids=["neuron", "layer", "check", "differentiate"]
+)
 def test_python_prints_what_is_shown(code, output, tmp_path):
     file = tmp_path / "readme.py"
     file.write_text(code, encoding="utf-8")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import functools
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,13 +21,12 @@ from chainrule.checking.reference import Traced
 from chainrule.checking.report import Diagnosis, Finding, Repair
 from chainrule.checking.rewriting import written_anew
 from chainrule.checking.scene import Edit, Scene
-from chainrule.checking.source import Unit, helpers, targets_of
+from chainrule.checking.source import helpers, targets_of
 from chainrule.checking.subject import Problem
+from chainrule.checking.surroundings import scene_at
 from chainrule.checking.trying import Bench
 from chainrule.checking.watching import Event, Watch
 from chainrule.checking.wording import evidence_of, told_apart
-from chainrule.graph import Node
-from chainrule.rules import TABLE
 
 #: Problems of one gradient or line, as opposed to those of the whole pass.
 LOCAL = ("raises", "shape", "not-finite", "not-a-number")
@@ -215,7 +213,7 @@ def _candidates(
         if id(event.statement) in statements or not run.subject.may_edit(event.statement):
             continue  # a loop comes by it again
         statements.add(id(event.statement))
-        scene = _scene(position, event, run, watch, found)
+        scene = scene_at(position, event, run, watch, found)
         beside = 0.0 if _computes_gradient(event, scene) else _BESIDE
         if isinstance(event.statement, ast.Return):
             beside += _RETURNED
@@ -238,137 +236,6 @@ def _computes_gradient(event: Event, scene: Scene) -> bool:
     return not names or any(says_gradient(n) or n in scene.gradients for n in names) or any(
         name in scene.gradients for name in reads(statement)
     )  # fmt: skip
-
-
-def _scene(position: int, event: Event, run: Judged, watch: Watch, found: Sequence[Claim]) -> Scene:
-    before = next(
-        (e.scope for e in reversed(watch.events[:position]) if e.unit is event.unit), None
-    )
-    made = targets_of(event.statement)
-    new = {n: v for n, v in event.scope.items() if n not in made}  # the variables of a loop
-    scope = {**new, **(before if before is not None else watch.entry)}
-    upstream = run.point.upstream
-    gradients = {c.name for c in found} | _from_upstream(watch, run, event.unit)
-    known = _forward_values(run)
-    gradients = {
-        n for n in gradients
-        if n in scope
-        and (_equal(scope[n], upstream) or not any(_equal(scope[n], v) for v in known))
-    }  # fmt: skip
-    relation, limits = _forward_relations(run, scope)
-    moving = [run.point.values[p] for p in run.subject.moving]
-    weights = {
-        name
-        for name, value in scope.items()
-        if isinstance(value, (np.ndarray, float)) and any(_equal(value, m) for m in moving)
-    }
-    module = event.unit.function.__globals__
-    np_ = next((n for n, v in module.items() if v is np), "np")
-    return Scene(
-        scope, frozenset(gradients), relation, _is_forward(run), limits, frozenset(weights),
-        _indices(event.unit), np_,
-    )  # fmt: skip
-
-
-@functools.lru_cache(maxsize=64)
-def _indices(unit: Unit) -> tuple[str, ...]:
-    """Return the indices that are written in a function."""
-    found = (
-        ast.unparse(node.slice)
-        for node in ast.walk(unit.tree)
-        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant)
-    )
-    return tuple(dict.fromkeys(found))[:8]
-
-
-def _forward_values(run: Judged) -> list[Any]:
-    reference = run.reference
-    if not isinstance(reference, Traced):
-        return []
-    return [n.value for n in reference.graph.nodes if n.shape and n.carries_gradient]
-
-
-def _is_forward(run: Judged) -> Callable[[Any], bool]:
-    reference = run.reference
-    known = (
-        {float(n.value) for n in reference.graph.nodes if n.shape == () and n.carries_gradient}
-        if isinstance(reference, Traced)
-        else set()
-    )
-    return lambda value: np.ndim(value) == 0 and float(value) in known
-
-
-def _from_upstream(watch: Watch, run: Judged, unit: Unit) -> set[str]:
-    """Return the names whose values are made from the upstream gradient, and itself."""
-    upstream = run.point.upstream
-    found = {
-        name
-        for name, value in watch.entry.items()
-        if name == run.subject.upstream_name
-        or (np.ndim(upstream) and isinstance(value, np.ndarray) and _equal(value, upstream))
-    }
-    for event in watch.events:
-        if event.unit is not unit:
-            continue
-        read = reads(event.statement)
-        for name, value in event.assigned.items():
-            is_float = np.asarray(value).dtype.kind == "f"
-            if is_float and (says_gradient(name) or read & found):
-                found.add(name)
-    return found
-
-
-def _equal(some: Any, other: Any) -> bool:
-    return getattr(some, "shape", ()) == getattr(other, "shape", ()) and np.array_equal(some, other)
-
-
-def _forward_relations(run: Judged, scope: Any) -> tuple[Any, list[tuple[str, str, str]]]:
-    reference = run.reference
-    if not isinstance(reference, Traced):
-        return (lambda old, new: ""), []
-    nodes = [n for n in reference.graph.nodes if n.carries_gradient]
-
-    def node_of(value: Any) -> list[Node]:
-        return [n for n in nodes if _equal(value, n.value)]
-
-    def alone(node: Node) -> bool:
-        return sum(i.carries_gradient for i in node.inputs) == 1
-
-    def follows(late: Sequence[Node], early: Sequence[Node]) -> bool:
-        pending, depth = list(late), 0
-        while pending and depth < 200:
-            node = pending.pop()
-            depth += 1
-            if any(node is e for e in early):
-                return True
-            if node.op.elementwise and alone(node):
-                pending += node.inputs
-        return False
-
-    def relation(old: Any, new: Any) -> str:
-        if not isinstance(old, np.ndarray) or np.shape(old) != np.shape(new):
-            return ""
-        mine, other = node_of(old), node_of(new)
-        if not mine or not other:
-            return ""
-        if follows(mine, other):
-            return "output"
-        return "input" if follows(other, mine) else ""
-
-    limits = []
-    for node in reference.graph.nodes:
-        if node.op is not TABLE["clip"]:
-            continue
-        array, low, high = node.inputs
-        for name, value in scope.items():
-            if isinstance(value, np.ndarray) and _equal(value, array.value):
-                limits.append((name, _bound(low, -np.inf), _bound(high, np.inf)))
-    return relation, limits
-
-
-def _bound(node: Node, default: float) -> str:
-    value = node.value if node.value is not None else default
-    return repr(float(value)) if np.ndim(value) == 0 else "np.inf"
 
 
 # -- words -------------------------------------------------------------------------------------

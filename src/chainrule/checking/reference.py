@@ -21,7 +21,7 @@ from chainrule.structure import leaves
 _NOISE = 1e-9
 #: How often the rounding of one operation may add up in another way of computing the same.
 _SLACK = {np.dtype(np.float64): 5e3, np.dtype(np.float32): 1e2}
-_TRIES = 3
+_TRIES = 2
 #: Noise that changes a gradient by this part of it has met a kink.
 _JUMP = 1e-4
 
@@ -240,17 +240,19 @@ class Traced:
 
     @cached_property
     def _noisy(self) -> list[dict[Node, Any]]:
-        rng = np.random.default_rng(0)
         found = []
-        for _ in range(_TRIES):
-            noise = 1 + _NOISE * rng.uniform(-1, 1, np.shape(self.upstream))
-            # A mask that picks other elements than it did leaves shapes that do not match.
-            with np.errstate(all="ignore"), suppress(ValueError, IndexError):
-                values = self._with_noise(rng)
-                found.append(self._passed(values, self.upstream * noise, {}))
+        # To both sides: a kink lies to one of them, as seen from a point that is on it.
+        for seed in range(_TRIES):
+            for size in (_NOISE, -_NOISE):
+                rng = np.random.default_rng(seed)
+                noise = 1 + size * rng.uniform(-1, 1, np.shape(self.upstream))
+                # A mask that picks other elements than it did leaves shapes that do not match.
+                with np.errstate(all="ignore"), suppress(ValueError, IndexError):
+                    values = self._with_noise(rng, size)
+                    found.append(self._passed(values, self.upstream * noise, {}))
         return found
 
-    def _with_noise(self, rng: np.random.Generator) -> list[Any]:
+    def _with_noise(self, rng: np.random.Generator, size: float) -> list[Any]:
         values: list[Any] = []
         for node, above in zip(self._nodes, self._parents, strict=True):
             value = (
@@ -259,10 +261,12 @@ class Traced:
                 else node.op.forward(*(values[i] for i in above), **node.params)
             )
             if node in self._rounding:
-                value = value * (1 + _NOISE * rng.uniform(-1, 1, np.shape(value)))
+                noise = size * rng.uniform(-1, 1, np.shape(value))
                 if node.is_input:
-                    size = float(np.max(np.abs(value), initial=0.0)) or 1.0
-                    value = value + _NOISE * size * rng.uniform(-1, 1, node.shape)
+                    # What is 0 is moved as well; ties are most often between zeros.
+                    largest = float(np.max(np.abs(value), initial=0.0)) or 1.0
+                    value = value + (value == 0) * largest * noise
+                value = value * (1 + noise)
             values.append(value)
         return values
 
@@ -295,7 +299,7 @@ class Traced:
         eps = float(np.finfo(coarse).eps)
         spread = self.spread(target)
         kinks = spread > _JUMP * np.maximum(exact, 1e-3 * floor)
-        bound = _SLACK[coarse] * eps * (spread / _NOISE + exact) + 1e3 * eps * floor
+        bound = _SLACK[coarse] * eps * (spread / _NOISE + exact) + 8 * eps * floor
         return bound, kinks
 
     @cached_property

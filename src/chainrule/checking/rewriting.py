@@ -84,9 +84,10 @@ def _expression(reference: Traced, claim: Claim, scope: Mapping[str, Any]) -> st
             return None
         if one.is_constant and np.ndim(one.value) == 0:
             return number(one.value, "code")
-        for name, value in names.items():
-            if name == claim.name or not _equal(value, one.value):
-                continue
+        same = [n for n, v in names.items() if n != claim.name and _equal(v, one.value)]
+        # Two values may be the same here by chance: the one of that name is meant.
+        same.sort(key=lambda name: name.rpartition(".")[2] != one.name)
+        for name in same:
             if one in gradients or one.is_leaf or one.shape or name == one.name:
                 return Written(name)
         if one.is_input:

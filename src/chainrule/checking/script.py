@@ -10,10 +10,9 @@ import ast
 import contextlib
 import inspect
 import io
-import json
 import linecache
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -26,6 +25,7 @@ from chainrule.checking.flow import reads
 from chainrule.checking.functions import raised
 from chainrule.checking.naming import gradient_of, says_gradient
 from chainrule.checking.report import Report
+from chainrule.checking.script_reading import boundary_of, first_value, given_names, source_of
 from chainrule.checking.source import Unit, targets_of
 from chainrule.checking.subject import Around, Called, Subject, Target, targets_in
 from chainrule.checking.watching import Watch
@@ -56,7 +56,7 @@ def examine_script(
     ArgumentError
         When there is no such file or function, or no gradient in it.
     """
-    return examine(Script(Path(path), _source(Path(path)), forward, output))
+    return examine(Script(Path(path), source_of(Path(path)), forward, output))
 
 
 def examine_source(source: str, forward: str | None = None, output: str | None = None) -> Report:
@@ -64,28 +64,6 @@ def examine_source(source: str, forward: str | None = None, output: str | None =
     name = f"<cell {abs(hash(source)) % 10**6}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     return examine(Script(Path(name), source, forward, output))
-
-
-def _source(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArgumentError(
-            f"{path} cannot be read: {error}.", expected="a Python file or a notebook"
-        ) from None
-    if path.suffix != ".ipynb":
-        return text
-    try:
-        cells = json.loads(text)["cells"]
-        code = [c["source"] for c in cells if c["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError):
-        raise ArgumentError(f"{path} is not a notebook.", expected="cells of code") from None
-    lines = [line for c in code for line in ("".join(c) if isinstance(c, list) else c).splitlines()]
-    # Commands of the notebook's own are no Python; the lines stay, so that they can be counted.
-    plain = ["pass" if re.match(r"\s*[%!?]", line) else line for line in lines]
-    source = "\n".join(plain) + "\n"
-    linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
-    return source
 
 
 class Script(Subject):
@@ -172,20 +150,20 @@ class Script(Subject):
         else:
             self._forward = None
             self.forward = ()
-            self._boundary, self._output = _split(watch, output, self.name)
-            names = _literals(watch, self._boundary, {gradient_of(n, assigned) for n in assigned})
+            self._boundary, self._output = boundary_of(watch, output, self.name)
+            names = given_names(watch, self._boundary, {gradient_of(n, assigned) for n in assigned})
         claimed = {gradient_of(n, names) for n in assigned}
-        first = {n: _first_value(watch, n, scope) for n in names}
+        first = {n: first_value(watch, n, scope) for n in names}
         # A whole number is a count, unless there is a gradient of it.
         kept = {n: v for n, v in first.items() if type(v) is not int or n in claimed}
         self.arguments = {n: _as_float(v) for n, v in kept.items()}
         self._inputs = [n for n in kept if any(map(_real, leaves(self.arguments[n], n)))]
-        known = [*self.targets(), *assigned]
+        known = [*self.targets(), *assigned, *self._names_inside()]
         self._seed = self._seed_of(watch, known)
         if self._seed is not None:
-            self.upstream = _as_float(_first_value(watch, self._seed, scope))
+            self.upstream = _as_float(first_value(watch, self._seed, scope))
         self._means = self._meanings(watch, known)
-        result = scope.get(getattr(self, "_output", ""))
+        result: Any = scope.get(getattr(self, "_output", ""))
         if self._forward is None and self._seed is None and np.ndim(result):
             raise ArgumentError(
                 f"It is not clear what {self.name} differentiates: before its first gradient, "
@@ -200,12 +178,20 @@ class Script(Subject):
                 got=", ".join(dict.fromkeys(assigned))[:200] or "no assignments",
             )
 
+    def _names_inside(self) -> list[str]:
+        """Return the names of the values in the function that is differentiated."""
+        if self._forward is None:
+            return []
+        code = getattr(self._forward, "__code__", None)
+        return list(code.co_varnames) if code is not None else []
+
     def _seed_of(self, watch: Watch, known: list[str]) -> str | None:
         """Return the name of the upstream gradient: called a gradient, and of nothing there is."""
         for event in watch.events:
             for name in event.assigned:
                 unknown = gradient_of(name, known) is None and not re.fullmatch(r"d\w+_d\w+", name)
-                plain = not any(says_gradient(n) for n in reads(event.statement))
+                read = reads(event.statement)
+                plain = not any(says_gradient(n) or n in self.arguments for n in read)
                 if says_gradient(name) and unknown and plain and name not in self.arguments:
                     return name
         return None
@@ -354,58 +340,6 @@ def _where(error: BaseException, path: str) -> Location | None:
             line = trace.tb_lineno
         trace = trace.tb_next
     return Location(path, line, "script") if line else None
-
-
-def _split(watch: Watch, output: str | None, script: str) -> tuple[int, str]:
-    """Return the last line of the forward pass, and the name of its output."""
-    last: tuple[int, str] | None = None
-    for event in watch.events:
-        names = list(event.assigned)
-        if output is not None:
-            if output in names:
-                last = event.statement.end_lineno or event.statement.lineno, output
-            continue
-        if any(says_gradient(n) and last is not None for n in names):
-            break
-        names = [n for n in names if not says_gradient(n)]
-        if names:
-            last = event.statement.end_lineno or event.statement.lineno, names[-1]
-    if last is None:
-        raise ArgumentError(
-            f"{script} assigns no {output or 'value before the first gradient'}.",
-            expected="the name of the value that is differentiated",
-            instead="--output NAME, or --forward FUNCTION",
-        )
-    return last
-
-
-def _literals(watch: Watch, boundary: int, claimed: Collection[str | None]) -> list[str]:
-    """Return the names that are given numbers, and not computed from others.
-
-    A whole number is a count, unless there is a gradient of it, by `claimed`.
-    """
-    found: list[str] = []
-    computed: set[str] = set()
-    real: set[str] = set()
-    for event in watch.events:
-        names = list(event.assigned)
-        if event.statement.lineno > boundary or not isinstance(event.statement, ast.Assign):
-            continue
-        # A size or a random generator may stand there, another array or float may not.
-        if reads(event.statement) & real:
-            computed.update(names)
-        else:
-            found += names
-        real.update(n for n in names if type(event.assigned[n]) is not int or n in claimed)
-    return [n for n in dict.fromkeys(found) if n not in computed]
-
-
-def _first_value(watch: Watch, name: str, scope: Mapping[str, Any]) -> Any:
-    for event in watch.events:
-        if name in event.assigned:
-            held = event.scope.get(name)
-            return held if isinstance(held, list) else event.assigned[name]
-    return scope.get(name)
 
 
 def _as_float(value: Any) -> Any:

@@ -1,0 +1,92 @@
+"""Reading a script: its text, what is given in it, and what is differentiated."""
+
+from __future__ import annotations
+
+import ast
+import json
+import linecache
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from chainrule.checking.flow import reads
+from chainrule.checking.naming import says_gradient
+from chainrule.checking.watching import Watch
+from chainrule.errors import ArgumentError
+
+
+def source_of(path: Path) -> str:
+    """Return the code of a file, or of all cells of a notebook."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArgumentError(
+            f"{path} cannot be read: {error}.", expected="a Python file or a notebook"
+        ) from None
+    if path.suffix != ".ipynb":
+        return text
+    try:
+        cells = json.loads(text)["cells"]
+        code = [c["source"] for c in cells if c["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError):
+        raise ArgumentError(f"{path} is not a notebook.", expected="cells of code") from None
+    lines = [line for c in code for line in ("".join(c) if isinstance(c, list) else c).splitlines()]
+    # Commands of the notebook's own are no Python; the lines stay, so that they can be counted.
+    plain = ["pass" if re.match(r"\s*[%!?]", line) else line for line in lines]
+    source = "\n".join(plain) + "\n"
+    linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
+    return source
+
+
+def boundary_of(watch: Watch, output: str | None, script: str) -> tuple[int, str]:
+    """Return the last line of the forward pass, and the name of its output."""
+    last: tuple[int, str] | None = None
+    for event in watch.events:
+        names = list(event.assigned)
+        if output is not None:
+            if output in names:
+                last = event.statement.end_lineno or event.statement.lineno, output
+            continue
+        if any(says_gradient(n) and last is not None for n in names):
+            break
+        names = [n for n in names if not says_gradient(n)]
+        if names:
+            last = event.statement.end_lineno or event.statement.lineno, names[-1]
+    if last is None:
+        raise ArgumentError(
+            f"{script} assigns no {output or 'value before the first gradient'}.",
+            expected="the name of the value that is differentiated",
+            instead="--output NAME, or --forward FUNCTION",
+        )
+    return last
+
+
+def given_names(watch: Watch, boundary: int, claimed: Collection[str | None]) -> list[str]:
+    """Return the names that are given numbers, and not computed from others.
+
+    A whole number is a count, unless there is a gradient of it, by `claimed`.
+    """
+    found: list[str] = []
+    computed: set[str] = set()
+    real: set[str] = set()
+    for event in watch.events:
+        names = list(event.assigned)
+        if event.statement.lineno > boundary or not isinstance(event.statement, ast.Assign):
+            continue
+        # A size or a random generator may stand there, another array or float may not.
+        if reads(event.statement) & real:
+            computed.update(names)
+        else:
+            found += names
+        real.update(n for n in names if type(event.assigned[n]) is not int or n in claimed)
+    return [n for n in dict.fromkeys(found) if n not in computed]
+
+
+def first_value(watch: Watch, name: str, scope: Mapping[str, Any]) -> Any:
+    """Return what a name is given first."""
+    for event in watch.events:
+        if name in event.assigned:
+            held = event.scope.get(name)
+            return held if isinstance(held, list) else event.assigned[name]
+    return scope.get(name)
