@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import eager, functions, imports, scale
+from benchmarks import checking, eager, functions, imports, scale
 from benchmarks.measure import Table, UnavailableError
 
 GROUPS = {
@@ -22,6 +22,7 @@ GROUPS = {
     "products": partial(functions.run, functions.products),
     "import": imports.run,
     "scale": scale.run,
+    "checking": checking.run,
 }
 
 
