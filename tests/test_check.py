@@ -522,3 +522,9 @@ def test_the_worked_steps_of_the_right_gradient():
     solution = cr.check(dense, dense_wrong, X, W, B).solution
     assert "dz" in {step.target for step in solution.steps}
     assert set(solution.grads) == {"x", "w", "b"}
+    worked = cr.check(dense, dense_wrong, X, W, B).worked
+    assert "∂a/∂z = 1 - a^2" in worked
+    assert worked == solution.text(of="dz")
+    assert cr.check(dense, dense_right, X, W, B).worked == ""
+    with pytest.raises(ArgumentError, match="no step for 'dq'"):
+        solution.text(of="dq")

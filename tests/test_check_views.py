@@ -224,7 +224,7 @@ def test_markdown_is_set_as_it_is_meant(report):
 def test_json_says_everything_and_can_be_read_by_all(report):
     content = json.loads(report.json(), parse_constant=pytest.fail)
     assert list(content) == [
-        "schema", "name", "ok", "first_wrong", "method", "points", "notes", "findings",
+        "schema", "name", "ok", "first_wrong", "method", "points", "notes", "findings", "worked",
     ]  # fmt: skip
     assert content["schema"] == SCHEMA == "chainrule.check/1"
     assert content["ok"] is report.ok

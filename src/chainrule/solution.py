@@ -23,6 +23,7 @@ from chainrule.graphing import Recording, record
 from chainrule.nonfinite import non_finite_gradient, non_finite_input
 from chainrule.op import shape_of
 from chainrule.render import RENDERERS, SUFFIXES
+from chainrule.render.text import gradient_to_text
 from chainrule.trace import location
 
 if TYPE_CHECKING:
@@ -84,9 +85,28 @@ class Solution:
 
     # -- views ---------------------------------------------------------------------------
 
-    def text(self) -> str:
-        """Return the worked solution as plain text."""
-        return RENDERERS["text"](self._explanation)
+    def text(self, of: str | None = None) -> str:
+        """Return the worked solution as plain text.
+
+        Parameters
+        ----------
+        of : str, optional
+            A gradient, such as ``"dz"``: its steps alone.
+
+        Raises
+        ------
+        ArgumentError
+            When there is no such gradient.
+        """
+        if of is None:
+            return RENDERERS["text"](self._explanation)
+        found = gradient_to_text(self._explanation, of)
+        if not found:
+            known = dict.fromkeys(s.target for s in self.steps if s.kind != "forward")
+            raise ArgumentError(
+                f"There is no step for {of!r}.", expected=f"one of {', '.join(known)}", got=repr(of)
+            )
+        return found
 
     def markdown(self) -> str:
         """Return the worked solution as Markdown, with formulas in LaTeX between dollars."""

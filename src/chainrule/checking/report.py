@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule.checking.mistakes import MISTAKES
-from chainrule.errors import Location
+from chainrule.errors import ArgumentError, ChainruleError, Location
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from chainrule.checking.sweep import Sweep
     from chainrule.solution import Solution
 
+_TRACED = "traced derivative"
 #: `carried`: wrong, but by the error of an earlier one alone. `untestable`: at a kink.
 Verdict = Literal["right", "wrong", "carried", "untestable"]
 
@@ -180,6 +182,17 @@ class Report:
 
     # -- questions -------------------------------------------------------------------------
 
+    @cached_property
+    def worked(self) -> str:
+        """The worked steps of the first wrong gradient, as text; empty where there are none."""
+        first = self.first_wrong
+        if first is None or not first.of or self._solve is None or self.method != _TRACED:
+            return ""
+        try:
+            return self.solution.text(of=f"d{first.of}")
+        except ChainruleError:  # there is no step for it, as for one number of a list
+            return ""
+
     @property
     def solution(self) -> Solution:
         """The worked solution of the forward pass, whose steps are the right ones.
@@ -189,10 +202,12 @@ class Report:
         TraceError
             When forward cannot be traced.
         """
-        assert self._solve is not None
+        if self._solve is None:
+            raise ArgumentError("This report has no worked solution.", got="no forward pass")
         return self._solve()
 
     def sweep(self) -> Sweep:
         """Return the error of numeric differences against their step size."""
-        assert self._sweep is not None
+        if self._sweep is None:
+            raise ArgumentError("This report has no sweep.", got="no pass that can be run again")
         return self._sweep()

@@ -51,21 +51,18 @@ def examine_stack(
                 handed = np.asarray(subject.output(subject.values))
             except Exception:
                 break  # its report says so, and nothing can be handed on
+    told = next((r for r in reversed(reports) if not r.ok), reports[-1])
     findings = [_of_layer(f, report) for report in reversed(reports) for f in report.findings]
     return Report(
         f"a stack of {len(layers)}: {', '.join(type(layer).__name__ for layer in layers)}",
-        tuple(_carried(findings)),
+        tuple(findings),
         reports[-1].method,
         tuple(dict.fromkeys(point for r in reports for point in r.points)),
         tuple(f"{r.name}: {note}" for r in reports for note in r.notes),
-        _solve=reports[-1]._solve,
-        _sweep=reports[-1]._sweep,
+        _solve=told._solve,
+        _sweep=told._sweep,
     )
 
 
 def _of_layer(finding: Finding, report: Report) -> Finding:
     return replace(finding, name=f"{finding.name} of {report.name}")
-
-
-def _carried(findings: list[Finding]) -> list[Finding]:
-    return findings

@@ -60,6 +60,8 @@ def text(report: Report) -> str:
             blocks.append([f"  {line}" for line in numbers])
         if finding.repair is not None:
             blocks.append(list(_repair_text(finding.repair, finding)))
+        if finding is report.first_wrong and report.worked:
+            blocks.append(["  How it follows", *(f"  {line}" for line in _worked(report))])
     if _has_table(report):
         blocks.append(["Gradients", *_table_text(report)])
     blocks += [list(_folded(remark)) for remark in _remarks(report)]
@@ -101,6 +103,17 @@ def _table_text(report: Report) -> Iterator[str]:
         yield f"  {'  '.join(cells)}".rstrip()
 
 
+#: Worked steps that take more lines than this are left to `report.worked`.
+_MOST_STEPS = 16
+
+
+def _worked(report: Report) -> list[str]:
+    lines = report.worked.splitlines()
+    if len(lines) > _MOST_STEPS:
+        lines = [*lines[: _MOST_STEPS - 1], "  ... report.worked has the rest"]
+    return [line[: COLUMNS - 2] for line in lines]
+
+
 def _cut(cell: str, width: int) -> str:
     return cell if len(cell) <= width else f"…{cell[len(cell) - width + 1 :]}"
 
@@ -123,6 +136,8 @@ def markdown(report: Report) -> str:
             parts += [_fenced("text", numbers)] if numbers else []
         if finding.repair is not None:
             parts.append(_fenced("diff", [f"{m} {line}" for m, line in _changes(finding.repair)]))
+        if finding is report.first_wrong and report.worked:
+            parts += ["How it follows:", _fenced("text", _worked(report))]
     if _has_table(report):
         parts += ["## Gradients", "\n".join(_table_markdown(report))]
     parts += map(_prose, _remarks(report))
@@ -163,6 +178,7 @@ def json(report: Report) -> str:
         "points": list(report.points),
         "notes": list(report.notes),
         "findings": [_finding(finding) for finding in report.findings],
+        "worked": report.worked,
     }
     return dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from chainrule.explaining.explanation import Explanation
@@ -27,6 +27,18 @@ def to_text(explanation: Explanation) -> str:
     return "\n".join(part for line in _lines(explanation) for part in wrapped(line)) + "\n"
 
 
+def gradient_to_text(explanation: Explanation, target: str) -> str:
+    """Return the steps of one gradient as plain text, such as those of ``dz``."""
+    steps = [s for s in explanation.of_kind("upstream", "backward", "sum") if s.target == target]
+    lines = [line for name, group in _by_operation(steps) for line in _backward(name, group)]
+    return "\n".join(part for line in lines for part in wrapped(line))
+
+
+def _by_operation(steps: Iterable[Step]) -> Iterator[tuple[str, list[Step]]]:
+    grouped = groupby(steps, key=lambda s: s.through.text if s.through is not None else s.target)
+    return ((through, list(group)) for through, group in grouped)
+
+
 def _lines(explanation: Explanation) -> Iterator[str]:
     yield page.title(explanation)
     yield ""
@@ -41,12 +53,9 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield ""
     yield "Backward pass"
     yield from (f"  {line}" for line in page.what_gradients_mean(explanation))
-    for through, steps in groupby(
-        explanation.of_kind("upstream", "backward", "sum"),
-        key=lambda s: s.through.text if s.through is not None else s.target,
-    ):
+    for through, steps in _by_operation(explanation.of_kind("upstream", "backward", "sum")):
         yield ""
-        yield from _backward(through, list(steps))
+        yield from _backward(through, steps)
     yield from _softmax(explanation)
     yield ""
     yield "Gradients"
