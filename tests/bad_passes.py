@@ -172,8 +172,8 @@ def dropped(x):
 
 
 def other_mask(dy, x):
-    mask = np.random.random(x.shape) > 0.5
-    dx = dy * mask  # here
+    mask = np.random.random(x.shape) > 0.5  # here
+    dx = dy * mask
     return dx
 
 
@@ -201,8 +201,8 @@ class Dropout:
 
 class DropoutWithAnotherMask(Dropout):
     def backward(self, dvalues):
-        self.mask = self.rng.random(dvalues.shape) > 0.5
-        self.dinputs = dvalues * self.mask  # here
+        self.mask = self.rng.random(dvalues.shape) > 0.5  # here
+        self.dinputs = dvalues * self.mask
 
 
 class Dense:
@@ -257,6 +257,13 @@ def adds_to_a_nonlocal():
         return total
 
     return backward
+
+
+class UpdatesTooEarly(Dense):
+    def backward(self, dvalues):
+        self.dweights = self.inputs.T @ dvalues
+        self.weights -= 0.1 * self.dweights  # here
+        self.dinputs = dvalues @ self.weights.T
 
 
 # -- objects that go wrong ---------------------------------------------------------------------

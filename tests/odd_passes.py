@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from bad_passes import Dense, W, tanh_back
+from bad_passes import LABELS, PARAMETERS, PROBABILITIES, Dense, W, X, tanh, tanh_back
 
 
 def tanh_wrong(dy, x):
@@ -266,3 +266,78 @@ def linked(layer):
     other = Dense()
     layer.next, other.prev = other, layer
     return layer
+
+
+SCALED = functools.partial(scaled, scale=3.0)
+NETWORK = [f"params['{a}']['{b}']" for a, b in (("first", "W"), ("first", "b"), ("second", "W"))]
+DENSE = ["self.weights", "self.biases", "inputs"]
+
+# The right pass, the wrong one, and the values that have a gradient.
+FORMS = {
+    "lambdas": ((tanh_lambda, back_lambda, X), (tanh_lambda, wrong_lambda, X), "x"),
+    "NumPy's own forward": ((np.tanh, back_lambda, X), (np.tanh, tanh_wrong, X), "x0"),
+    "partial": (
+        (SCALED, functools.partial(scaled_back, scale=3.0), X),
+        (SCALED, functools.partial(scaled_wrong, scale=3.0), X),
+        "x",
+    ),
+    "decorated": (
+        (decorated(tanh), decorated(tanh_back), X),
+        (decorated(tanh), decorated(tanh_wrong), X),
+        "x",
+    ),
+    "objects that are called": (
+        (Tanh(), TanhBack(), X),
+        (Tanh(), TanhWrong(), X),
+        "x",
+    ),
+    "a nonlocal": (
+        (tanh, counting(), X),
+        (tanh, counting_wrong(), X),
+        "x",
+    ),
+    "a closure": (
+        (tanh, with_a_factor(1.0), X),
+        (tanh, with_a_factor(2.0), X),
+        "x",
+    ),
+    "by keyword only": (
+        (tanh, by_keyword, X),
+        (tanh, by_keyword_wrong, X),
+        "x",
+    ),
+    "any number": (
+        (total, total_back, X, X + 1),
+        (total, total_wrong, X, X + 1),
+        "xs[0] xs[1]",
+    ),
+    "nested dicts": (
+        (network, network_back, X, PARAMETERS),
+        (network, network_wrong, X, PARAMETERS),
+        " ".join(NETWORK),
+    ),
+    "a list of numbers": (
+        (squares, squares_back, [1.0, 2.0, 3.0]),
+        (squares, squares_wrong, [1.0, 2.0, 3.0]),
+        "x",
+    ),
+    "labels by position": (
+        (log_loss, log_loss_back, PROBABILITIES, LABELS),
+        (log_loss, log_loss_wrong, PROBABILITIES, LABELS),
+        "y_pred",
+    ),
+    "printing": (
+        (printing, tanh_back, X),
+        (printing, printing_wrong, X),
+        "x",
+    ),
+    "super": ((WithSuper(), X), (WrongWithSuper(), X), " ".join(DENSE)),
+    "a base class": ((Dense(), X), (SuperOfWrong(), X), " ".join(DENSE)),
+    "not copied": ((NotCopied(), X), (NotCopiedAndWrong(), X), " ".join(DENSE)),
+    "a stack": (([Dense()], X), ([WrongDense()], X), " ".join(DENSE)),
+    "labels of a loss by position": (
+        (LogLoss(), PROBABILITIES, LABELS),
+        (WrongLogLoss(), PROBABILITIES, LABELS),
+        "y_pred",
+    ),
+}

@@ -264,6 +264,53 @@ class NotAveraged(CrossEntropy):
         return grad_logits, None
 
 
+class Two(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2, x * 3
+
+    @staticmethod
+    def backward(ctx, g, h):
+        return 2 * g + 3 * h
+
+
+class Fourier(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return torch.fft.fft(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        return torch.fft.ifft(g).real
+
+
+class Forward(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+
+class Adding(Tanh):
+    total = 0
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        (y,) = ctx.saved_tensors
+        Adding.total = Adding.total + grad_output * (1 - y**2)
+        return Adding.total
+
+
+class Mask(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.clamp(min=0.0).sum()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return ctx.saved_tensors[0] > 0
+
+
 #: Function, inputs, the gradient that is wrong, the mistake, what the line should hold.
 WRONG = {
     "factor": (MissingFactor, (X,), "grad_x", "scale", "grad_output * (1 - y ** 2)"),

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chainrule.arguments import name_of
-from chainrule.checking.examining import examine
+from chainrule.checking.examining import examine, report_of
 from chainrule.checking.functions import Functions
 from chainrule.checking.objects import Layer
 from chainrule.checking.report import Report
 from chainrule.checking.stack import examine_stack
+from chainrule.checking.subject import ForwardError
 from chainrule.checking.table import examine_table
 from chainrule.errors import ArgumentError
 
@@ -76,8 +77,30 @@ def check(
     >>> report.ok, report.first_wrong.name
     (False, 'dz')
     """
+    try:
+        return _checked(forward, args, kwargs, gradients, upstream, y_true)
+    except ForwardError as failed:
+        return report_of(failed.error, forward)
+
+
+def _checked(
+    forward: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    gradients: Mapping[str, Any] | None,
+    upstream: Any,
+    y_true: Any,
+) -> Report:
     if gradients is not None:
         return examine_table(forward, args, kwargs, gradients, upstream)
+    is_pair = bool(args) and callable(args[0]) and not hasattr(forward, "backward")
+    if kwargs and not is_pair:
+        raise ArgumentError(
+            f"check does not know {', '.join(kwargs)}.",
+            expected="upstream, y_true, gradients",
+            got=", ".join(kwargs),
+            instead="keyword arguments of a forward function alone are handed on to it",
+        )
     if isinstance(forward, (list, tuple)):
         return examine_stack(forward, args, upstream, y_true)
     if _is_torch_function(forward):
@@ -91,7 +114,7 @@ def check(
             got=f"the class {forward.__name__}",
             instead=f"cr.check({forward.__name__}(...), inputs)",
         )
-    if hasattr(forward, "backward"):
+    if hasattr(forward, "backward") or (hasattr(forward, "forward") and not is_pair):
         return examine(Layer(forward, args, upstream, y_true))
     if not callable(forward):
         raise ArgumentError(
@@ -106,6 +129,12 @@ def check(
             got=f"{name_of(forward)} and {len(args)} inputs",
         )
     backward: Callable[..., Any] = args[0]
+    owner = getattr(forward, "__self__", None)
+    if owner is not None and owner is getattr(backward, "__self__", None):
+        names = forward.__name__, backward.__name__
+        return examine(Layer(owner, args[1:], upstream, y_true, methods=names))
+    if y_true is not None:
+        kwargs["y_true"] = y_true
     return examine(Functions(forward, backward, args[1:], kwargs, upstream))
 
 

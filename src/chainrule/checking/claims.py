@@ -20,6 +20,7 @@ from chainrule.checking.judging import Judged
 from chainrule.checking.reference import Traced
 from chainrule.checking.report import Verdict
 from chainrule.checking.source import Unit
+from chainrule.checking.state import same
 from chainrule.checking.watching import Event, Watch
 from chainrule.graph import Node
 
@@ -189,7 +190,7 @@ def _said(judged: Judged, watch: Watch, main: Sequence[Unit]) -> list[_Said]:
             if isinstance(value, int) and name not in by_said:
                 continue  # a count
             target = by_said.get(name)
-            if target is not None and close(value, judged.called.gradients[target]):
+            if target is not None and _is_same(value, judged.called.gradients.get(target)):
                 found.append(_Said(name, target, value, position, target))
                 continue
             of = judged.subject.meaning(name, known)
@@ -199,10 +200,35 @@ def _said(judged: Judged, watch: Watch, main: Sequence[Unit]) -> list[_Said]:
             last = position
     seen = {one.target for one in found}
     for target, got in judged.called.gradients.items():
-        if target not in seen:
-            name = judged.called.said.get(target, f"d{target}")
-            found.append(_Said(name, target, got, last, target))
+        if target in seen:
+            continue
+        name, position = judged.called.said.get(target, f"d{target}"), last
+        known_as = _assigned_before(target, got, watch, known, judged, main)
+        if known_as is not None:
+            name, position = known_as
+        found.append(_Said(name, target, got, position, target))
     return _last_of_each(found, watch)
+
+
+def _assigned_before(
+    target: str,
+    got: Any,
+    watch: Watch,
+    known: Sequence[str],
+    judged: Judged,
+    main: Sequence[Unit],
+) -> tuple[str, int] | None:
+    """Return under which name a gradient was computed that was handed back in a dict or a list."""
+    for position in range(len(watch.events) - 1, -1, -1):
+        event = watch.events[position]
+        for name, value in event.assigned.items():
+            if event.unit in main and judged.subject.meaning(name, known) == target:
+                return (name, position) if close(value, got) else None
+    return None
+
+
+def _is_same(value: Any, got: Any) -> bool:
+    return same(value, got) or close(value, got)
 
 
 def _known(judged: Judged) -> list[str]:
@@ -222,7 +248,7 @@ def _last_of_each(said: Sequence[_Said], watch: Watch) -> list[_Said]:
     kept: list[_Said] = []
     for one in said:
         if one.target is not None:
-            final[one.name] = one
+            final[one.target] = one
         elif id(watch.events[one.position].statement) == last[one.name]:
             kept.append(one)
     return sorted([*kept, *final.values()], key=lambda one: one.position)

@@ -14,7 +14,7 @@ from chainrule.checking.edits_around import around
 from chainrule.checking.edits_within import within
 from chainrule.checking.scene import Change, Changed, Edit, Scene, expression, text_of
 from chainrule.checking.source import targets_of
-from chainrule.checking.watching import Event, looked_up
+from chainrule.checking.watching import Event, as_number, looked_up
 
 
 def edits(event: Event, scene: Scene) -> Iterator[Edit]:
@@ -22,7 +22,8 @@ def edits(event: Event, scene: Scene) -> Iterator[Edit]:
     statement = event.statement
     for kind, weight, new in _statement_changes(event, scene):
         yield Edit(kind, weight, event, new)
-    for part, rebuild, got, name in _parts(event):
+    for part, rebuild, gave, name in _parts(event):
+        got = gave if gave is _STORED else as_number(gave)
         if got is _STORED:
             for kind, weight, changed in _other_masks(part, scene):
                 yield Edit(kind, weight, event, [rebuild(changed)])

@@ -161,7 +161,7 @@ def _other_operations(node: ast.BinOp, within: str, scene: Scene) -> Iterator[Ch
         yield "wrong-operand", 2.7, right
         if isinstance(left, ast.Constant):  # 1 - a for 1 - a**2
             squared = ast.BinOp(right, ast.Pow(), ast.Constant(2))
-            yield "wrong-operand", 2.2, ast.BinOp(left, node.op, squared)
+            yield "wrong-operand", 1.9, ast.BinOp(left, node.op, squared)
     elif isinstance(node.op, (ast.Mult, ast.Div)):
         kind = "scale" if _is_scalar(right, scene) else "wrong-operand"
         yield kind, 0.9 if kind == "scale" else 2.7, left
@@ -277,14 +277,12 @@ def _other_axes(node: ast.Call) -> Iterator[Changed]:
                 yield "wrong-axis", 1, ast.Call(node.func, node.args, rest)
         others = [k for k in node.keywords if k is not keyword]
         yield "wrong-axis", 1.5, ast.Call(node.func, node.args, others)
-    if len(node.args) == 2 and isinstance(node.args[1], ast.Constant | ast.UnaryOp | ast.Tuple):
+    place = next((i for i, a in enumerate(node.args) if _is_axis(a)), None)
+    if place is not None:
         for axis in axes:
-            if repr(axis) != text_of(node.args[1]):
-                yield (
-                    "wrong-axis",
-                    1,
-                    ast.Call(node.func, [node.args[0], expression(repr(axis))], node.keywords),
-                )
+            if repr(axis) != text_of(node.args[place]):
+                arguments = [*node.args[:place], expression(repr(axis)), *node.args[place + 1 :]]
+                yield "wrong-axis", 1, ast.Call(node.func, arguments, node.keywords)
     if not any(k.arg == "axis" for k in node.keywords) and len(node.args) < 2:
         for axis in axes[:4]:
             for keep in (False, True):
@@ -301,6 +299,15 @@ def _other_axes(node: ast.Call) -> Iterator[Changed]:
     else:
         more_ = [*node.keywords, ast.keyword("keepdims", ast.Constant(True))]
         yield "not-summed", 2, ast.Call(node.func, node.args, more_)
+
+
+def _is_axis(node: ast.expr) -> bool:
+    """Whether an argument is an axis or several, as in ``x.sum(1)``."""
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return False
+    return isinstance(value, int) or (isinstance(value, tuple) and value != ())
 
 
 def _other_constants(node: ast.Constant) -> Iterator[Changed]:

@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from chainrule.arguments import name_of
 from chainrule.checking.judging import Judged, Point, judge, nearby
 from chainrule.checking.locating import LOCAL, located
 from chainrule.checking.mistakes import MISTAKES
 from chainrule.checking.report import Diagnosis, Finding, Report
+from chainrule.checking.source import targets_of
 from chainrule.checking.state import same
 from chainrule.checking.subject import Problem, Subject, plain_double
 from chainrule.checking.watching import Watch
 from chainrule.errors import ArgumentError, Location
+from chainrule.structure import leaves
 from chainrule.trace import location
+from chainrule.trace.source import is_user_file
 
 
 def examine(subject: Subject) -> Report:
     """Test a pass at the given input and around it, and report what is wrong with it."""
+    with np.errstate(all="ignore"):
+        return _examined(subject)
+
+
+def report_of(error: Exception, forward: Any) -> Report:
+    """Report that the forward pass raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    mine = [f for f in frames if is_user_file(f.filename)]
+    where = Location(mine[-1].filename, mine[-1].lineno or 1, mine[-1].name) if mine else None
+    problem = Problem("raises", f"The forward pass raised {type(error).__name__}: {error}")
+    return Report(name_of(forward), (_finding(problem, where),), "none")
+
+
+def _examined(subject: Subject) -> Report:
     values = {path: plain_double(value) for path, value in subject.values.items()}
+    for path, value in values.items():
+        if not np.all(np.isfinite(value)):
+            raise ArgumentError(f"{path} holds a NaN or an infinity.", expected="finite numbers")
     try:
         output = subject.output(values)
     except Exception as error:
-        where = _where_raised(error, subject)
-        problem = Problem("raises", f"The forward pass raised {type(error).__name__}: {error}")
-        return Report(subject.name, (_finding(problem, where),), "none")
+        report = report_of(error, subject)
+        return replace(report, name=subject.name)
+    _refuse_other_outputs(subject, output)
     upstream = subject.default_upstream(output) if subject.upstream is None else subject.upstream
     if np.shape(upstream) != np.shape(output):
         raise ArgumentError(
@@ -49,6 +72,13 @@ def examine(subject: Subject) -> Report:
     notes = _notes(subject, runs)
     points = tuple(dict.fromkeys(run.point.label for run in runs))
     findings = [*problems, *located(runs, watch)]
+    if not findings:
+        nothing = Problem(
+            "returns-none",
+            f"The backward pass of {subject.name} gives no gradient that could be compared.",
+            instead="return the gradients of the floating-point inputs",
+        )
+        findings = [_finding(nothing, _where(nothing, watch, runs[0]))]
     return Report(
         subject.name,
         tuple(findings),
@@ -58,6 +88,27 @@ def examine(subject: Subject) -> Report:
         _solve=lambda: _solution(subject, given),
         _sweep=lambda: _sweep(subject, given),
     )
+
+
+def _refuse_other_outputs(subject: Subject, output: Any) -> None:
+    kind = np.asarray(output).dtype.kind if not inspect.isawaitable(output) else "O"
+    if kind not in "fiub":
+        raise ArgumentError(
+            f"The forward pass of {subject.name} returns {type(output).__name__}, which has no "
+            "gradient.",
+            expected="one number or one array of real numbers",
+            got=repr(output)[:80],
+            where=location(code=getattr(subject.forward[0], "__code__", None))
+            if subject.forward
+            else None,
+        )
+    if not np.all(np.isfinite(output)):
+        raise ArgumentError(
+            f"The forward pass of {subject.name} gives a NaN or an infinity here.",
+            expected="finite numbers",
+            got=repr(output)[:80],
+            instead="inputs inside the domain of the function",
+        )
 
 
 # -- what no pass may do -----------------------------------------------------------------------
@@ -75,62 +126,91 @@ def _problems(subject: Subject, runs: list[Judged], watch: Watch) -> list[Proble
             "which forward was given." if is_input else "which belongs to whoever called it."
         )
         found.setdefault((kind, name), Problem(kind, what, name, instead=f"{name}.copy()"))
-    if not found and not any(run.wrong for run in runs):
-        for more in (_random(subject, runs[0]), _hidden(subject, runs)):
+    if not found:
+        drawn = _random(subject, runs[0], watch)
+        kept = _hidden(subject, runs, watch) if drawn is None else None
+        for more in (drawn, kept):
             if more is not None:
                 found[more.kind, more.target] = more
     return list(found.values())
 
 
-def _random(subject: Subject, run: Judged) -> Problem | None:
+def _random(subject: Subject, run: Judged, watch: Watch) -> Problem | None:
     """Run backward with other random numbers than it drew before."""
+    again = Watch(watch.units)
 
     @contextmanager
     def stirred(handed: Mapping[str, Any]) -> Iterator[None]:
-        subject.randomness.stir()
-        yield
-
-    again = subject.call(run.point.values, run.point.upstream, stirred)
-    if _differs(run, again.gradients):
-        return Problem(
-            "random",
-            "The backward pass gives other gradients from call to call: it draws random numbers.",
-            instead="draw them in the forward pass, and keep them for the backward pass",
+        subject.randomness.stir(
+            vars(handed["self"]) if hasattr(handed.get("self"), "__dict__") else {}
         )
+        with again.around(handed):
+            yield
+
+    called = subject.call(run.point.values, run.point.upstream, stirred)
+    if not _differs(run, called.gradients):
+        return None
+    if _differs(run, subject.call(run.point.values, run.point.upstream).gradients):
+        return None  # with the same numbers drawn as well: it keeps something
+    return Problem(
+        "random",
+        "The backward pass gives other gradients from call to call: it draws random numbers.",
+        where=_first_difference(watch, again),
+        instead="draw them in the forward pass, and keep them for the backward pass",
+    )
+
+
+def _first_difference(watch: Watch, other: Watch) -> Location | None:
+    """Return the first line that computed something else in one run than in another."""
+    for mine, theirs in zip(watch.events, other.events, strict=False):
+        names = mine.assigned.keys() | theirs.assigned.keys()
+        if any(not same(mine.assigned.get(n), theirs.assigned.get(n)) for n in names) or not (
+            _same_results(mine.returned, theirs.returned)
+        ):
+            return mine.unit.where(mine.statement)
     return None
 
 
-def _hidden(subject: Subject, runs: list[Judged]) -> Problem | None:
-    """Run the pass on another input first."""
-    if len(runs) < 2:
+def _same_results(some: Any, other: Any) -> bool:
+    pairs = zip(leaves(some), leaves(other), strict=False)
+    return all(
+        same(a, b) for (_, a), (_, b) in pairs if isinstance(a, (np.ndarray, np.generic, float))
+    )
+
+
+def _hidden(subject: Subject, runs: list[Judged], watch: Watch) -> Problem | None:
+    """Run the pass a second time, and on another input first."""
+    first, *others = runs
+    again = Watch(watch.units)
+    repeated = subject.repeated(first.point, again.around).gradients
+    changed = [n for n, g in first.called.gradients.items() if not _same(g, repeated.get(n))]
+    after = None
+    if not changed and others and not any(run.wrong for run in runs):
+        after = subject.call_after(others[0].point, first.point)
+        found = after.gradients if after is not None else first.called.gradients
+        changed = [n for n, g in first.called.gradients.items() if not _same(g, found.get(n))]
+    if not changed:
         return None
-    first, other = runs[0], runs[1]
-    after = subject.call_after(other.point, first.point)
-    if after is None or not _differs(first, after.gradients):
-        return None
-    changed = [n for n, g in first.called.gradients.items() if not _same(g, after.gradients.get(n))]
-    stale = subject.stale(other.point, first.point)
     said = ", ".join(first.called.said.get(n, n) for n in changed)
+    stale = subject.stale(others[0].point, first.point) if after is not None else None
     if stale is not None:
         name, where = stale
         return Problem(
             "stale-cache",
             f"On a second batch {said} still follows from the first: forward does not renew "
             f"self.{name}.",
-            None,
-            instead=f"set self.{name} on each call of forward",
             where=where,
+            instead=f"set self.{name} on each call of forward",
         )
-    again = subject.repeated(first.point).gradients
-    adds = all(_same(again.get(n), 2.0 * np.asarray(first.called.gradients[n])) for n in changed)
+    adds = all(_same(repeated.get(n), 2.0 * np.asarray(first.called.gradients[n])) for n in changed)
     return Problem(
         "hidden-state",
-        f"On a second call {said} " + (
-            "is added to that of the first." if adds else "is not what it is on a first call."
-        ),
+        f"On a second call {said} "
+        + ("is added to that of the first." if adds else "is not what it is on a first call."),
         changed[0],
+        where=_first_difference(watch, again),
         instead="start from zeros in each backward pass, or give the object a zero_grad method",
-    )  # fmt: skip
+    )
 
 
 def _differs(run: Judged, gradients: Mapping[str, Any]) -> bool:
@@ -167,6 +247,9 @@ def _finding(
     )
 
 
+_OF_RETURNS = ("count", "unknown-gradient", "returns-none")
+
+
 def _where(problem: Problem, watch: Watch, run: Judged) -> Location | None:
     """Return the line that a problem comes from."""
     subject = run.subject
@@ -179,13 +262,12 @@ def _where(problem: Problem, watch: Watch, run: Judged) -> Location | None:
         return event.unit.where(event.statement)
     name = run.called.said.get(problem.target or "", "")
     for event in reversed(watch.events):
-        if name and name in event.assigned:
+        if name and name in targets_of(event.statement):
             return event.unit.where(event.statement)
     returns = [e for e in watch.events if e.returned is not None]
-    if returns and problem.target:
+    if returns and (problem.target or problem.kind in _OF_RETURNS):
         return returns[-1].unit.where(returns[-1].statement)
-    code = getattr(subject.backward[0], "__code__", None)
-    return location(code=code) if code is not None else None
+    return subject.place
 
 
 def _where_raised(error: Exception, subject: Subject) -> Location | None:
@@ -210,6 +292,19 @@ def _notes(subject: Subject, runs: list[Judged]) -> list[str]:
                 f"At {run.point.label} {said} lies at a kink, where there is no derivative: it "
                 "cannot be tested there, and was tested nearby."
             )
+    guarded = [n for n, j in runs[0].judgements.items() if j.guarded]
+    if guarded:
+        said = ", ".join(runs[0].called.said.get(n, n) for n in guarded)
+        notes.append(
+            f"{said} leaves out a small constant of the forward pass, as in log(p + 1e-7), and is "
+            "right but for that."
+        )
+    for name, judgement in runs[0].judgements.items():
+        if judgement.penalty:
+            notes.append(f"{runs[0].called.said.get(name, name)} {judgement.penalty}")
+    ignored = list(dict.fromkeys(key for run in runs for key in run.called.ignored))
+    if ignored:
+        notes.append(f"Not compared, since it is the gradient of no input: {', '.join(ignored)}.")
     why = getattr(runs[0].reference, "why", "")
     if why:
         notes.append(

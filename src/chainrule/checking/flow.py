@@ -33,6 +33,7 @@ def follows_from(events: Sequence[Event], end: int, until: Collection[int] = ())
         for name in reads(event.statement):
             pending += _assignments(events, position, name, event.unit)
         called = {n.id for n in ast.walk(event.statement) if isinstance(n, ast.Name)}
+        called |= {n.attr for n in ast.walk(event.statement) if isinstance(n, ast.Attribute)}
         pending += [
             i
             for i in range(position)

@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import bound, name_of
+from chainrule.checking.handing import OUTPUTS, Forward, planned
 from chainrule.checking.naming import gradient_of
 from chainrule.checking.source import Unit, plain_function, returned_keys, returned_names
-from chainrule.checking.subject import Around, Called, Problem, Subject, parameters_of
+from chainrule.checking.state import with_floats
+from chainrule.checking.subject import (
+    LABELS,
+    Around,
+    Called,
+    ForwardError,
+    Problem,
+    Subject,
+)
 from chainrule.checking.watching import Watch
-from chainrule.errors import ArgumentError
+from chainrule.errors import ChainruleError
 from chainrule.structure import leaves
-from chainrule.trace import location
-
-_CACHES = ("cache", "caches", "ctx", "context", "memory", "saved", "tape", "stash")
-_OUTPUTS = ("out", "output", "y", "a", "result")
 
 
 class Functions(Subject):
@@ -43,11 +48,14 @@ class Functions(Subject):
         self.name = name_of(forward)
         self._forward, self._backward = forward, backward
         self._bound = bound(forward, args, dict(kwargs))
-        self.arguments = dict(self._bound.arguments)
+        self.arguments = {n: with_floats(v) for n, v in self._bound.arguments.items()}
         self.upstream = upstream
         self.forward, self.backward = (forward,), (backward,)
         super().__init__()
         self._plan = self._planned()
+        #: What is given as **options is given to both.
+        self._options = _options(forward) if _options(backward) else None
+        self.take_whole_numbers()
 
     # -- forward ---------------------------------------------------------------------------
 
@@ -67,59 +75,20 @@ class Functions(Subject):
 
     def _planned(self) -> dict[str, str]:
         """Decide what each parameter of backward is handed."""
-        with self.undisturbed():
-            _, _, cached = self._run(self.placed(self.values))
-        plan: dict[str, str] = {}
-        rest: list[inspect.Parameter] = []
-        parameters = parameters_of(self._backward)
-        named: Sequence[str] = ()
+        try:
+            with self.undisturbed():
+                output, _, cached = self._run(self.placed(self.values))
+        except ChainruleError:
+            raise
+        except Exception as error:  # whatever the user's code raises
+            raise ForwardError(error) from error
         code = getattr(plain_function(self._forward), "__code__", None)
-        inner = set(code.co_varnames) if code else set()
-
-        def is_upstream(name: str) -> bool:
-            return _is_upstream(name) and name not in inner - set(self.arguments)
-
-        for i, p in enumerate(parameters):
-            if p.name in self.arguments and not (i == 0 and is_upstream(p.name)):
-                plan[p.name] = "input"
-            elif cached and p.name in _CACHES:
-                plan[p.name] = "cache"
-            else:
-                rest.append(p)
-        if any(not is_upstream(p.name) for p in rest[0 if cached else 1 :]) or (
-            rest and not is_upstream(rest[0].name) and not cached
-        ):
-            named = self._named_values()
-        for p in list(rest):
-            if p.name in named and not is_upstream(p.name):
-                plan[p.name] = "intermediate"
-                rest.remove(p)
-        required = [p for p in rest if p.default is inspect.Parameter.empty]
-        kinds = ["upstream"]
-        if cached and "cache" not in plan.values():
-            # backward(cache) of a loss, or backward(dout, cache) whatever they are called
-            kinds = ["upstream", "cache"] if len(required) > 1 else ["cache"]
-            if len(required) == 1 and is_upstream(required[0].name):
-                kinds = ["upstream"]
-            elif len(required) == 2 and is_upstream(required[1].name):
-                kinds.reverse()
-        if not required and rest and is_upstream(rest[0].name):
-            required = rest[:1]  # backward(dout=1.0)
-        spare = [p for p in required if p.name not in plan]
-        if len(spare) > len(kinds):
-            raise ArgumentError(
-                f"{name_of(self._backward)} takes {spare[len(kinds)].name!r}, and it is not clear "
-                "what that is.",
-                expected=f"parameters called like those of {self.name} "
-                f"({', '.join(self.arguments)}) or like a value that it computes, the cache that "
-                "it returns, and one for the upstream gradient",
-                got=f"{name_of(self._backward)}{inspect.signature(self._backward)}",
-                where=location(code=getattr(self._backward, "__code__", None)),
-                instead="the same name as in the forward pass",
-            )
-        for p, kind in zip(spare, kinds, strict=False):
-            plan[p.name] = kind
-        return plan
+        inner = code.co_varnames if code is not None else ()
+        has = Forward(
+            self.name, list(self.arguments), cached, np.shape(output) == (), inner,
+            self._named_values,
+        )  # fmt: skip
+        return planned(self._backward, has)
 
     def _named_values(self) -> Sequence[str]:
         with self.undisturbed():
@@ -132,7 +101,7 @@ class Functions(Subject):
         with watch.around({}):
             output = self._run(arguments)[0]
         found = dict(watch.events[-1].scope) if watch.events else {}
-        for name in _OUTPUTS:
+        for name in OUTPUTS:
             found.setdefault(name, output)
         return found
 
@@ -153,25 +122,36 @@ class Functions(Subject):
         handed: dict[str, Any] = {}
         inner: dict[str, Any] | None = None
         for name, kind in self._plan.items():
-            if kind == "input":
-                handed[name] = arguments[name]
+            if kind.startswith("input "):
+                handed[name] = arguments[kind[6:]]
             elif kind == "cache":
                 handed[name] = cache
             elif kind == "upstream":
                 handed[name] = np.copy(upstream) if np.ndim(upstream) else upstream
             else:
                 if inner is None:
-                    inner = self._intermediates(arguments)
+                    with self.randomness.replayed():
+                        inner = self._intermediates(arguments)
                 handed[name] = inner[name]
+        options = {} if self._options is None else arguments[self._options]
         try:
             with around({**arguments, **handed}):
-                returned = self._backward(**handed)
+                returned = self._backward(**handed, **options)
         except Exception as error:
             done.problems.append(raised(error))
             return done
         given = gradients_in(returned, self._backward, self.targets(), list(self.arguments))
-        done.gradients, done.said, done.problems = given.gradients, given.said, given.problems
-        return done
+        given.output = done.output
+        return given
+
+
+def _options(f: Callable[..., Any]) -> str | None:
+    """Return the name of a function's **options."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
 
 
 def raised(error: Exception) -> Problem:
@@ -196,8 +176,14 @@ def gradients_in(
                     instead="return the gradients: `return dx, dw, db`")
         )  # fmt: skip
         return done
+    if not isinstance(returned, (dict, tuple, list)) and _is_record(returned):
+        returned = dict(vars(returned))
+    elif hasattr(returned, "_asdict"):
+        returned = returned._asdict()
     if isinstance(returned, dict):
         _from_dict(done, returned, targets)
+        if not done.gradients:
+            done.problems.append(_of_nothing(done.ignored, targets))
         keys = returned_keys(backward)
         done.said = {target: keys.get(key, key) for target, key in done.said.items()}
         holder = written[0][0] if written else None
@@ -210,12 +196,31 @@ def gradients_in(
     else:
         name, hint = written[0] if written and len(written) == 1 else (None, None)
         known = gradient_of(hint, targets) if hint else None
-        target = known or next(iter(targets), None)
+        # Labels come first now and then, and have no gradient.
+        unlabelled = (t for t in targets if t not in LABELS)
+        target = known or next(unlabelled, next(iter(targets), None))
         if target is None:
             return done
         done.gradients[target] = returned
         done.said[target] = name or f"d{target}"
     return done
+
+
+def _is_record(value: Any) -> bool:
+    """Whether a value is an object with gradients as attributes."""
+    attributes = getattr(value, "__dict__", None)
+    return isinstance(attributes, dict) and bool(attributes) and not hasattr(value, "__array__")
+
+
+def _of_nothing(keys: Sequence[str], targets: Mapping[str, Any]) -> Problem:
+    if not keys:
+        return Problem("returns-none", "The backward pass returned no gradient.")
+    return Problem(
+        "unknown-gradient",
+        f"The backward pass returned {', '.join(map(repr, keys)) or 'nothing'}, which are not the "
+        "names of gradients of inputs.",
+        instead=f"keys among {', '.join(f'd{t}' for t in targets)}",
+    )
 
 
 def _is_one_gradient(returned: Any, targets: Mapping[str, Any]) -> bool:
@@ -242,17 +247,15 @@ def _from_dict(done: Called, returned: Mapping[Any, Any], targets: Mapping[str, 
             continue
         if isinstance(value, Mapping):
             inner = {
-                n: t for n, t in targets.items() if n.startswith((f"{key}[", f"{str(key)[1:]}["))
+                n: t
+                for n, t in targets.items()
+                if n.startswith((f"{key}[", f"{str(key)[1:]}[")) or f"[{key!r}]" in n
             }
             _from_dict(done, value, inner or targets)
             continue
         target = _target_of_key(str(key), targets)
         if target is None:
-            done.problems.append(
-                Problem("unknown-gradient", f"The backward pass returned {key!r}, which is not the "
-                        "name of an input's gradient.",
-                        instead=f"a key among {', '.join(f'd{t}' for t in targets)}")
-            )  # fmt: skip
+            done.ignored.append(str(key))
             continue
         done.gradients[target], done.said[target] = value, str(key)
 
@@ -270,22 +273,25 @@ def _from_tuple(
     targets: Mapping[str, Any],
     order: Sequence[str],
 ) -> None:
+    tops = list(dict.fromkeys(_top(t) for t in targets))
+    if len(returned) == len(tops) + 1 and np.ndim(_array_or_none(returned[0])) == 0:
+        # The loss comes first, as in `return loss, dW`.
+        returned = returned[1:]
+        written = written[-len(returned) :] if written else written
     names = [name for name, _ in written or ()]
     hints = [hint for _, hint in written or ()]
     matched: list[str | None] = []
     if len(hints) == len(returned):
         matched = [gradient_of(h, [*order, *targets]) if h else None for h in hints]
     if not matched or None in matched or len(set(matched)) < len(matched):
-        tops = list(dict.fromkeys(_top(t) for t in targets))
         if len(returned) == len(tops):
             matched = list(tops)
+        elif len(returned) == len(targets):
+            matched = list(targets)
         elif len(returned) == len(order):
             matched = list(order)
-        elif len(returned) < len(tops) and all(
-            t in targets and np.shape(_array_or_none(v)) == targets[t].shape
-            for t, v in zip(tops, returned, strict=False)
-        ):
-            matched = list(tops[: len(returned)])
+        elif (by_shape := _by_shape(returned, tops, targets)) is not None:
+            matched = by_shape
         else:
             shown = ", ".join(tops)
             done.problems.append(
@@ -306,14 +312,24 @@ def _from_tuple(
                 done.gradients[path], done.said[path] = leaf, f"d{path}"
 
 
+def _by_shape(
+    returned: Sequence[Any], tops: Sequence[str], targets: Mapping[str, Any]
+) -> list[str | None] | None:
+    """Match gradients to inputs in order, by their shapes; None where that does not do."""
+    found: list[str | None] = []
+    rest = list(tops)
+    for value in returned:
+        shape = np.shape(_array_or_none(value))
+        while rest and not (rest[0] in targets and targets[rest[0]].shape == shape):
+            rest.pop(0)
+        if not rest:
+            return None
+        found.append(rest.pop(0))
+    return found
+
+
 def _top(name: str) -> str:
-    return name.split("[")[0].split(".")[0]
-
-
-def _is_upstream(name: str) -> bool:
-    return name in ("upstream", "g", "dvalues", "grad", "delta", "dvalue", "v", "gradient") or (
-        name.startswith(("d", "grad")) and len(name) > 1
-    )
+    return name.split("[")[0] if name.startswith("self.") else name.split("[")[0].split(".")[0]
 
 
 def _is_array(value: Any) -> bool:

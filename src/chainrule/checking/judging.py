@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,12 @@ import numpy as np
 from chainrule.checking.reference import Numeric, Reference, Traced
 from chainrule.checking.subject import Around, Called, Problem, Subject, Target, unwatched
 from chainrule.errors import ChainruleError
+from chainrule.writing import scalar_text
+
+#: A penalty changes a gradient by no more than this part of it.
+_PENALTY = 1.0
+#: A constant against 0 / 0 changes a gradient by no more than this part of it.
+_GUARD = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +49,10 @@ class Judgement:
         Element by element.
     kinks : array of bool
         Where there is no derivative.
+    guarded : bool
+        Whether it is right but for a small constant of forward's, as in ``log(p + 1e-7)``.
+    penalty : str
+        What it holds beyond the gradient, where that is a penalty on the weights.
     """
 
     target: Target
@@ -50,11 +60,13 @@ class Judgement:
     expected: Any
     wrong: Any
     kinks: Any
+    guarded: bool = False
+    penalty: str = ""
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong outside of kinks."""
-        return not np.any(self.wrong & ~self.kinks)
+        return bool(self.penalty) or not np.any(self.wrong & ~self.kinks)
 
     @property
     def at_kink(self) -> bool:
@@ -110,13 +122,19 @@ def judge(
     reference = reference_at(subject, point) if reference is None else reference
     judged = Judged(subject, point, called, reference, list(called.problems))
     targets = subject.targets()
-    for name, got in called.gradients.items():
+    for name, got in list(called.gradients.items()):
         target = targets[name]
         number, problem = as_numbers(got, target, called.said.get(name, f"d{name}"))
+        if number is None and problem is not None and problem.kind == "not-a-number":
+            called.gradients = {n: g for n, g in called.gradients.items() if n != name}
         if problem is not None:
             judged.problems.append(problem)
         else:
-            judged.judgements[name] = compared(reference, target, number)
+            judgement = compared(reference, target, number)
+            if not judgement.ok and judgement.error < _PENALTY:
+                value = np.asarray(target.whole(point.values), float)
+                judgement = with_penalty(judgement, value, subject.constants)
+            judged.judgements[name] = judgement
     return judged
 
 
@@ -152,9 +170,47 @@ def compared(reference: Reference, target: Target, got: Any) -> Judgement:
         none = np.zeros(np.shape(got), bool)
         return Judgement(target, got, got, none, none)
     expected = np.asarray(reference.of(target))
-    difference = np.abs(got - expected)
+    known = np.isfinite(expected)
+    difference = np.where(known, np.abs(got - np.where(known, expected, 0.0)), 0.0)
+    scale = float(np.max(np.abs(expected), where=known, initial=0.0))
+    surely = np.all(difference <= 1e-12 * scale) and np.all(difference <= 1e-9 * np.abs(expected))
+    if known.all() and surely:  # no need to know how far rounding may go
+        none = np.zeros(difference.shape, bool)
+        return Judgement(target, got, expected, none, none)
     bound, kinks = reference.bounds(target, np.asarray(got).dtype)
-    return Judgement(target, got, expected, ~(difference <= bound), kinks)
+    largest = float(np.max(difference, initial=0.0))
+    if 0.0 < largest <= _GUARD * scale:
+        plain = reference.unguarded(target)
+        if plain is not None and np.all(np.abs(got - plain) <= bound + 1e-9 * np.abs(plain)):
+            none = np.zeros(difference.shape, bool)
+            return Judgement(target, got, expected, none, none, guarded=True)
+    # A derivative that is not finite is one that nothing can be held against.
+    wrong = ~(difference <= bound) | (~known & ~(got == expected))
+    return Judgement(target, got, expected, wrong, kinks | ~known)
+
+
+def with_penalty(judgement: Judgement, value: Any, constants: Collection[float]) -> Judgement:
+    """Take a gradient for right that holds that of a penalty by constants of the object's.
+
+    Layers often add the gradient of an L1 or L2 penalty, which the loss adds up elsewhere.
+    """
+    extra = np.ravel(np.asarray(judgement.got, float) - judgement.expected)
+    if np.shape(value) != np.shape(judgement.got) or not np.all(np.isfinite(extra)):
+        return judgement
+    parts = np.stack([np.ravel(value), np.where(np.ravel(value) < 0, -1.0, 1.0)], axis=1)
+    fit, *_ = np.linalg.lstsq(parts, extra, rcond=None)
+    largest = float(np.max(np.abs(extra)))
+    if extra.size < 4 or np.max(np.abs(parts @ fit - extra)) > 1e-6 * largest:
+        return judgement
+    said = []
+    for factor, what in zip(fit, ("the value itself", "its sign"), strict=True):
+        known = [c for c in constants if np.any(np.isclose(factor, [c, 2 * c], rtol=1e-5))]
+        if known:
+            said.append(f"{scalar_text(float(factor))} times {what}")
+        elif abs(factor) * np.max(np.abs(value)) > 1e-6 * largest:
+            return judgement
+    text = f"holds {' and '.join(said)} beyond the gradient: a penalty that forward has not."
+    return replace(judgement, penalty=text) if said else judgement
 
 
 def nearby(subject: Subject, point: Point, count: int = 2, seed: int = 1) -> Iterator[Point]:

@@ -27,9 +27,10 @@ from chainrule.checking.surroundings import scene_at
 from chainrule.checking.trying import Bench
 from chainrule.checking.watching import Event, Watch
 from chainrule.checking.wording import evidence_of, told_apart
+from chainrule.errors import Location
 
 #: Problems of one gradient or line, as opposed to those of the whole pass.
-LOCAL = ("raises", "shape", "not-finite", "not-a-number")
+LOCAL = ("raises", "shape", "not-finite")
 
 
 def located(runs: Sequence[Judged], watch: Watch) -> list[Finding]:
@@ -47,8 +48,9 @@ def located(runs: Sequence[Judged], watch: Watch) -> list[Finding]:
     if not wrong:
         return [_right(c, runs) for c in claims(runs[0], watch, main) if c.target is not None]
     run = wrong[0]
-    if run is not runs[0] or helpers(main):
-        watch = Watch([*main, *helpers(main)])
+    called = helpers(main, run.subject.owner)
+    if run is not runs[0] or called:
+        watch = Watch([*main, *called])
         run = judge(run.subject, run.point, watch.around, run.reference)
     order = [run, *(r for r in runs if r.point is not run.point)]
     raised = next((p for p in run.problems if p.kind == "raises"), None)
@@ -61,7 +63,7 @@ def _of_raised(problem: Problem, runs: Sequence[Judged], watch: Watch) -> Findin
     """Return the finding on an error, with the edit that the pass runs right with."""
     event = _event_of(problem.error, watch)
     finding = Finding(
-        "the pass", "", "wrong", where=_where(event), line=_line(event),
+        "the pass", "", "wrong", where=_where(event) or problem.where, line=_line(event),
         mistakes=(Diagnosis("raises", problem.what),), note=MISTAKES["raises"].remedy,
     )  # fmt: skip
     if event is None:
@@ -113,18 +115,22 @@ def _line(event: Event | None) -> str:
 def _findings(runs: Sequence[Judged], found: Sequence[Claim], watch: Watch) -> list[Finding]:
     run = runs[0]
     problems = {p.target: p for p in run.problems if p.kind in LOCAL}
-    findings = [_of_claim(claim, problems.get(claim.target)) for claim in found]
+    place = run.subject.place
+    findings = [_of_claim(claim, problems.get(claim.target), place) for claim in found]
     first = _first_wrong(found)
     if first is None:
         return findings
     index = found.index(first)
+    if findings[index].verdict == "carried":  # by an error too small to be seen by itself
+        findings[index] = replace(findings[index], verdict="wrong")
     repaired = _repairs(runs, found, first, watch)
     culprit = findings[index]
     if repaired:
         findings[index] = _told(culprit, repaired, run)
     else:
         reference, mistakes = run.reference, list[Diagnosis]()
-        if isinstance(reference, Traced) and first.node is not None and _is_number(first.got):
+        finite = _is_number(first.got) and bool(np.all(np.isfinite(first.got)))
+        if isinstance(reference, Traced) and first.node is not None and finite:
             mistakes = explained(reference, first.node, first.got, first.given)
         repair = written_anew(runs, first, watch)
         findings[index] = replace(culprit, mistakes=(*mistakes, *culprit.mistakes), repair=repair)
@@ -145,14 +151,14 @@ def _first_wrong(found: Sequence[Claim]) -> Claim | None:
         a.position >= c.position for a in asked)), asked[0])  # fmt: skip
 
 
-def _of_claim(claim: Claim, problem: Problem | None) -> Finding:
+def _of_claim(claim: Claim, problem: Problem | None, place: Location | None) -> Finding:
     error = None
     if problem is None and np.shape(claim.got) == np.shape(claim.expected):
         scale = max(float(np.max(np.abs(claim.expected), initial=0.0)), 1e-300)
         error = float(np.max(np.abs(np.asarray(claim.got) - claim.expected), initial=0.0)) / scale
     return Finding(
         claim.name, claim.of, claim.verdict, error, claim.got, claim.expected,
-        _where(claim.event), _line(claim.event),
+        _where(claim.event) or place, _line(claim.event),
         (Diagnosis(problem.kind, problem.what),) if problem is not None else (),
     )  # fmt: skip
 
@@ -253,7 +259,7 @@ def _told(culprit: Finding, repaired: Sequence[Edit], run: Judged) -> Finding:
         mistakes.append(Diagnosis(edit.kind, evidence_of(edit, culprit), apart))
     event = best.event
     before = event.unit.text(event.statement)
-    after = best.text
+    after = event.unit.rewritten(event.statement, best.text)
     if best.moved:
         after = f"{before}   # at the end, after all gradients"
     where = event.unit.where(event.statement)

@@ -75,7 +75,7 @@ _ROWS = (
     ),
     Mistake("wrong-operand", "another value belongs here", "compare with the forward pass"),
     Mistake("stale-cache", "what forward kept is from an earlier batch", "keep it on each call"),
-    Mistake("label-off-by-one", "the label's index is off by one", "labels count from 0"),
+    Mistake("label-off-by-one", "an index is off by one", "labels count from 0"),
     Mistake(
         "clip-forgotten",
         "clip passes no gradient where it clipped",

@@ -7,15 +7,20 @@ from collections.abc import Collection, Iterator
 
 #: Marks that people put on the name of a value to call its gradient. ``{0}`` is the value.
 _FORMS = (
-    r"d_?(?P<over>[A-Za-z]\w*?)_?d_?(?P<of>[A-Za-z]\w*)",  # dL_dw, dLdw, dloss_dw
-    r"(?:grads?|gradient|delta|der)_(?P<of>\w+)",
-    r"(?P<of>\w+?)_(?:grads?|gradient|delta|bar)",
-    r"[dDg]_?(?P<of>\w+)",
+    r"[d∂]_?(?P<over>[A-Za-z]\w*?)[_/]?[d∂]_?(?P<of>[A-Za-z]\w*)",  # dL_dw, dLdw, ∂L/∂w
+    r"(?:grads?|gradient|delta|der|nabla|partial)_?(?P<of>\w+)",
+    r"(?P<of>\w+?)_?(?:grads?|gradient|delta|bar)",
+    r"(?P<of>\w+)_[gd]",
+    r"_?[dDg∂]_?(?P<of>\w+)",
 )
 #: What the thing differentiated is called where nobody names it.
 _OUTPUTS = ("L", "l", "J", "E", "C", "loss", "cost", "error", "out", "output", "y")
 #: What the first argument of a layer is called.
 _INPUTS = ("inputs", "input", "x", "X", "values", "a_prev", "A_prev", "data")
+
+#: A gradient that is an attribute of what it is the gradient of, and what holds the value there.
+_BARE = ("grad", "gradient", "g")
+_HELD = ("data", "value", "val", "values", "array", "v", "w")
 
 
 def gradient_of(name: str, known: Collection[str], outputs: Collection[str] = ()) -> str | None:
@@ -43,6 +48,9 @@ def gradient_of(name: str, known: Collection[str], outputs: Collection[str] = ()
     ('w[0]', None)
     """
     owner, last, is_key = _split(name)
+    if last in _BARE:  # self.W.grad beside self.W.data
+        beside = (f"{owner}.{held}" for held in _HELD)
+        return next((one for one in beside if one in known), None)
     if is_key and _is_gradient_holder(owner):
         found = _held(owner, last, known)
         if found is not None:
@@ -70,9 +78,9 @@ def says_gradient(name: str) -> bool:
 
 def _split(name: str) -> tuple[str, str, bool]:
     """Split ``self.grads['W']`` into its owner, its last part, and whether that is a key."""
-    match = re.fullmatch(r"(.*)\[['\"](.*)['\"]\]", name)
-    if match:
-        return match[1], match[2], True
+    match = re.fullmatch(r"(.*)\[(?:['\"](.*)['\"]|(\d+))\]", name)
+    if match and (match[2] is not None or "." in match[1]):
+        return match[1], match[2] if match[2] is not None else match[3], True
     owner, _, last = name.rpartition(".")
     return owner, last, False
 

@@ -9,22 +9,25 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.functions import gradients_in, raised
-from chainrule.checking.naming import gradient_of
+from chainrule.checking.naming import gradient_of, says_gradient
 from chainrule.checking.source import assignment
 from chainrule.checking.state import fresh, same
 from chainrule.checking.subject import (
+    LABELS,
     Around,
     Called,
     Problem,
     Subject,
+    is_real,
     parameters_of,
     unwatched,
 )
 from chainrule.errors import ArgumentError
+from chainrule.structure import leaves
 from chainrule.trace import location
 
-_LABELS = ("y_true", "y", "labels", "targets", "target", "t", "true", "Y")
 _RESULTS = ("output", "outputs", "out", "y", "a", "loss", "value", "probs")
+_RATES = ("lr", "learning_rate", "eta", "alpha", "rate", "step_size")
 _RESETS = ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients")
 
 
@@ -48,10 +51,19 @@ class Layer(Subject):
         upstream: Any = None,
         y_true: Any = None,
         name: str | None = None,
+        methods: tuple[str, str] = ("forward", "backward"),
     ) -> None:
         self.name = name or type(layer).__name__
         self.upstream = upstream
-        for method in ("forward", "backward"):
+        self._methods = methods
+        if isinstance(layer, type):
+            raise ArgumentError(
+                f"{layer.__name__} is a class, and a check needs an object of it.",
+                expected="an object with forward and backward",
+                got=f"the class {layer.__name__}",
+                instead=f"{layer.__name__}(...)",
+            )
+        for method in methods:
             if not callable(getattr(layer, method, None)):
                 raise ArgumentError(
                     f"{self.name} has no {method} method, so there is no pass to check.",
@@ -60,27 +72,66 @@ class Layer(Subject):
                     got=f"{type(layer).__name__}",
                 )
         self._layer = fresh(layer)
-        self.forward = (type(layer).forward,)
-        self.backward = (type(layer).backward,)
+        self.forward = (getattr(type(layer), methods[0], getattr(layer, methods[0])),)
+        self.backward = (getattr(type(layer), methods[1], getattr(layer, methods[1])),)
+        if y_true is None:
+            inputs, y_true = self._with_labels(inputs)
         self.arguments = self._named(inputs, y_true)
         self._inputs = list(self.arguments)
         self._labelled = y_true is not None
         self._label = next((n for n in self._inputs if self.arguments[n] is y_true), None)
+        self._refuse_hidden()
         self.arguments["self"] = self._layer
         super().__init__()
         self.is_loss = self._labelled and self._label is not None
+        self.take_whole_numbers()
+
+    @property
+    def owner(self) -> type | None:
+        """The class of the object."""
+        return type(self._layer)
+
+    def _forward_of(self, layer: Any) -> Any:
+        return getattr(layer, self._methods[0])
+
+    def _backward_of(self, layer: Any) -> Any:
+        return getattr(layer, self._methods[1])
+
+    def _refuse_hidden(self) -> None:
+        """Refuse an object whose arrays cannot be exchanged for traced ones."""
+        slots = [n for kind in type(self._layer).__mro__ for n in getattr(kind, "__slots__", ())]
+        found = any(is_real(leaf) for _, leaf in leaves(self._layer, "self"))
+        held = [p for p, v in attributes(self._layer) if is_real(v) and p != "self"]
+        if (slots and not hasattr(self._layer, "__dict__")) or (held and not found):
+            raise ArgumentError(
+                f"The arrays of {self.name} cannot be followed: "
+                + ("they lie in __slots__." if slots else "the object is part of itself."),
+                expected="an object with arrays as attributes, which holds no way back to itself",
+                instead="two functions: cr.check(forward, backward, inputs, weights)",
+            )
+
+    def _with_labels(self, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+        """Take labels that were given by position for what they are."""
+        names = [p.name for p in parameters_of(self._forward_of(self._layer))]
+        for i, name in enumerate(names[: len(inputs)]):
+            if name in LABELS and len(inputs) > 1:
+                return (*inputs[:i], *inputs[i + 1 :]), inputs[i]
+        return inputs, None
 
     def _named(self, inputs: tuple[Any, ...], y_true: Any) -> dict[str, Any]:
-        parameters = parameters_of(self._layer.forward)
+        parameters = parameters_of(self._forward_of(self._layer))
         given: dict[str, Any] = {}
-        labels = [p for p in parameters[1:] if p.name in _LABELS] or parameters[len(inputs) :]
+        labels = [p for p in parameters if p.name in LABELS]
+        if len(labels) == len(parameters) or y_true is None:
+            labels = []  # the only argument of a layer may be called y
+        labels = labels or parameters[len(inputs) :]
         for value in inputs:
             free = [p for p in parameters if p.name not in given and p not in labels[:1]]
             free = free or [p for p in parameters if p.name not in given]
             if not free:
                 raise ArgumentError(
                     f"{self.name}.forward takes {len(parameters)} arguments.",
-                    expected=f"forward{inspect.signature(self._layer.forward)}",
+                    expected=f"forward{inspect.signature(self._forward_of(self._layer))}",
                     got=f"{len(inputs)} inputs",
                 )
             given[free[0].name] = value
@@ -94,10 +145,10 @@ class Layer(Subject):
         if missing:
             raise ArgumentError(
                 f"{self.name}.forward needs {', '.join(missing)}.",
-                expected=f"forward{inspect.signature(self._layer.forward)}",
+                expected=f"forward{inspect.signature(self._forward_of(self._layer))}",
                 got=", ".join(given) or "no inputs",
                 instead="cr.check(loss, y_pred, y_true=labels)"
-                if missing[0] in _LABELS
+                if missing[0] in LABELS
                 else "cr.check(layer, inputs)",
             )
         return given
@@ -110,20 +161,22 @@ class Layer(Subject):
     @property
     def upstream_name(self) -> str | None:
         """What backward calls the upstream gradient."""
-        names = [p.name for p in parameters_of(self._layer.backward)]
+        names = [p.name for p in parameters_of(self._backward_of(self._layer))]
         return names[0] if self.takes_upstream and names else None
 
     def _handed_kinds(self) -> list[str]:
         """Decide what each parameter of backward is handed."""
-        parameters = parameters_of(self._layer.backward)
+        parameters = parameters_of(self._backward_of(self._layer))
         required = [p for p in parameters if p.default is inspect.Parameter.empty]
         if not required and parameters and not self._labelled:
             required = parameters[:1]  # backward(dvalues=1.0)
-        takes_labels = self._labelled and any(p.name in _LABELS for p in required)
+        takes_labels = self._labelled and any(p.name in LABELS for p in required)
         kinds = []
         for i, p in enumerate(required):
-            if self._labelled and (p.name in _LABELS or (i == 1 and not takes_labels)):
+            if self._labelled and (p.name in LABELS or (i == 1 and not takes_labels)):
                 kinds.append("labels")
+            elif p.name in _RATES:
+                kinds.append("rate")
             elif p.name in self._inputs and p.name != "y":
                 kinds.append(p.name)
             elif len(required) > 1 and self._labelled:
@@ -137,7 +190,7 @@ class Layer(Subject):
     def _run(self, arguments: Mapping[str, Any]) -> tuple[Any, Any]:
         """Run forward; return the object and its output."""
         layer = arguments["self"]
-        returned = layer.forward(*(arguments[name] for name in self._inputs))
+        returned = self._forward_of(layer)(*(arguments[name] for name in self._inputs))
         if returned is not None:
             return layer, returned[0] if isinstance(returned, tuple) else returned
         for name in _RESULTS:
@@ -164,13 +217,13 @@ class Layer(Subject):
                 getattr(layer, reset)()
         handed = [self._handed(kind, arguments, layer, upstream) for kind in self._handed_kinds()]
         handed = handed if self._handed_kinds() != ["nothing"] else []
-        names = [p.name for p in parameters_of(layer.backward)]
+        names = [p.name for p in parameters_of(self._backward_of(layer))]
         before = dict(attributes(layer))
         held = {path: id(value) for path, value in before.items()}
         shown = {**arguments, **dict(zip(names, handed, strict=False))}
         try:
             with around(shown):
-                returned = layer.backward(*handed)
+                returned = self._backward_of(layer)(*handed)
         except Exception as error:
             done.problems.append(raised(error))
             return done
@@ -185,14 +238,14 @@ class Layer(Subject):
         with self.undisturbed():
             return self.called(self._with(layer, point), point.upstream, unwatched)
 
-    def repeated(self, point: Any) -> Called:
+    def repeated(self, point: Any, around: Around = unwatched) -> Called:
         """Run the same object twice at one point, and return what the second run gave."""
         with self.undisturbed():
             arguments = self.placed(point.values)
             self.called(arguments, point.upstream, unwatched)
         with self.undisturbed():
             again = self._with(arguments["self"], point)
-            return self.called(again, point.upstream, unwatched)
+            return self.called(again, point.upstream, around)
 
     def _after_another(self, first: Any, point: Any, backward: bool) -> Any:
         """Return the object after a run on another input."""
@@ -228,8 +281,11 @@ class Layer(Subject):
         """Return fresh arguments for an object that has run before."""
         again = self.placed(point.values)
         for name, value in attributes_of(again["self"]).items():
-            if isinstance(value, (np.random.Generator, np.random.RandomState)):
-                setattr(layer, name, value)  # to draw the same once more
+            # To draw the same once more, and with the parameters that a pass may have updated.
+            drawing = isinstance(value, (np.random.Generator, np.random.RandomState))
+            holding = not says_gradient(name) and any(is_real(v) for _, v in attributes(value))
+            if drawing or holding:
+                setattr(layer, name, value)
         return {**again, "self": layer}
 
     def stale(self, first: Any, point: Any) -> tuple[str, Any] | None:
@@ -251,6 +307,8 @@ class Layer(Subject):
         return None
 
     def _handed(self, kind: str, arguments: Mapping[str, Any], layer: Any, upstream: Any) -> Any:
+        if kind == "rate":
+            return 0.1
         if kind == "labels":
             return arguments[self._label] if self._label else None
         if kind in arguments:
@@ -276,7 +334,7 @@ class Layer(Subject):
         targets = self.targets()
         for path, value in attributes(layer):
             target = gradient_of(path, targets)
-            if target is None or target == path or path in self._before:
+            if target is None or target == path or value is None:
                 continue
             done.gradients[target], done.said[target] = value, path
         if isinstance(returned, (tuple, dict, list)) or (
@@ -301,11 +359,6 @@ class Layer(Subject):
                 )
             )
 
-    @property
-    def _before(self) -> frozenset[str]:
-        """Attributes that look like gradients and belong to the parameters: none by default."""
-        return frozenset()
-
 
 def attributes_of(layer: Any) -> dict[str, Any]:
     """Return the attributes of an object."""
@@ -325,7 +378,7 @@ def attributes(value: Any, path: str = "self", depth: int = 4) -> list[tuple[str
         return found
     if isinstance(value, (list, tuple)) and depth:
         for i, inner in enumerate(value):
-            if isinstance(getattr(inner, "__dict__", None), dict):
+            if isinstance(getattr(inner, "__dict__", None), dict) or isinstance(inner, np.ndarray):
                 found += attributes(inner, f"{path}[{i}]", depth - 1)
         if found:
             return found

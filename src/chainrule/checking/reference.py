@@ -22,6 +22,8 @@ _NOISE = 1e-9
 #: How often the rounding of one operation may add up in another way of computing the same.
 _SLACK = {np.dtype(np.float64): 5e3, np.dtype(np.float32): 1e2}
 _TRIES = 2
+#: Constants up to this size stand against 0 / 0.
+_SMALL = 1e-4
 #: Noise that changes a gradient by this part of it has met a kink.
 _JUMP = 1e-4
 
@@ -39,6 +41,9 @@ class Reference(Protocol):
 
     def agrees(self, target: Target, got: Any) -> bool:
         """Whether it is certain, and cheaply so, that a gradient is right."""
+
+    def unguarded(self, target: Target) -> Any:
+        """Return the gradient without small constants in forward; None where there are none."""
 
     def of(self, target: Target) -> Any:
         """Return the gradient of a target."""
@@ -72,6 +77,12 @@ class Numeric:
         return self._subject.output(self._values)
 
     @cached_property
+    def _precision(self) -> float:
+        """Rounding of what forward gives."""
+        kind = np.asarray(self.value).dtype
+        return float(np.finfo(kind if kind.kind == "f" else np.float64).eps)
+
+    @cached_property
     def method(self) -> str:
         """How the derivatives are taken."""
         paths = sorted(self._subject.moving)
@@ -88,7 +99,9 @@ class Numeric:
 
     def _slope(self, paths: Sequence[str], direction: Sequence[Any]) -> Slope:
         start = [np.asarray(self._values[path]) for path in paths]
-        return directional(lambda arrays: self.along(arrays, paths), start, direction)
+        return directional(
+            lambda arrays: self.along(arrays, paths), start, direction, precision=self._precision
+        )
 
     def agrees(self, target: Target, got: Any) -> bool:
         """Whether a gradient is right along random directions."""
@@ -103,11 +116,15 @@ class Numeric:
                 return False
         return True
 
+    def unguarded(self, target: Target) -> Any:
+        """Return nothing: it is not known which constants there are."""
+        return None
+
     def _of(self, target: Target) -> list[Partials]:
         if target.name not in self._found:
             start = [np.asarray(self._values[path]) for path in target.paths]
             self._found[target.name] = coordinates(
-                lambda arrays: self.along(arrays, target.paths), start
+                lambda arrays: self.along(arrays, target.paths), start, precision=self._precision
             )
         return self._found[target.name]
 
@@ -219,6 +236,21 @@ class Traced:
         """Whether it is the same number by number."""
         return bool(np.array_equal(got, self.of(target)))
 
+    def unguarded(self, target: Target) -> Any:
+        """Return the gradient with the constants against 0 / 0 left out, as in log(p + 1e-7)."""
+        small = {n for n in self._nodes if n.is_constant and _is_small(n.value)}
+        if not small:
+            return None
+        values: list[Any] = []
+        with np.errstate(all="ignore"):
+            for node, above in zip(self._nodes, self._parents, strict=True):
+                if node.is_leaf:
+                    values.append(node.value * 0.0 if node in small else node.value)
+                else:
+                    values.append(node.op.forward(*(values[i] for i in above), **node.params))
+            found = np.asarray(self.of(target, self._passed(values, self.upstream, {})))
+        return found if np.all(np.isfinite(found)) else None
+
     def of(self, target: Target, found: Mapping[Node, Any] | None = None) -> Any:
         """Return the gradient of a target."""
         found = self.exact if found is None else found
@@ -307,6 +339,10 @@ class Traced:
         ends = [self.exact[n] for n in self.inputs.values() if n in self.exact]
         sizes = [float(np.max(np.abs(g), initial=0.0)) for g in ends]
         return max(sizes, default=0.0)
+
+
+def _is_small(value: Any) -> bool:
+    return isinstance(value, (float, np.floating)) and 0.0 < float(value) <= _SMALL
 
 
 def _is_picked(value: Any, among: Sequence[Any]) -> bool:

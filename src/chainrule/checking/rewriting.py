@@ -62,7 +62,8 @@ def written_anew(runs: Sequence[Judged], claim: Claim, watch: Watch) -> Repair |
     aims = frozenset({claim.target}) if claim.target else frozenset(run.wrong)
     if not Bench(runs).repairing([edit], aims):
         return None
-    return Repair(event.unit.where(event.statement), event.unit.text(event.statement), edit.text)
+    after = event.unit.rewritten(event.statement, edit.text)
+    return Repair(event.unit.where(event.statement), event.unit.text(event.statement), after)
 
 
 def _expression(reference: Traced, claim: Claim, scope: Mapping[str, Any]) -> str | None:

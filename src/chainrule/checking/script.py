@@ -26,7 +26,7 @@ from chainrule.checking.functions import raised
 from chainrule.checking.naming import gradient_of, says_gradient
 from chainrule.checking.report import Report
 from chainrule.checking.script_reading import boundary_of, first_value, given_names, source_of
-from chainrule.checking.source import Unit, targets_of
+from chainrule.checking.source import Unit, simple_statements, targets_of
 from chainrule.checking.subject import Around, Called, Subject, Target, targets_in
 from chainrule.checking.watching import Watch
 from chainrule.errors import ArgumentError, Location
@@ -87,6 +87,7 @@ class Script(Subject):
         self.name = path.name
         self._path = str(path)
         tree = _parsed(source, self._path)
+        _once(tree)
         self._body = tree.body
         self._put: Callable[[str, Any], Any] = lambda name, value: value
         self.upstream = None
@@ -320,6 +321,30 @@ def _definition(body: list[ast.stmt]) -> ast.FunctionDef:
     assert isinstance(definition, ast.FunctionDef)
     definition.body = [*body, *definition.body]
     return definition
+
+
+def _once(tree: ast.Module) -> None:
+    """Let loops over epochs, which update what they read by its gradient, run once."""
+    for loop in ast.walk(tree):
+        if isinstance(loop, (ast.For, ast.While)) and any(
+            _is_update(s) for s in simple_statements(loop.body)
+        ):
+            end = ast.Break()
+            ast.copy_location(end, loop.body[-1])
+            loop.body.append(end)
+
+
+def _is_update(statement: ast.stmt) -> bool:
+    """Whether a statement is a step of gradient descent: ``w = w - lr * dw``."""
+    names = targets_of(statement)
+    read = reads(statement)
+    own = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Sub)
+    steps = own or any(isinstance(n, ast.Sub) for n in ast.walk(statement))
+    return (
+        steps
+        and any(name in read and not says_gradient(name) for name in names)
+        and any(gradient_of(r, names) for r in read)
+    )
 
 
 def _parsed(source: str, path: str) -> ast.Module:

@@ -33,7 +33,7 @@ def source_of(path: Path) -> str:
         raise ArgumentError(f"{path} is not a notebook.", expected="cells of code") from None
     lines = [line for c in code for line in ("".join(c) if isinstance(c, list) else c).splitlines()]
     # Commands of the notebook's own are no Python; the lines stay, so that they can be counted.
-    plain = ["pass" if re.match(r"\s*[%!?]", line) else line for line in lines]
+    plain = ["pass" if re.match(r"\s*[%!?]|.*\?\s*$", line) else line for line in lines]
     source = "\n".join(plain) + "\n"
     linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
     return source

@@ -22,7 +22,9 @@ from chainrule.trace.source import is_user_file
 
 #: Statements that compute something, as opposed to those that hold others.
 Simple = ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.Return
-_SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return)
+_SIMPLE = (
+    ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return, ast.Raise, ast.Assert,
+)  # fmt: skip
 
 
 class Unit:
@@ -89,6 +91,15 @@ class Unit:
         lines = self.lines[start - self._first : end - self._first + 1]
         return textwrap.dedent("\n".join(lines)).strip()
 
+    def rewritten(self, statement: ast.stmt, new: str) -> str:
+        """Return the lines of a statement with other code in its place, and the rest as it is."""
+        start, end = statement.lineno - self._first, (statement.end_lineno or 1) - self._first
+        if not 0 <= start <= end < len(self.lines):
+            return new
+        before = self.lines[start].encode()[: statement.col_offset].decode()
+        after = self.lines[end].encode()[statement.end_col_offset :].decode()
+        return textwrap.dedent(f"{before}{new}{after}").strip()
+
     def compiled(self, tree: ast.FunctionDef) -> CodeType | None:
         """Compile another version of the function; None where it would not fit in its place."""
         free = self._original.co_freevars
@@ -126,7 +137,11 @@ def plain_function(function: Any) -> FunctionType | None:
         function = function.__func__
     if isinstance(function, (staticmethod, classmethod)):
         function = function.__func__
+    if isinstance(function, functools.partial):
+        return plain_function(function.func)
     function = inspect.unwrap(function) if callable(function) else function
+    if callable(function) and not isinstance(function, (FunctionType, type)):
+        function = vars(type(function)).get("__call__")  # an object that is called
     return function if isinstance(function, FunctionType) else None
 
 
@@ -157,8 +172,8 @@ def _parsed(code: CodeType) -> tuple[ast.FunctionDef, list[str]] | None:
         tree = ast.parse(text).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
         return None
-    if not isinstance(tree, ast.FunctionDef):
-        return None
+    if not isinstance(tree, ast.FunctionDef) or tree.name != code.co_name:
+        return None  # a lambda, perhaps on a line that begins with def
     ast.increment_lineno(tree, max(first, 1) - 1)
     return tree, text.splitlines()
 
@@ -255,12 +270,15 @@ def _name_in(item: ast.expr) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def helpers(functions: Sequence[Unit], limit: int = 8) -> list[Unit]:
-    """Return the functions of the user's that some functions call by name, and so on."""
+def helpers(functions: Sequence[Unit], owner: type | None = None, limit: int = 8) -> list[Unit]:
+    """Return the functions of the user's that some functions call by name, and so on.
+
+    Methods that they call of an object of the class `owner` are among them.
+    """
     found = list(functions)
     seen = {unit.function for unit in found}
     for unit in found:
-        for called in _called(unit):
+        for called in (*_called(unit), *_methods(unit, owner)):
             if called in seen or not is_user_file(called.__code__.co_filename):
                 continue
             seen.add(called)
@@ -268,6 +286,21 @@ def helpers(functions: Sequence[Unit], limit: int = 8) -> list[Unit]:
             if more is not None and len(found) < limit:
                 found.append(more)
     return found[len(functions) :]
+
+
+def _methods(unit: Unit, owner: type | None) -> Iterator[FunctionType]:
+    names = {
+        node.func.attr
+        for node in ast.walk(unit.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) in ("self", "super()")
+    }
+    for kind in owner.__mro__ if owner is not None else ():
+        for name in names & vars(kind).keys():
+            function = plain_function(vars(kind)[name])
+            if function is not None:
+                yield function
 
 
 def _called(unit: Unit) -> Iterator[FunctionType]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
@@ -20,6 +20,15 @@ def fresh(value: Any) -> Any:
         return copy.deepcopy(value)
     except Exception:  # whatever a class of the user's raises when it is copied
         return map_leaves(lambda leaf, path: _own(leaf), value, "")
+
+
+def with_floats(value: Any) -> Any:
+    """Return nested lists of numbers with all of them floats, where some are."""
+    if not isinstance(value, (list, tuple)) or hasattr(value, "_fields"):
+        return value
+    if all(type(v) in (int, float) for v in value) and any(type(v) is float for v in value):
+        return type(value)(float(v) for v in value)
+    return type(value)(with_floats(v) for v in value)
 
 
 def _own(leaf: Any) -> Any:
@@ -59,12 +68,14 @@ class Randomness:
         finally:
             self._set(before)
 
-    def stir(self) -> None:
-        """Go on to other draws."""
+    def stir(self, held: Mapping[str, Any]) -> None:
+        """Go on to other draws, those of generators among an object's attributes included."""
         np.random.random(7)
         for _ in range(7):
             random.random()
-        for generator in self._generators:
+        kinds = (np.random.Generator, np.random.RandomState)
+        own = [value for value in held.values() if isinstance(value, kinds)]
+        for generator in (*self._generators, *own):
             generator.random(7) if hasattr(generator, "random") else generator.random_sample(7)
 
 

@@ -18,12 +18,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.naming import gradient_of
-from chainrule.checking.source import Unit
+from chainrule.checking.source import Unit, plain_function
 from chainrule.checking.state import Randomness, fresh
 from chainrule.errors import ConversionError, Location
 from chainrule.graphing import Recording, record
 from chainrule.structure import leaves, map_leaves
+from chainrule.trace import location
 
+#: What labels are called.
+LABELS = ("y_true", "y", "labels", "targets", "target", "t", "true", "Y")
 #: Leaf path -> number or array.
 Values = Mapping[str, Any]
 
@@ -86,14 +89,29 @@ class Called:
     said : dict
         Target name -> what the user calls the gradient.
     problems : list of Problem
-    held : dict
-        Arrays that backward was handed, by what they are, for those who watch over them.
+    ignored : list of str
+        What it gave that is the gradient of nothing that is asked about.
     """
 
     output: Any = None
     gradients: dict[str, Any] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+
+class ForwardError(Exception):
+    """The forward pass raised while a subject was being made of it.
+
+    Attributes
+    ----------
+    error : Exception
+        What it raised.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 #: Wraps the user's backward pass alone; it is told what backward is handed.
@@ -158,10 +176,17 @@ class Subject(ABC):
         self.call(first.values, first.upstream)
         return self.call(point.values, point.upstream)
 
-    def repeated(self, point: Any) -> Called:
+    def repeated(self, point: Any, around: Around = unwatched) -> Called:
         """Run the pass twice at one point, and return what the second run gave."""
         self.call(point.values, point.upstream)
-        return self.call(point.values, point.upstream)
+        return self.call(point.values, point.upstream, around)
+
+    @property
+    def place(self) -> Location | None:
+        """The first line of the backward pass."""
+        plain = plain_function(self.backward[0]) if self.backward else None
+        code = getattr(plain, "__code__", None)
+        return location(code=code) if code is not None else None
 
     def stale(self, first: Any, point: Any) -> tuple[str, Any] | None:
         """Return the attribute that forward did not renew at a second point, and its line."""
@@ -185,6 +210,22 @@ class Subject(ABC):
         return True
 
     @property
+    def owner(self) -> type | None:
+        """The class whose method backward is, where it is one."""
+        return None
+
+    @property
+    def array_module(self) -> Any:
+        """The module whose functions backward calls, where that is not NumPy."""
+        return None
+
+    @property
+    def constants(self) -> list[float]:
+        """Numbers that stand in the arguments by themselves, such as the weight of a penalty."""
+        found = (leaf for n, value in self.arguments.items() for _, leaf in leaves(value, n))
+        return [float(v) for v in found if isinstance(v, float) and 0 < abs(v) < 1]
+
+    @property
     def values(self) -> dict[str, Any]:
         """The real leaves of the arguments."""
         return {
@@ -205,6 +246,24 @@ class Subject(ABC):
 
         copies = fresh(self.arguments)
         return {name: map_leaves(visit, value, name) for name, value in copies.items()}
+
+    def take_whole_numbers(self) -> None:
+        """Take whole numbers for floats, where the pass gives a gradient of them."""
+        for name, value in list(self.arguments.items()):
+            is_whole = type(value) is int or (
+                isinstance(value, np.ndarray) and value.dtype.kind in "iu" and name not in LABELS
+            )
+            if not is_whole:
+                continue
+            self.arguments[name] = float(value) if type(value) is int else value.astype(float)
+            try:
+                upstream = self.default_upstream(self.output(self.values))
+                called = self.call(self.values, upstream)
+                if not called.problems and name in called.gradients:
+                    continue
+            except Exception:  # it is an index or a count
+                pass
+            self.arguments[name] = value
 
     @property
     def moving(self) -> frozenset[str]:
@@ -317,11 +376,14 @@ def _is_numbers(value: Any) -> bool:
         return False
 
 
-def parameters_of(f: Callable[..., Any]) -> list[inspect.Parameter]:
-    """Return the positional parameters of a function, `self` and *args left out."""
+def parameters_of(f: Callable[..., Any], keyword: bool = False) -> list[inspect.Parameter]:
+    """Return the parameters of a function, `self` and *args left out.
+
+    Those by keyword alone are among them where `keyword` says so.
+    """
     try:
         found = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):
         return []
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p for p in found if p.kind in kinds]
+    return [p for p in found if p.kind in kinds or (keyword and p.kind is p.KEYWORD_ONLY)]

@@ -46,8 +46,17 @@ def scene_at(
         for name, value in scope.items()
         if isinstance(value, (np.ndarray, float)) and any(_equal(value, m) for m in moving)
     }
+    # What is updated in place has other numbers by now.
+    weights |= {
+        name
+        for name, value in watch.entry.items()
+        if isinstance(value, np.ndarray) and any(_equal(value, m) for m in moving)
+    }
     module = event.unit.function.__globals__
     np_ = next((n for n, v in module.items() if v is np), "np")
+    tensors = run.subject.array_module
+    if tensors is not None:
+        np_ = next((n for n, v in module.items() if v is tensors), np_)
     return Scene(
         scope, frozenset(gradients), relation, _is_forward(run), limits, frozenset(weights),
         _indices(event.unit), np_,

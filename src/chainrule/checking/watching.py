@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -89,11 +90,12 @@ class Watch:
         self._note(self.units[which], index, dict(scope))
 
     def _note(self, unit: Unit, index: int, scope: dict[str, Any]) -> None:
-        returned = scope.pop(_RETURNED, None)
-        scope = flattened(scope)
+        returned = as_arrays(scope.pop(_RETURNED, None))
+        scope = {name: as_arrays(value) for name, value in flattened(scope).items()}
         if index < 0:
-            if unit is self.units[0]:
-                self.entry = self.entry or scope
+            if unit is self.units[0] and not self.entry:
+                self.entry = {n: as_number(v) if as_number(v) is not None else v
+                              for n, v in scope.items()}  # fmt: skip
             return
         statement = unit.statements[index]
         assigned = {}
@@ -110,6 +112,21 @@ class Watch:
         for name, (value, before) in self._guarded.items():
             if name not in self.changed and not same(value, before):
                 self.changed[name] = event
+
+
+def as_arrays(value: Any, depth: int = 3) -> Any:
+    """Return tensors of PyTorch's as arrays, inside tuples, lists and dicts too."""
+    if "torch" not in sys.modules or not depth:
+        return value
+    if type(value).__module__.startswith("torch") and hasattr(value, "detach"):
+        plain = value.detach().cpu()
+        # NumPy knows no bfloat16, which has the range of float32.
+        return (plain.float() if "bfloat16" in str(plain.dtype) else plain).numpy().copy()[()]
+    if type(value) in (tuple, list):
+        return type(value)(as_arrays(v, depth - 1) for v in value)
+    if type(value) is dict:
+        return {key: as_arrays(v, depth - 1) for key, v in value.items()}
+    return value
 
 
 def as_number(value: Any) -> Any:
