@@ -21,7 +21,7 @@ from chainrule.structure import leaves
 _NOISE = 1e-9
 #: How often the rounding of one operation may add up in another way of computing the same.
 _SLACK = {np.dtype(np.float64): 5e3, np.dtype(np.float32): 1e2}
-_TRIES = 2
+_TRIES = 3
 #: Constants up to this size stand against 0 / 0.
 _SMALL = 1e-4
 #: Noise that changes a gradient by this part of it has met a kink.
@@ -330,6 +330,10 @@ class Traced:
         coarse = max(precision, self.precision, key=lambda d: np.finfo(d).eps)
         eps = float(np.finfo(coarse).eps)
         spread = self.spread(target)
+        # By chance the noise may cancel in one element; the others tell how much it is.
+        spread = (
+            np.maximum(spread, 0.02 * np.mean(spread)) if np.all(np.isfinite(spread)) else spread
+        )
         kinks = spread > _JUMP * np.maximum(exact, 1e-3 * floor)
         bound = _SLACK[coarse] * eps * (spread / _NOISE + exact) + 8 * eps * floor
         return bound, kinks

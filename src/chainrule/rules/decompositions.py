@@ -47,8 +47,14 @@ def _read(s: Any, uplo: str) -> Any:
 
 
 def _gaps(values: Any) -> Any:
-    """Return the differences v[j] - v[i], with ones on the diagonal."""
-    return np.expand_dims(values, -2) - np.expand_dims(values, -1) + _eye(values)
+    """Return the differences v[j] - v[i], with ones on the diagonal.
+
+    What differs by rounding alone is equal: its gap is 0, not a number to divide by.
+    """
+    down, across = np.expand_dims(values, -2), np.expand_dims(values, -1)
+    sizes = np.abs(down) + np.abs(across)
+    apart = np.abs(down - across) > 16 * np.finfo(values.dtype).eps * sizes
+    return np.where(apart, down - across, 0.0) + _eye(values)
 
 
 def _off_diagonal(a: Any) -> Any:
