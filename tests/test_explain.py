@@ -235,8 +235,8 @@ def test_steps_whatever_the_arguments_are_called():
 def test_public_surface():
     assert cr.__all__ == sorted(cr.__all__, key=lambda n: (n.islower(), n))
     assert set(cr.__all__) == {
-        "ChainruleError", "Solution", "constant", "custom", "elementwise_grad", "explain", "grad",
-        "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp",
+        "ChainruleError", "Report", "Solution", "check", "constant", "custom", "elementwise_grad",
+        "explain", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp",
     }  # fmt: skip
     for name in cr.__all__:
         assert getattr(cr, name).__doc__
