@@ -8,7 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from chainrule.checking.report import Finding, Report
+from chainrule.checking.findings import Finding
+from chainrule.checking.report import Report
 from chainrule.cli import main
 
 FILE = """\

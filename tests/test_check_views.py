@@ -12,10 +12,12 @@ from markdown_it import MarkdownIt
 
 import chainrule.testing
 from chainrule.checking.api import check
+from chainrule.checking.as_json import SCHEMA
 from chainrule.checking.contrast import contrast
+from chainrule.checking.findings import Diagnosis, Finding, Repair
 from chainrule.checking.mistakes import MISTAKES
-from chainrule.checking.report import Diagnosis, Finding, Repair, Report
-from chainrule.checking.views import COLUMNS, SCHEMA, title
+from chainrule.checking.report import Report
+from chainrule.checking.telling import COLUMNS, title
 from chainrule.errors import ArgumentError, Location
 from chainrule.testing import assert_backward
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from chainrule.checking.api import check
 from chainrule.checking.report import Report
-from chainrule.checking.views import untested
+from chainrule.checking.telling import untested
 
 
 def assert_backward(forward: Any, /, *args: Any, **kwargs: Any) -> Report:

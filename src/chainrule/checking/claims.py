@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.findings import Verdict
 from chainrule.checking.flow import follows_from
 from chainrule.checking.judging import Judged
 from chainrule.checking.reference import Traced
-from chainrule.checking.report import Verdict
 from chainrule.checking.source import Unit
 from chainrule.checking.state import same
 from chainrule.checking.watching import Event, Watch

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import name_of
+from chainrule.checking.findings import Diagnosis, Finding
 from chainrule.checking.judging import Judged, Point, judge, nearby
-from chainrule.checking.locating import LOCAL, located
-from chainrule.checking.mistakes import MISTAKES
-from chainrule.checking.report import Diagnosis, Finding, Report
+from chainrule.checking.locating import located
+from chainrule.checking.mistakes import LOCAL, MISTAKES
+from chainrule.checking.report import Report
 from chainrule.checking.source import targets_of
 from chainrule.checking.state import same
 from chainrule.checking.subject import Problem, Subject, plain_double

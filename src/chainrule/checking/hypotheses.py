@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.checking.findings import Diagnosis
 from chainrule.checking.reference import Traced
-from chainrule.checking.report import Diagnosis
 from chainrule.graph import Node
 from chainrule.op import shape_of
 from chainrule.rules import TABLE

@@ -12,13 +12,13 @@ import numpy as np
 
 from chainrule.checking.claims import Claim, claims
 from chainrule.checking.edits import edits
+from chainrule.checking.findings import Diagnosis, Finding, Repair
 from chainrule.checking.flow import follows_from, reads
 from chainrule.checking.hypotheses import explained
 from chainrule.checking.judging import Judged, judge
-from chainrule.checking.mistakes import MISTAKES
+from chainrule.checking.mistakes import LOCAL, MISTAKES
 from chainrule.checking.naming import says_gradient
 from chainrule.checking.reference import Traced
-from chainrule.checking.report import Diagnosis, Finding, Repair
 from chainrule.checking.rewriting import written_anew
 from chainrule.checking.scene import Edit, Scene
 from chainrule.checking.source import helpers, targets_of
@@ -28,9 +28,6 @@ from chainrule.checking.trying import Bench
 from chainrule.checking.watching import Event, Watch
 from chainrule.checking.wording import evidence_of, told_apart
 from chainrule.errors import Location
-
-#: Problems of one gradient or line, as opposed to those of the whole pass.
-LOCAL = ("raises", "shape", "not-finite")
 
 
 def located(runs: Sequence[Judged], watch: Watch) -> list[Finding]:

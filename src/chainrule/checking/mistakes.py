@@ -97,3 +97,5 @@ _ROWS = (
 
 #: By kind.
 MISTAKES = {row.kind: row for row in _ROWS}
+#: Those of one gradient or line, as opposed to the whole pass, which have a cause of their own.
+LOCAL = ("raises", "shape", "not-finite")

@@ -10,9 +10,9 @@ import numpy as np
 
 from chainrule.backward import differentiate
 from chainrule.checking.claims import Claim
+from chainrule.checking.findings import Repair
 from chainrule.checking.judging import Judged
 from chainrule.checking.reference import Traced
-from chainrule.checking.report import Repair
 from chainrule.checking.scene import Edit
 from chainrule.checking.source import targets_of
 from chainrule.checking.trying import Bench

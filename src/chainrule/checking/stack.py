@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.examining import examine
+from chainrule.checking.findings import Finding
 from chainrule.checking.objects import Layer
-from chainrule.checking.report import Finding, Report
+from chainrule.checking.report import Report
 from chainrule.errors import ArgumentError
 
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from chainrule.arguments import name_of
 from chainrule.checking.claims import instances_of
+from chainrule.checking.findings import Diagnosis, Finding, Verdict
 from chainrule.checking.hypotheses import explained, fitting, multiples
 from chainrule.checking.naming import gradient_of, says_gradient
 from chainrule.checking.reference import Traced
-from chainrule.checking.report import Diagnosis, Finding, Report, Verdict
+from chainrule.checking.report import Report
 from chainrule.checking.subject import Target, targets_in
 from chainrule.errors import ArgumentError, ConversionError
 from chainrule.graph import Graph, Node

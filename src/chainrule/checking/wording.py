@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from chainrule.checking.findings import Finding
 from chainrule.checking.judging import Judged
-from chainrule.checking.report import Finding
 from chainrule.checking.scene import Edit
 
 

@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _status(report: Report) -> int:
-    from chainrule.checking.views import untested
+    from chainrule.checking.telling import untested
 
     return 0 if report.ok and not untested(report) else WRONG
 
