@@ -107,13 +107,6 @@ def _checked(
         from chainrule.checking.torch_function import TorchFunction
 
         return examine(TorchFunction(forward, args, upstream))
-    if isinstance(forward, type):
-        raise ArgumentError(
-            f"{forward.__name__} is a class, and a check needs an object of it.",
-            expected="an object with forward and backward",
-            got=f"the class {forward.__name__}",
-            instead=f"cr.check({forward.__name__}(...), inputs)",
-        )
     if hasattr(forward, "backward") or (hasattr(forward, "forward") and not is_pair):
         return examine(Layer(forward, args, upstream, y_true))
     if not callable(forward):

@@ -17,21 +17,9 @@ _SUFFIXES = {".txt": views.text, ".md": views.markdown, ".json": as_json.json}
 
 
 class Report(Findings):
-    """What :func:`chainrule.check` found. At the prompt and in a notebook it shows itself.
+    """What :func:`chainrule.check` found, as :class:`Findings` says, in every form.
 
-    Attributes
-    ----------
-    name : str
-        Of the pass.
-    findings : tuple of Finding
-        In the order of the backward pass.
-    method : str
-        Where the true gradients come from: ``"traced derivative"``, ``"complex step"`` or
-        ``"extrapolated differences"``.
-    points : tuple of str
-        Where it was tested.
-    notes : tuple of str
-        What a reader should know besides.
+    At the prompt and in a notebook it shows itself.
     """
 
     def __str__(self) -> str:
