@@ -390,7 +390,10 @@ def test_a_notebook(tmp_path):
         examine_script(str(path))  # it does not run, and says so
     cells[2]["source"] = "da" + second.replace("x.T @ dz", "-x.T @ dz")
     path.write_text(json.dumps({"cells": cells}))
-    assert examine_script(str(path)).first_wrong.mistake == "sign"
+    first = examine_script(str(path)).first_wrong
+    assert first.mistake == "sign"
+    assert first.where.short == "homework.ipynb, cell 2:3"
+    assert first.where.source == "dw = -x.T @ dz"
 
 
 def test_a_script_with_a_function():

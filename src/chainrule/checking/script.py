@@ -25,7 +25,13 @@ from chainrule.checking.flow import reads
 from chainrule.checking.functions import raised
 from chainrule.checking.naming import gradient_of, says_gradient
 from chainrule.checking.report import Report
-from chainrule.checking.script_reading import boundary_of, first_value, given_names, source_of
+from chainrule.checking.script_reading import (
+    Place,
+    boundary_of,
+    first_value,
+    given_names,
+    source_of,
+)
 from chainrule.checking.source import Unit, simple_statements, targets_of
 from chainrule.checking.subject import Around, Called, Subject, Target, targets_in
 from chainrule.checking.watching import Watch
@@ -56,7 +62,8 @@ def examine_script(
     ArgumentError
         When there is no such file or function, or no gradient in it.
     """
-    return examine(Script(Path(path), source_of(Path(path)), forward, output))
+    source, place = source_of(Path(path))
+    return examine(Script(Path(path), source, forward, output, place))
 
 
 def examine_source(source: str, forward: str | None = None, output: str | None = None) -> Report:
@@ -83,10 +90,12 @@ class Script(Subject):
         source: str,
         forward: str | Callable[..., Any] | None,
         output: str | None,
+        place: Place | None = None,
     ) -> None:
         self.name = path.name
         self._path = str(path)
-        tree = _parsed(source, self._path)
+        self._place: Place = place or (lambda line: (self._path, line))
+        tree = _parsed(source, self._path, self._place)
         _once(tree)
         self._body = tree.body
         self._put: Callable[[str, Any], Any] = lambda name, value: value
@@ -103,7 +112,7 @@ class Script(Subject):
                 raise ArgumentError(
                     f"{self.name} raised {type(error).__name__}: {error}",
                     expected="a script that runs",
-                    where=_where(error, self._path),
+                    where=_where(error, self._path, self._place),
                 ) from error
         scope = dict(watch.events[-1].scope) if watch.events else {}
         self._choose(watch, scope, forward, output)
@@ -246,7 +255,8 @@ class Script(Subject):
         return function
 
     def _unit(self, function: FunctionType, body: list[ast.stmt], source: str) -> Unit:
-        return Unit(function, _definition(body), source.splitlines(), offset=0)
+        lines = source.splitlines()
+        return Unit(function, _definition(body), lines, offset=0, place=self._place)
 
     def _with_put(self, statement: ast.stmt) -> Iterator[ast.stmt]:
         """Let the value of an input be exchanged where it is assigned first."""
@@ -347,24 +357,24 @@ def _is_update(statement: ast.stmt) -> bool:
     )
 
 
-def _parsed(source: str, path: str) -> ast.Module:
+def _parsed(source: str, path: str, place: Place) -> ast.Module:
     try:
         return ast.parse(source)
     except SyntaxError as error:
         raise ArgumentError(
             f"{path} is no Python: {error.msg}.",
-            where=Location(path, error.lineno or 1, "script"),
+            where=Location(*place(error.lineno or 1), "script"),
         ) from None
 
 
-def _where(error: BaseException, path: str) -> Location | None:
+def _where(error: BaseException, path: str, place: Place) -> Location | None:
     trace = error.__traceback__
     line = None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == path:
             line = trace.tb_lineno
         trace = trace.tb_next
-    return Location(path, line, "script") if line else None
+    return Location(*place(line), "script") if line else None
 
 
 def _as_float(value: Any) -> Any:

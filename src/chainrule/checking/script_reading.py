@@ -6,7 +6,7 @@ import ast
 import json
 import linecache
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from chainrule.checking.naming import says_gradient
 from chainrule.checking.watching import Watch
 from chainrule.errors import ArgumentError
 
+#: Line of the code that is run -> file and line where the user finds it.
+Place = Callable[[int], tuple[str, int]]
 
-def source_of(path: Path) -> str:
-    """Return the code of a file, or of all cells of a notebook."""
+
+def source_of(path: Path) -> tuple[str, Place]:
+    """Return the code of a file, or of all cells of a notebook, and where each line stands."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -25,18 +28,30 @@ def source_of(path: Path) -> str:
             f"{path} cannot be read: {error}.", expected="a Python file or a notebook"
         ) from None
     if path.suffix != ".ipynb":
-        return text
+        return text, lambda line: (str(path), line)
     try:
         cells = json.loads(text)["cells"]
         code = [c["source"] for c in cells if c["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError):
         raise ArgumentError(f"{path} is not a notebook.", expected="cells of code") from None
-    lines = [line for c in code for line in ("".join(c) if isinstance(c, list) else c).splitlines()]
-    # Commands of the notebook's own are no Python; the lines stay, so that they can be counted.
-    plain = ["pass" if re.match(r"\s*[%!?]|.*\?\s*$", line) else line for line in lines]
-    source = "\n".join(plain) + "\n"
-    linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
-    return source
+    lines: list[str] = []
+    places: list[tuple[str, int]] = []
+    for number, content in enumerate(code, 1):
+        cell = ("".join(content) if isinstance(content, list) else content).splitlines()
+        name = f"{path}, cell {number}"
+        linecache.cache[name] = (len(cell), None, [f"{line}\n" for line in cell], name)
+        # Commands of the notebook's own are no Python; their lines stay, so that they count.
+        foreign = any(line.startswith("%%") for line in cell[:1])
+        lines += [_as_python(line) if not foreign else "pass" for line in cell]
+        places += [(name, i) for i in range(1, len(cell) + 1)]
+    last = places[-1] if places else (str(path), 1)
+    return "\n".join(lines) + "\n", lambda line: places[line - 1] if line <= len(places) else last
+
+
+def _as_python(line: str) -> str:
+    """Return a line of a cell, or nothing in the place of a command such as ``%time``."""
+    indent = line[: len(line) - len(line.lstrip())]
+    return f"{indent}pass" if re.match(r"\s*[%!?]|.*\?\s*$", line) else line
 
 
 def boundary_of(watch: Watch, output: str | None, script: str) -> tuple[int, str]:

@@ -47,12 +47,14 @@ class Unit:
         tree: ast.FunctionDef,
         lines: list[str],
         offset: int | None = None,
+        place: Callable[[int], tuple[str, int]] | None = None,
     ) -> None:
         self.function = function
         self.tree = tree
         self.lines = lines
         self.statements = list(simple_statements(tree.body))
         self._original = function.__code__
+        self._place = place or (lambda line: (self.file, line))
         if offset is None:  # the decorators stand above
             starts = (i for i, line in enumerate(lines) if line.lstrip().startswith("def "))
             offset = next(starts, 0)
@@ -82,7 +84,7 @@ class Unit:
 
     def where(self, statement: ast.AST) -> Location:
         """Return the line of a statement."""
-        return Location(self.file, getattr(statement, "lineno", self.tree.lineno), self.name)
+        return Location(*self._place(getattr(statement, "lineno", self.tree.lineno)), self.name)
 
     def text(self, statement: ast.AST) -> str:
         """Return a statement as it is written."""
