@@ -531,3 +531,19 @@ def test_the_worked_steps_of_the_right_gradient():
     assert cr.check(dense, dense_right, X, W, B).worked == ""
     with pytest.raises(ArgumentError, match="no step for 'dq'"):
         solution.text(of="dq")
+
+
+@pytest.mark.parametrize("wrong", ["-(dy * (x > 0))", "dy", "2 * dy * (x > 0)", "dy * (dy > 0)"])
+def test_a_kink_in_one_place_hides_nothing_elsewhere(wrong):
+    x = np.array([[0.0, 1.0, -1.0], [2.0, -0.5, 0.3]])
+    scope = {"np": np}
+    exec(f"def backward(dy, x):\n    return {wrong}\n", scope)
+    assert not cr.check(lambda x: np.maximum(x, 0), scope["backward"], x).ok
+
+
+def test_zeros_are_moved_as_well():
+    def wrong(dy, x):
+        return -dy * (x > 0)
+
+    report = cr.check(lambda x: np.maximum(x, 0), wrong, np.zeros(3))
+    assert not report.ok

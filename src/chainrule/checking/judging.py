@@ -220,7 +220,7 @@ def nearby(subject: Subject, point: Point, count: int = 2, seed: int = 1) -> Ite
         for size in (0.05, 1e-3):
             values = dict(point.values)
             for path in subject.moving:
-                values[path] = _moved(values[path], rng, size)
+                values[path] = _moved(values[path], rng, size, zeros=i > 0)
             try:
                 output = subject.output(values)
             except Exception:
@@ -235,10 +235,13 @@ def nearby(subject: Subject, point: Point, count: int = 2, seed: int = 1) -> Ite
                 break
 
 
-def _moved(value: Any, rng: np.random.Generator, size: float) -> Any:
-    moved = value * (1 + size * rng.uniform(-1, 1, np.shape(value)))
-    if not np.any(value):
-        moved = moved + size * rng.uniform(-1, 1, np.shape(value))
+def _moved(value: Any, rng: np.random.Generator, size: float, zeros: bool) -> Any:
+    """Move numbers by a part of their size, and zeros, where many a kink is, if asked to."""
+    noise = size * rng.uniform(-1, 1, np.shape(value))
+    moved = value * (1 + noise)
+    if zeros or not np.any(value):
+        largest = float(np.max(np.abs(value), initial=0.0)) or 1.0
+        moved = moved + (np.asarray(value) == 0) * largest * noise
     if isinstance(value, float) and not isinstance(value, np.generic):
         return float(moved)
     return np.asarray(moved, np.asarray(value).dtype)[()]

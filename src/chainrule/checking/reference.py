@@ -330,11 +330,10 @@ class Traced:
         coarse = max(precision, self.precision, key=lambda d: np.finfo(d).eps)
         eps = float(np.finfo(coarse).eps)
         spread = self.spread(target)
-        # By chance the noise may cancel in one element; the others tell how much it is.
-        spread = (
-            np.maximum(spread, 0.02 * np.mean(spread)) if np.all(np.isfinite(spread)) else spread
-        )
         kinks = spread > _JUMP * np.maximum(exact, 1e-3 * floor)
+        # By chance the noise may cancel in one element; the others tell how much it is.
+        smooth = np.mean(spread, where=~kinks) if np.any(~kinks) else 0.0
+        spread = np.maximum(spread, 0.02 * smooth)
         bound = _SLACK[coarse] * eps * (spread / _NOISE + exact) + 8 * eps * floor
         return bound, kinks
 
