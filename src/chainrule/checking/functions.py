@@ -20,6 +20,7 @@ from chainrule.checking.subject import (
     ForwardError,
     Problem,
     Subject,
+    parameters_of,
 )
 from chainrule.checking.watching import Watch
 from chainrule.errors import ChainruleError
@@ -55,6 +56,9 @@ class Functions(Subject):
         self._plan = self._planned()
         #: What is given as **options is given to both.
         self._options = _options(forward) if _options(backward) else None
+        kind = inspect.Parameter.VAR_POSITIONAL
+        both = _options(forward, kind) and _options(backward, kind)
+        self._several = _options(forward, kind) if both else None
         self.take_whole_numbers()
 
     # -- forward ---------------------------------------------------------------------------
@@ -136,7 +140,11 @@ class Functions(Subject):
         options = {} if self._options is None else arguments[self._options]
         try:
             with around({**arguments, **handed}):
-                returned = self._backward(**handed, **options)
+                if self._several is None:
+                    returned = self._backward(**handed, **options)
+                else:
+                    first = [handed[p.name] for p in parameters_of(self._backward)]
+                    returned = self._backward(*first, *arguments[self._several], **options)
         except Exception as error:
             done.problems.append(raised(error))
             return done
@@ -145,13 +153,13 @@ class Functions(Subject):
         return given
 
 
-def _options(f: Callable[..., Any]) -> str | None:
-    """Return the name of a function's **options."""
+def _options(f: Callable[..., Any], kind: Any = inspect.Parameter.VAR_KEYWORD) -> str | None:
+    """Return the name of a function's **options, or *xs."""
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):
         return None
-    return next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+    return next((p.name for p in parameters if p.kind is kind), None)
 
 
 def raised(error: Exception) -> Problem:

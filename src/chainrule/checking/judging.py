@@ -17,7 +17,7 @@ from chainrule.writing import scalar_text
 #: A penalty changes a gradient by no more than this part of it.
 _PENALTY = 1.0
 #: A constant against 0 / 0 changes a gradient by no more than this part of it.
-_GUARD = 1e-4
+_GUARD = 1e-2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,7 +240,7 @@ def _moved(value: Any, rng: np.random.Generator, size: float, zeros: bool) -> An
     noise = size * rng.uniform(-1, 1, np.shape(value))
     moved = value * (1 + noise)
     if zeros or not np.any(value):
-        largest = float(np.max(np.abs(value), initial=0.0)) or 1.0
+        largest = float(np.max(np.abs(np.asarray(value)), initial=0.0)) or 1.0
         moved = moved + (np.asarray(value) == 0) * largest * noise
     if isinstance(value, float) and not isinstance(value, np.generic):
         return float(moved)

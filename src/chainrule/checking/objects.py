@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.checking.functions import gradients_in, raised
+from chainrule.checking.handing import CACHES
 from chainrule.checking.naming import gradient_of, says_gradient
 from chainrule.checking.source import assignment
 from chainrule.checking.state import fresh, same
@@ -56,6 +57,7 @@ class Layer(Subject):
         self.name = name or type(layer).__name__
         self.upstream = upstream
         self._methods = methods
+        self._cache: Any = None
         if isinstance(layer, type):
             raise ArgumentError(
                 f"{layer.__name__} is a class, and a check needs an object of it.",
@@ -175,6 +177,8 @@ class Layer(Subject):
         for i, p in enumerate(required):
             if self._labelled and (p.name in LABELS or (i == 1 and not takes_labels)):
                 kinds.append("labels")
+            elif p.name in CACHES:
+                kinds.append("cache")
             elif p.name in _RATES:
                 kinds.append("rate")
             elif p.name in self._inputs and p.name != "y":
@@ -183,6 +187,14 @@ class Layer(Subject):
                 kinds.append("prediction")
             else:
                 kinds.append("upstream")
+        if kinds.count("upstream") > 1:
+            raise ArgumentError(
+                f"{self.name}.backward takes {kinds.count('upstream')} upstream gradients.",
+                expected="one output, and one upstream gradient",
+                got=f"backward{inspect.signature(self._backward_of(self._layer))}",
+                where=self.place,
+                instead="a subclass whose forward returns one output",
+            )
         return kinds or ["nothing"]
 
     # -- running ---------------------------------------------------------------------------
@@ -191,8 +203,11 @@ class Layer(Subject):
         """Run forward; return the object and its output."""
         layer = arguments["self"]
         returned = self._forward_of(layer)(*(arguments[name] for name in self._inputs))
+        if isinstance(returned, tuple) and returned:
+            self._cache = returned[1] if len(returned) == 2 else returned[1:]
+            return layer, returned[0]
         if returned is not None:
-            return layer, returned[0] if isinstance(returned, tuple) else returned
+            return layer, returned
         for name in _RESULTS:
             if hasattr(layer, name):
                 return layer, getattr(layer, name)
@@ -307,6 +322,8 @@ class Layer(Subject):
         return None
 
     def _handed(self, kind: str, arguments: Mapping[str, Any], layer: Any, upstream: Any) -> Any:
+        if kind == "cache":
+            return self._cache
         if kind == "rate":
             return 0.1
         if kind == "labels":

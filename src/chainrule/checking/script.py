@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import inspect
 import io
 import linecache
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -116,7 +117,9 @@ class Script(Subject):
                 ) from error
         scope = dict(watch.events[-1].scope) if watch.events else {}
         self._choose(watch, scope, forward, output)
-        body = [part for s in tree.body for part in self._with_put(s)]
+        if self._boundary > 0:
+            _run_once(tree.body, self._boundary)
+        body = self._with_puts(tree.body)
         function = self._function(body)
         self._script = self._unit(function, body, source)
         self.backward = (function,)
@@ -173,6 +176,15 @@ class Script(Subject):
         if self._seed is not None:
             self.upstream = _as_float(first_value(watch, self._seed, scope))
         self._means = self._meanings(watch, known)
+        if not set(self._means.values()) & set(self.targets()):
+            raise ArgumentError(
+                f"{self.name} assigns nothing that is called a gradient of its inputs, "
+                f"{', '.join(self.arguments) or 'of which it has none'}.",
+                expected="names such as dw, dz or dloss_dw, outside of functions",
+                got=", ".join(dict.fromkeys(assigned))[:200] or "no assignments",
+                instead="file.py:forward:backward for two functions, or in Python "
+                "cr.check([layer, ...], inputs, y_true=labels) for objects",
+            )
         result: Any = scope.get(getattr(self, "_output", ""))
         if self._forward is None and self._seed is None and np.ndim(result):
             raise ArgumentError(
@@ -180,12 +192,6 @@ class Script(Subject):
                 f"the last value is {self._output}, an array of shape {np.shape(result)}.",
                 expected="a single number, such as a loss, or an upstream gradient",
                 instead="--forward FUNCTION, --output NAME, or a line such as dvalue = 1.0",
-            )
-        if not self._means:
-            raise ArgumentError(
-                f"{self.name} assigns nothing that is called a gradient.",
-                expected="names such as dw, dz or dloss_dw",
-                got=", ".join(dict.fromkeys(assigned))[:200] or "no assignments",
             )
 
     def _names_inside(self) -> list[str]:
@@ -197,13 +203,16 @@ class Script(Subject):
 
     def _seed_of(self, watch: Watch, known: list[str]) -> str | None:
         """Return the name of the upstream gradient: called a gradient, and of nothing there is."""
+        real: set[str] = set()
         for event in watch.events:
+            made = {n for n, v in event.assigned.items() if np.asarray(v).dtype.kind == "f"}
             for name in event.assigned:
                 unknown = gradient_of(name, known) is None and not re.fullmatch(r"d\w+_d\w+", name)
                 read = reads(event.statement)
-                plain = not any(says_gradient(n) or n in self.arguments for n in read)
+                plain = not any(says_gradient(n) or n in real for n in read)
                 if says_gradient(name) and unknown and plain and name not in self.arguments:
                     return name
+            real |= made
         return None
 
     def _meanings(self, watch: Watch, known: list[str]) -> dict[str, str]:
@@ -258,6 +267,17 @@ class Script(Subject):
         lines = source.splitlines()
         return Unit(function, _definition(body), lines, offset=0, place=self._place)
 
+    def _with_puts(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """Let the values of inputs be exchanged, inside other statements too."""
+        found: list[ast.stmt] = []
+        for statement in body:
+            if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+                for field in ("body", "orelse", "finalbody"):
+                    if getattr(statement, field, None):
+                        setattr(statement, field, self._with_puts(getattr(statement, field)))
+            found += self._with_put(statement)
+        return found
+
     def _with_put(self, statement: ast.stmt) -> Iterator[ast.stmt]:
         """Let the value of an input be exchanged where it is assigned first."""
         yield statement
@@ -287,10 +307,9 @@ class Script(Subject):
         """Run forward alone."""
         if self._forward is not None:
             return self._forward(**arguments)
-        before = [s for s in self._script.tree.body if s.lineno <= self._boundary]
         self._put = self._exchanging(arguments)
         with self._quiet():
-            return self._function(before)()[self._output]
+            return self._function(_until(self._script.tree.body, self._boundary))()[self._output]
 
     def called(self, arguments: Mapping[str, Any], upstream: Any, around: Around) -> Called:
         """Run forward and backward."""
@@ -331,6 +350,40 @@ def _definition(body: list[ast.stmt]) -> ast.FunctionDef:
     assert isinstance(definition, ast.FunctionDef)
     definition.body = [*body, *definition.body]
     return definition
+
+
+def _until(body: Sequence[ast.stmt], last: int) -> list[ast.stmt]:
+    """Return statements up to a line, with a return after it, inside others as well."""
+    found: list[ast.stmt] = []
+    for statement in body:
+        if statement.lineno > last:
+            break
+        holds = statement.lineno <= last <= (statement.end_lineno or last)
+        fields = [f for f in ("body", "orelse", "finalbody") if getattr(statement, f, None)]
+        if holds and fields and not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            twin = copy.copy(statement)
+            for field in fields:
+                inner = getattr(statement, field)
+                if inner[0].lineno <= last <= (inner[-1].end_lineno or last):
+                    end = ast.parse("return locals()").body
+                    setattr(twin, field, [*_until(inner, last), *end])
+            found.append(twin)
+        else:
+            found.append(statement)
+    return found
+
+
+def _run_once(body: list[ast.stmt], line: int) -> None:
+    """Leave loops that hold a line after their first pass."""
+    for statement in body:
+        inner = getattr(statement, "body", None)
+        if not isinstance(inner, list) or isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            continue
+        _run_once(inner, line)
+        holds = inner[0].lineno <= line <= (inner[-1].end_lineno or line)
+        loops = isinstance(statement, (ast.For, ast.While)) and not isinstance(inner[-1], ast.Break)
+        if holds and loops:
+            inner.append(ast.copy_location(ast.Break(), inner[-1]))
 
 
 def _once(tree: ast.Module) -> None:

@@ -65,13 +65,13 @@ def boundary_of(watch: Watch, output: str | None, script: str) -> tuple[int, str
             continue
         if any(says_gradient(n) and last is not None for n in names):
             break
-        names = [n for n in names if not says_gradient(n)]
+        names = [n for n in names if not says_gradient(n) and n.isidentifier()]
         if names:
             last = event.statement.end_lineno or event.statement.lineno, names[-1]
     if last is None:
         raise ArgumentError(
             f"{script} assigns no {output or 'value before the first gradient'}.",
-            expected="the name of the value that is differentiated",
+            expected="the name of the value that is differentiated, assigned outside of functions",
             instead="--output NAME, or --forward FUNCTION",
         )
     return last
@@ -102,6 +102,6 @@ def first_value(watch: Watch, name: str, scope: Mapping[str, Any]) -> Any:
     """Return what a name is given first."""
     for event in watch.events:
         if name in event.assigned:
-            held = event.scope.get(name)
-            return held if isinstance(held, list) else event.assigned[name]
+            value = event.assigned[name]
+            return value.tolist() if isinstance(event.scope.get(name), list) else value
     return scope.get(name)

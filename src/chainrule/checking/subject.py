@@ -250,12 +250,10 @@ class Subject(ABC):
     def take_whole_numbers(self) -> None:
         """Take whole numbers for floats, where the pass gives a gradient of them."""
         for name, value in list(self.arguments.items()):
-            is_whole = type(value) is int or (
-                isinstance(value, np.ndarray) and value.dtype.kind in "iu" and name not in LABELS
-            )
-            if not is_whole:
+            floats = _as_floats(value)
+            if floats is None or (name in LABELS and type(value) is not int):
                 continue
-            self.arguments[name] = float(value) if type(value) is int else value.astype(float)
+            self.arguments[name] = floats
             try:
                 upstream = self.default_upstream(self.output(self.values))
                 called = self.call(self.values, upstream)
@@ -330,6 +328,18 @@ class Subject(ABC):
         if not shape:
             return np.float64(1.0)
         return np.random.default_rng(seed).standard_normal(shape)
+
+
+def _as_floats(value: Any) -> Any:
+    """Return whole numbers as floats; None for anything else."""
+    if type(value) is int:
+        return float(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+        return value.astype(float)
+    if isinstance(value, list) and value:
+        parts = [_as_floats(v) for v in value]
+        return parts if all(p is not None for p in parts) else None
+    return None
 
 
 def plain_double(value: Any) -> Any:
