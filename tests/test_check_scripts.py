@@ -78,7 +78,7 @@ def test_its_first_wrong_line(name):
     ("source", "says"),
     [
         ("def main():\n" + indented(DATA + STEP) + "main()\n", "outside of functions"),
-        (DATA + "p = X @ w\ndp = 2 * (p - t)\n", "not clear what"),
+        (DATA + "p = X @ w\ndp = 2 * (p - t)\ndw = X.T @ dp\n", "not clear what"),
         (DATA + "p = X @ w\n", "gradient of its inputs"),
         ("w = (\n", "no Python"),
         ("w = 1.0 / 0\n", "ZeroDivisionError"),

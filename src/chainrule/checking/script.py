@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import copy
 import inspect
 import io
 import linecache
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -26,6 +25,7 @@ from chainrule.checking.flow import reads
 from chainrule.checking.functions import raised
 from chainrule.checking.naming import gradient_of, says_gradient
 from chainrule.checking.report import Report
+from chainrule.checking.script_cutting import once, run_once, until
 from chainrule.checking.script_reading import (
     Place,
     boundary_of,
@@ -33,7 +33,7 @@ from chainrule.checking.script_reading import (
     given_names,
     source_of,
 )
-from chainrule.checking.source import Unit, simple_statements, targets_of
+from chainrule.checking.source import Unit, targets_of
 from chainrule.checking.subject import Around, Called, Subject, Target, targets_in
 from chainrule.checking.watching import Watch
 from chainrule.errors import ArgumentError, Location
@@ -97,7 +97,7 @@ class Script(Subject):
         self._path = str(path)
         self._place: Place = place or (lambda line: (self._path, line))
         tree = _parsed(source, self._path, self._place)
-        _once(tree)
+        once(tree)
         self._body = tree.body
         self._put: Callable[[str, Any], Any] = lambda name, value: value
         self.upstream = None
@@ -118,7 +118,7 @@ class Script(Subject):
         scope = dict(watch.events[-1].scope) if watch.events else {}
         self._choose(watch, scope, forward, output)
         if self._boundary > 0:
-            _run_once(tree.body, self._boundary)
+            run_once(tree.body, self._boundary)
         body = self._with_puts(tree.body)
         function = self._function(body)
         self._script = self._unit(function, body, source)
@@ -309,7 +309,7 @@ class Script(Subject):
             return self._forward(**arguments)
         self._put = self._exchanging(arguments)
         with self._quiet():
-            return self._function(_until(self._script.tree.body, self._boundary))()[self._output]
+            return self._function(until(self._script.tree.body, self._boundary))()[self._output]
 
     def called(self, arguments: Mapping[str, Any], upstream: Any, around: Around) -> Called:
         """Run forward and backward."""
@@ -350,64 +350,6 @@ def _definition(body: list[ast.stmt]) -> ast.FunctionDef:
     assert isinstance(definition, ast.FunctionDef)
     definition.body = [*body, *definition.body]
     return definition
-
-
-def _until(body: Sequence[ast.stmt], last: int) -> list[ast.stmt]:
-    """Return statements up to a line, with a return after it, inside others as well."""
-    found: list[ast.stmt] = []
-    for statement in body:
-        if statement.lineno > last:
-            break
-        holds = statement.lineno <= last <= (statement.end_lineno or last)
-        fields = [f for f in ("body", "orelse", "finalbody") if getattr(statement, f, None)]
-        if holds and fields and not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            twin = copy.copy(statement)
-            for field in fields:
-                inner = getattr(statement, field)
-                if inner[0].lineno <= last <= (inner[-1].end_lineno or last):
-                    end = ast.parse("return locals()").body
-                    setattr(twin, field, [*_until(inner, last), *end])
-            found.append(twin)
-        else:
-            found.append(statement)
-    return found
-
-
-def _run_once(body: list[ast.stmt], line: int) -> None:
-    """Leave loops that hold a line after their first pass."""
-    for statement in body:
-        inner = getattr(statement, "body", None)
-        if not isinstance(inner, list) or isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            continue
-        _run_once(inner, line)
-        holds = inner[0].lineno <= line <= (inner[-1].end_lineno or line)
-        loops = isinstance(statement, (ast.For, ast.While)) and not isinstance(inner[-1], ast.Break)
-        if holds and loops:
-            inner.append(ast.copy_location(ast.Break(), inner[-1]))
-
-
-def _once(tree: ast.Module) -> None:
-    """Let loops over epochs, which update what they read by its gradient, run once."""
-    for loop in ast.walk(tree):
-        if isinstance(loop, (ast.For, ast.While)) and any(
-            _is_update(s) for s in simple_statements(loop.body)
-        ):
-            end = ast.Break()
-            ast.copy_location(end, loop.body[-1])
-            loop.body.append(end)
-
-
-def _is_update(statement: ast.stmt) -> bool:
-    """Whether a statement is a step of gradient descent: ``w = w - lr * dw``."""
-    names = targets_of(statement)
-    read = reads(statement)
-    own = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Sub)
-    steps = own or any(isinstance(n, ast.Sub) for n in ast.walk(statement))
-    return (
-        steps
-        and any(name in read and not says_gradient(name) for name in names)
-        and any(gradient_of(r, names) for r in read)
-    )
 
 
 def _parsed(source: str, path: str, place: Place) -> ast.Module:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ import numpy as np
 from chainrule.arguments import bound
 from chainrule.checking.functions import raised
 from chainrule.checking.source import plain_function, returned_names
-from chainrule.checking.state import Randomness
 from chainrule.checking.subject import Around, Called, Problem, Subject, unwatched
+from chainrule.checking.torch_random import TorchRandomness
 from chainrule.errors import ArgumentError, TraceError
 from chainrule.graphing import Recording
 
@@ -50,7 +49,7 @@ class TorchFunction(Subject):
         self.forward = (plain_function(function.forward) or function.forward,)
         self.backward = (plain_function(backward) or backward,)
         super().__init__()
-        self.randomness = _Randomness((*self.forward, *self.backward))
+        self.randomness = TorchRandomness((*self.forward, *self.backward))
         self._returned: list[Any] = []
         self._recording = self._with_record()
         self._constants: frozenset[str] = frozenset()
@@ -367,39 +366,3 @@ def _in_double() -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         torch.set_default_dtype(before)
-
-
-class _Randomness(Randomness):
-    """The random state of PyTorch besides: its own, and that of generators."""
-
-    def __init__(self, functions: Iterable[Callable[..., Any]]) -> None:
-        functions = list(functions)
-        self._of_torch = list(_generators(functions))
-        super().__init__(functions)
-
-    def _now(self) -> tuple[Any, ...]:
-        states = [generator.get_state() for generator in self._of_torch]
-        return (*super()._now(), states)
-
-    def _set(self, state: tuple[Any, ...]) -> None:
-        super()._set(state[:-1])
-        for generator, one in zip(self._of_torch, state[-1], strict=True):
-            generator.set_state(one)
-
-    def stir(self, held: Mapping[str, Any]) -> None:
-        """Go on to other draws."""
-        super().stir(held)
-        torch = _torch()
-        for generator in self._of_torch:
-            torch.rand(7, generator=generator)
-
-
-def _generators(functions: Iterable[Callable[..., Any]]) -> Iterator[Any]:
-    torch = _torch()
-    yield torch.default_generator
-    for function in functions:
-        if isinstance(function, FunctionType):
-            scope = inspect.getclosurevars(function)
-            for value in (*scope.globals.values(), *scope.nonlocals.values()):
-                if isinstance(value, torch.Generator):
-                    yield value
