@@ -547,3 +547,21 @@ def test_zeros_are_moved_as_well():
 
     report = cr.check(lambda x: np.maximum(x, 0), wrong, np.zeros(3))
     assert not report.ok
+
+
+def test_a_factor_that_is_a_number_or_a_size():
+    """With two samples, a factor two too many and a mean forgotten are the same."""
+
+    def loss(w, x, t):
+        p = x @ w
+        return np.mean((p - t) ** 2)
+
+    def backward(w, x, t):
+        dp = 2 * (x @ w - t)
+        return x.T @ dp
+
+    report = cr.check(loss, backward, np.ones(3), X[:2], np.ones(2))
+    said = report.first_wrong.mistakes
+    assert len(said) == 2
+    assert all("another size" in d.apart for d in said)
+    assert len(cr.check(loss, backward, np.ones(3), X, np.ones(4)).first_wrong.mistakes) == 1

@@ -247,13 +247,14 @@ def _computes_gradient(event: Event, scene: Scene) -> bool:
 def _told(culprit: Finding, repaired: Sequence[Edit], run: Judged) -> Finding:
     """Return a finding with the mistakes and the repair that edits have shown."""
     best = repaired[0]
-    others = [e for e in repaired[1:] if e.kind != best.kind and told_apart(best, e, run)]
     known = list(culprit.mistakes)
     mistakes = [Diagnosis(best.kind, evidence_of(best, culprit))]
-    for edit in others[:1]:
-        apart = told_apart(best, edit, run)
-        mistakes[0] = replace(mistakes[0], apart=apart)
-        mistakes.append(Diagnosis(edit.kind, evidence_of(edit, culprit), apart))
+    other = next((e for e in repaired[1:] if told_apart(best, e)), None)
+    if other is not None:
+        mistakes = [
+            Diagnosis(best.kind, evidence_of(best, culprit), told_apart(best, other)),
+            Diagnosis(other.kind, evidence_of(other, culprit), told_apart(other, best)),
+        ]
     event = best.event
     before = event.unit.text(event.statement)
     after = event.unit.rewritten(event.statement, best.text)

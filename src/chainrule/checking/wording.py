@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
+
 from chainrule.checking.findings import Finding
-from chainrule.checking.judging import Judged
 from chainrule.checking.scene import Edit
 
 
@@ -17,6 +19,35 @@ def evidence_of(edit: Edit, culprit: Finding) -> str:
     return f"with `{edit.text}` in its place, every gradient that was wrong is right"
 
 
-def told_apart(best: Edit, other: Edit, run: Judged) -> str:
-    """Say which input tells two mistakes apart that explain the error equally; or nothing."""
+def told_apart(best: Edit, other: Edit) -> str:
+    """Say which input tells two repairs apart that are equally good; nothing where none does.
+
+    A factor that is a size at hand and one that is a number are the same for that size alone.
+    """
+    if not {best.kind, other.kind} <= {"scale", "sum-for-mean"}:
+        return ""
+    if _is_sized(best) != _is_sized(other):
+        return "a batch of another size shows which"
     return ""
+
+
+def _is_sized(edit: Edit) -> bool:
+    """Whether an edit multiplies or divides by a size, and by no number that is written out."""
+    return _numbers(edit.statements) == _numbers([edit.event.statement])
+
+
+def _numbers(statements: Sequence[ast.stmt]) -> list[float]:
+    """Return the numbers that are written in statements, but for indices and axes."""
+    found: list[float] = []
+    pending: list[ast.AST] = list(statements)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+            found.append(float(node.value))
+        pending += [
+            child
+            for child in ast.iter_child_nodes(node)
+            if not isinstance(child, ast.keyword)
+            and not (isinstance(node, ast.Subscript) and child is node.slice)
+        ]
+    return sorted(found)
