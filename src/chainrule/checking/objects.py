@@ -234,8 +234,6 @@ class Layer(Subject):
         handed = [self._handed(kind, arguments, layer, upstream) for kind in self._handed_kinds()]
         handed = handed if self._handed_kinds() != ["nothing"] else []
         names = [p.name for p in parameters_of(self._backward_of(layer))]
-        before = dict(attributes(layer))
-        held = {path: id(value) for path, value in before.items()}
         shown = {**arguments, **dict(zip(names, handed, strict=False))}
         try:
             with around(shown):
@@ -243,7 +241,7 @@ class Layer(Subject):
         except Exception as error:
             done.problems.append(raised(error))
             return done
-        self._collect(done, layer, before, held, returned)
+        self._collect(done, layer, returned)
         return done
 
     def call_after(self, first: Any, point: Any) -> Called | None:
@@ -340,14 +338,7 @@ class Layer(Subject):
             return first
         return np.copy(upstream) if np.ndim(upstream) else upstream
 
-    def _collect(
-        self,
-        done: Called,
-        layer: Any,
-        before: Mapping[str, Any],
-        held: Mapping[str, int],
-        returned: Any,
-    ) -> None:
+    def _collect(self, done: Called, layer: Any, returned: Any) -> None:
         """Find the gradients among the attributes, and in what was returned."""
         targets = self.targets()
         for path, value in attributes(layer):

@@ -14,10 +14,10 @@ import numpy as np
 from chainrule.structure import map_leaves
 
 
-def fresh(value: Any) -> Any:
-    """Return a deep copy, with what cannot be copied left as it is."""
+def fresh(value: Any, keeping: Iterable[Any] = ()) -> Any:
+    """Return a deep copy, with what cannot be copied left as it is, and some things kept."""
     try:
-        return copy.deepcopy(value)
+        return copy.deepcopy(value, {id(kept): kept for kept in keeping})
     except Exception:  # whatever a class of the user's raises when it is copied
         return map_leaves(lambda leaf, path: _own(leaf), value, "")
 

@@ -244,7 +244,9 @@ class Subject(ABC):
             new = values[path]
             return new.copy() if isinstance(new, np.ndarray) else new
 
-        copies = fresh(self.arguments)
+        # Arrays are copied as they are put in their places.
+        arrays = [leaf for n, v in self.arguments.items() for _, leaf in leaves(v, n)]
+        copies = fresh(self.arguments, (a for a in arrays if isinstance(a, np.ndarray)))
         return {name: map_leaves(visit, value, name) for name, value in copies.items()}
 
     def take_whole_numbers(self) -> None:
