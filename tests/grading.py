@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import get_context
 
 import mutants
 import numpy as np
@@ -121,7 +122,8 @@ def grade(step=1, offset=0, jobs=None):
     """Grade mutants on several processes."""
     jobs = jobs or os.cpu_count() or 1
     grades = Grades()
-    with ProcessPoolExecutor(jobs) as pool:
+    # Not forked: the caller may have threads.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         for part in pool.map(partial(_part, step, offset, jobs=jobs), range(jobs)):
             grades.add(part)
     return grades
