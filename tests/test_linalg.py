@@ -403,3 +403,11 @@ def test_singular_values_that_differ_by_rounding_alone_are_equal():
     a = turn @ np.diag([2.0, 0.4, 0.4]) @ turn.T
     with np.errstate(all="ignore"), pytest.raises(NonFiniteError):
         cr.hvp(lambda m: np.linalg.cond(m, p="nuc"), (a,), (np.eye(3)[::-1],))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_that_depend_on_each_other_have_no_derivative_of_qr(dtype):
+    """The last number on the diagonal of R is then rounding, and nothing to divide by."""
+    a = np.array([[0.4, 0.4, 0.2], [0.4, 0.1, -0.3], [0.3, 0.3, 0.3]], dtype)
+    with pytest.raises(np.linalg.LinAlgError):
+        cr.grad(lambda m: np.sum(np.linalg.qr(m[:, [2, 1, 2]]).R))(a)

@@ -81,7 +81,19 @@ def _cholesky_vjp(g: Any, out: Any, a: Any, upper: bool) -> Any:
 def _qr_product(b: Any, q: Any, r: Any, g: Any | None = None) -> Any:
     turned = conjugated(q) @ (_lower(b - adjoint(b)) - b)
     s = turned if g is None else g + turned
-    return swap(np.linalg.solve(r, swap(s)))
+    return swap(np.linalg.solve(_without_rounding(r), swap(s)))
+
+
+def _without_rounding(r: Any) -> Any:
+    """Return a triangle with zeros in rows whose diagonal is 0 but for rounding.
+
+    Its column depends on those before it, and there is no derivative: the equations with it
+    are then refused as singular, and not solved to numbers without a meaning.
+    """
+    columns = np.sum(np.abs(r), axis=-2)
+    diagonal = np.abs(np.diagonal(r, axis1=-2, axis2=-1))
+    kept = diagonal > 16 * np.finfo(r.dtype).eps * columns
+    return np.where(np.expand_dims(kept, -1), r, 0.0)
 
 
 def _q_vjp(g: Any, out: Any, a: Any) -> Any:
