@@ -549,6 +549,26 @@ def test_zeros_are_moved_as_well():
     assert not report.ok
 
 
+def test_a_mask_of_minus_infinity_is_no_bad_input():
+    mask = np.where(np.tri(4) > 0, 0.0, -np.inf)
+
+    def forward(s, mask):
+        e = np.exp(s + mask)
+        p = e / e.sum(axis=1, keepdims=True)
+        return p
+
+    def backward(dp, s, mask):
+        p = forward(s, mask)
+        ds = p * (dp - np.sum(dp * p, axis=1, keepdims=True))
+        return ds, None
+
+    s = np.random.default_rng(0).normal(size=(4, 4))
+    assert cr.check(forward, backward, s, mask).ok
+    s[0, 0] = np.nan
+    with pytest.raises(ArgumentError, match="NaN"):
+        cr.check(forward, backward, s, mask)
+
+
 def test_a_factor_that_is_a_number_or_a_size():
     """With two samples, a factor two too many and a mean forgotten are the same."""
 

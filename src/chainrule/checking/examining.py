@@ -44,14 +44,14 @@ def report_of(error: Exception, forward: Any) -> Report:
 
 def _examined(subject: Subject) -> Report:
     values = {path: plain_double(value) for path, value in subject.values.items()}
-    for path, value in values.items():
-        if not np.all(np.isfinite(value)):
-            raise ArgumentError(f"{path} holds a NaN or an infinity.", expected="finite numbers")
     try:
         output = subject.output(values)
     except Exception as error:
         report = report_of(error, subject)
         return replace(report, name=subject.name)
+    for path in sorted(subject.moving):  # a mask of -inf has no gradient, and may be one
+        if not np.all(np.isfinite(values[path])):
+            raise ArgumentError(f"{path} holds a NaN or an infinity.", expected="finite numbers")
     _refuse_other_outputs(subject, output)
     upstream = subject.default_upstream(output) if subject.upstream is None else subject.upstream
     if np.shape(upstream) != np.shape(output):
