@@ -770,3 +770,14 @@ def test_results_own_their_memory(name):
     found[:] = 77.0
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(v, V)
+
+
+def test_the_sum_of_weights_has_the_type_of_the_average():
+    """NumPy adds up weights of float32 in float64 where the array is of float64."""
+    weights = np.array([1.0, 2.0], np.float32)
+    a = np.array([[0.5, -1.0]])
+    value, gradient = cr.value_and_grad(
+        lambda a, w: np.sum(np.average(a, axis=1, weights=w, returned=True)[1]), wrt=1
+    )(a, weights)
+    assert value.dtype == np.float64
+    assert gradient.dtype == np.float32

@@ -92,7 +92,10 @@ def _average(
         return mean, np.zeros_like(mean) + float(_size_along(a, axis))
     if np.shape(weights) != np.shape(a):
         weights = _along(weights, np.shape(a), axis)
-    total = np.sum(a * weights, axis=axis, keepdims=keepdims)
+    weighted = a * weights
+    if getattr(weights, "dtype", weighted.dtype) != weighted.dtype:
+        weights = weights.astype(weighted.dtype)  # as NumPy adds them up
+    total = np.sum(weighted, axis=axis, keepdims=keepdims)
     scale = np.sum(weights, axis=axis, keepdims=keepdims)
     if not hasattr(scale, "__apply_op__") and np.any(scale == 0):
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
