@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from passes.stacks import Dense, ReLU, SoftmaxAndLoss
 
 import chainrule as cr
 from chainrule.checking.mistakes import MISTAKES
@@ -178,43 +179,6 @@ def test_nested_parameters():
 # -- objects and stacks ----------------------------------------------------------------------
 
 
-class Dense:
-    def __init__(self, inputs, outputs):
-        self.weights = np.linspace(-1, 1, inputs * outputs).reshape(inputs, outputs)
-        self.biases = np.zeros((1, outputs))
-
-    def forward(self, inputs):
-        self.inputs = inputs
-        self.output = inputs @ self.weights + self.biases
-
-    def backward(self, dvalues):
-        self.dweights = self.inputs.T @ dvalues
-        self.dbiases = np.sum(dvalues, axis=0, keepdims=True)
-        self.dinputs = dvalues @ self.weights.T
-
-
-class Relu:
-    def forward(self, inputs):
-        self.inputs = inputs
-        self.output = np.maximum(0, inputs)
-
-    def backward(self, dvalues):
-        self.dinputs = dvalues.copy()
-        self.dinputs[self.inputs <= 0] = 0
-
-
-class SoftmaxLoss:
-    def forward(self, inputs, y_true):
-        e = np.exp(inputs - inputs.max(axis=1, keepdims=True))
-        self.output = e / e.sum(axis=1, keepdims=True)
-        return -np.mean(np.log(self.output[range(len(y_true)), y_true]))
-
-    def backward(self, dvalues, y_true):
-        self.dinputs = dvalues.copy()
-        self.dinputs[range(len(y_true)), y_true] -= 1
-        self.dinputs = self.dinputs / len(y_true)
-
-
 class RightLoss:
     """Cross-entropy that clips, and passes nothing back where it clipped."""
 
@@ -238,9 +202,9 @@ class ForgetfulLoss(RightLoss):
 def test_layers_activations_and_losses():
     p = np.array([[0.3, 0.7], [0.6, 0.4], [0.5, 0.5], [0.9, 0.1]])
     for report in (
-        cr.check(Dense(3, 2), X),
-        cr.check(Relu(), X),
-        cr.check(SoftmaxLoss(), X[:, :2], y_true=Y),
+        cr.check(Dense(RNG, 3, 2), X),
+        cr.check(ReLU(), X),
+        cr.check(SoftmaxAndLoss(), X[:, :2], y_true=Y),
         cr.check(RightLoss(), p, y_true=Y),
     ):
         assert report.ok, report
@@ -256,20 +220,20 @@ def test_a_clip_whose_zero_gradient_is_forgotten():
 
 
 def test_a_stack_is_checked_link_by_link():
-    layers = [Dense(3, 5), Relu(), Dense(5, 2), SoftmaxLoss()]
+    layers = [Dense(RNG, 3, 5), ReLU(), Dense(RNG, 5, 2), SoftmaxAndLoss()]
     assert cr.check(layers, X, y_true=Y).ok
 
-    class Wrong(Relu):
+    class Wrong(ReLU):
         def backward(self, dvalues):
             self.dinputs = dvalues * self.inputs
 
-    report = cr.check([Dense(3, 5), Wrong(), Dense(5, 2), SoftmaxLoss()], X, y_true=Y)
+    report = cr.check([Dense(RNG, 3, 5), Wrong(), Dense(RNG, 5, 2), SoftmaxAndLoss()], X, y_true=Y)
     assert report.first_wrong.name == "self.dinputs of layer 1, Wrong"
     assert [f.verdict for f in report.findings].count("wrong") == 1
 
 
 def test_the_object_is_left_as_it_was():
-    layer = Dense(3, 2)
+    layer = Dense(RNG, 3, 2)
     before = {k: v.copy() for k, v in vars(layer).items()}
     cr.check(layer, X)
     assert vars(layer).keys() == before.keys()

@@ -10,6 +10,8 @@ import pytest
 from conftest import SEED
 from grading import checked, grade
 
+import chainrule as cr
+
 CASES = {case.name: case for _, case in passes.cases()}
 
 
@@ -30,8 +32,6 @@ def test_a_right_pass_is_never_called_wrong_in_single_precision():
     for name, case in CASES.items():
         args, kwargs = case.draw(np.random.default_rng(5))
         single = [a.astype(np.float32) if _is_double(a) else a for a in args]
-        import chainrule as cr
-
         report = cr.check(*single, **kwargs)
         assert report.ok, f"{name}\n{report}"
 

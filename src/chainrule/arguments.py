@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError
 from chainrule.trace import Traced, WholeFloat, location, refuse_subclass
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 #: A position, a name, or several of them.
 Wrt = int | str | Sequence[int | str]
 
@@ -24,6 +25,13 @@ def signature_of(f: Callable[..., Any]) -> inspect.Signature | None:
         return inspect.signature(f)
     except (TypeError, ValueError):
         return None
+
+
+def with_signature(f: Function, parameters: Sequence[inspect.Parameter]) -> Function:
+    """Let a function say that it has other parameters than it is written with; returns it."""
+    signature = inspect.Signature(parameters)
+    f.__signature__ = signature  # type: ignore[attr-defined]  # inspect.signature reads it
+    return f
 
 
 def name_of(f: Callable[..., Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from chainrule.arguments import Wrt, bound, complex_output, name_of
 from chainrule.emit import numpy_source
 from chainrule.errors import ArgumentError
 from chainrule.explaining import update
+from chainrule.explaining.asked import asked
 from chainrule.explaining.derivation import Derivation, derive
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.forms import ShapeNote, shapes
@@ -191,7 +191,7 @@ class Solution:
         Paths
             The shown paths and the rest add up to the gradient.
         """
-        node, index = self._element(name)
+        node, index = asked(name, self._derivation)
         return paths(self._derivation.joint, node, index, k, label=self._derivation.label)
 
     def open(self, name: str) -> list[ScalarTerm]:
@@ -202,7 +202,7 @@ class Solution:
         name : str
             As for :meth:`why`; a leading ``d`` of a gradient's name may stay: ``"dW[0, 1]"``.
         """
-        node, index = self._element(name)
+        node, index = asked(name, self._derivation)
         return scalar_terms(self._derivation.joint, node, index)
 
     def shapes(self) -> list[ShapeNote]:
@@ -212,42 +212,6 @@ class Solution:
     def label(self, node: Node) -> str:
         """Return what a node of the forward pass is called: the user's name, or t1, t2, ..."""
         return self._derivation.label(node)
-
-    def _element(self, name: str) -> tuple[Node, tuple[int, ...]]:
-        """Find the node and the element that a name such as ``W1[0, 2]`` stands for."""
-        labels = {label: node for node, label in self._derivation.labels.items()}
-        wanted = name.strip()
-        if wanted not in labels and wanted.startswith("d"):
-            wanted = wanted[1:] if _base(wanted[1:], labels) else wanted
-        base = _base(wanted, labels)
-        if base is None or labels[base] not in self._derivation.joint.gradients:
-            known = [
-                label for label, node in labels.items()
-                if node in self._derivation.joint.gradients
-            ]  # fmt: skip
-            raise ArgumentError(
-                f"There is no gradient of {name!r}.",
-                expected=f"one of {', '.join(known[:20])}, with an index for an array",
-                got=repr(name),
-            )
-        node = labels[base]
-        index = tuple(int(i) for i in re.findall(r"-?\d+", wanted[len(base) :]))
-        if len(index) != len(node.shape):
-            example = f"{base}[{', '.join('0' for _ in node.shape)}]"
-            raise ArgumentError(
-                f"{name!r} is not a single number.",
-                expected=f"{len(node.shape)} indices for an array of shape {node.shape}",
-                got=f"{len(index)}",
-                instead=f"why({example!r})" if node.shape else f"why({base!r})",
-            )
-        for i, n in zip(index, node.shape, strict=True):
-            if not -n <= i < n:
-                raise ArgumentError(
-                    f"{name!r} lies outside {base}.",
-                    expected=f"indices below {node.shape}",
-                    got=str(index),
-                )
-        return node, tuple(i % n for i, n in zip(index, node.shape, strict=True))
 
     # -- steps of descent ----------------------------------------------------------------
 
@@ -307,16 +271,6 @@ class Solution:
             return there.value, there.grads
 
         return update.Point(evaluate, recording.values, self.value, self.grads, names)
-
-
-def _base(wanted: str, labels: Mapping[str, Node]) -> str | None:
-    """Return the longest label that a name starts with, followed by nothing or an index."""
-    found = [
-        label
-        for label in labels
-        if wanted == label or (wanted.startswith(label) and wanted[len(label)] == "[")
-    ]
-    return max(found, key=len, default=None)
 
 
 def explain(

@@ -81,7 +81,7 @@ def claims(judged: Judged, watch: Watch, main: Sequence[Unit]) -> list[Claim]:
         asked = [one for one in said if one.target is not None]
         return [_plain_claim(judged, watch, one) for one in asked]
     placed = _placed(said, reference, instances_of(reference))
-    excused = _excused(judged, watch, placed)
+    excused = _excused(judged, reference, watch, placed)
     targets = judged.subject.targets()
     given: dict[Node, Any] = {}
     found: list[Claim] = []
@@ -118,7 +118,12 @@ def _is_right(one: _Said, node: Node | None, judged: Judged, reference: Traced) 
     return close(one.value, reference.of_node(node, reference.exact))
 
 
-def _excused(judged: Judged, watch: Watch, placed: Sequence[tuple[_Said, Node | None]]) -> set[int]:
+def _excused(
+    judged: Judged,
+    reference: Traced,
+    watch: Watch,
+    placed: Sequence[tuple[_Said, Node | None]],
+) -> set[int]:
     """Return the positions from which right results follow: what is called otherwise there.
 
     Who divides by the size of the batch at the end only has other gradients on the way.
@@ -134,7 +139,7 @@ def _excused(judged: Judged, watch: Watch, placed: Sequence[tuple[_Said, Node | 
         for one, node in placed
         if one.target is None
         and node is not None
-        and not close(one.value, judged.reference.of_node(node, judged.reference.exact))  # type: ignore[attr-defined]
+        and not close(one.value, reference.of_node(node, reference.exact))
     }
     if not unsure:
         return set()

@@ -19,7 +19,8 @@ from chainrule.checking.mistakes import LOCAL, MISTAKES
 from chainrule.checking.report import Report
 from chainrule.checking.source import targets_of
 from chainrule.checking.state import same
-from chainrule.checking.subject import Problem, Subject, plain_double
+from chainrule.checking.subject import Problem, Subject
+from chainrule.checking.targets import plain_double
 from chainrule.checking.watching import Watch
 from chainrule.errors import ArgumentError, Location
 from chainrule.structure import leaves

@@ -211,8 +211,7 @@ def _complex_step(f: Function, scale: float, precision: float) -> Slope | None:
                 if not np.iscomplexobj(result):
                     return None
                 slopes.append(result.item().imag / (tiny * scale))
-        except Exception:
-            # f was written for real numbers: whatever it raises now is no fault of it.
+        except Exception:  # f was written for real numbers: what it raises now is no fault of it
             return None
     spread = max(abs(other - slopes[0]) for other in slopes[1:])
     error = 4 * spread + 16 * precision * abs(slopes[0])

@@ -20,10 +20,10 @@ from chainrule.checking.subject import (
     Called,
     Problem,
     Subject,
-    is_real,
     parameters_of,
     unwatched,
 )
+from chainrule.checking.targets import is_real
 from chainrule.errors import ArgumentError
 from chainrule.structure import leaves
 from chainrule.trace import location

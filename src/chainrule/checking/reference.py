@@ -12,7 +12,8 @@ import numpy as np
 from chainrule.backward import backpropagate
 from chainrule.careful import Guard
 from chainrule.checking.numeric import Partials, Slope, coordinates, directional
-from chainrule.checking.subject import Subject, Target
+from chainrule.checking.subject import Subject
+from chainrule.checking.targets import Target
 from chainrule.graph import Node
 from chainrule.graphing import Recording
 from chainrule.structure import leaves

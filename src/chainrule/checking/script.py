@@ -34,7 +34,8 @@ from chainrule.checking.script_reading import (
     source_of,
 )
 from chainrule.checking.source import Unit, targets_of
-from chainrule.checking.subject import Around, Called, Subject, Target, targets_in
+from chainrule.checking.subject import Around, Called, Subject
+from chainrule.checking.targets import Target, targets_in
 from chainrule.checking.watching import Watch
 from chainrule.errors import ArgumentError, Location
 from chainrule.structure import leaves

@@ -105,11 +105,11 @@ class Unit:
     def compiled(self, tree: ast.FunctionDef) -> CodeType | None:
         """Compile another version of the function; None where it would not fit in its place."""
         free = self._original.co_freevars
-        bare = ast.FunctionDef(
-            name=tree.name, args=_bare(tree.args), body=tree.body, decorator_list=[],
-            returns=None, type_comment=None,
-        )  # fmt: skip
-        bare.type_params = []  # type: ignore[attr-defined]  # from Python 3.12 on
+        # Without what is evaluated where the function is defined; its fields differ by Python.
+        fields = {name: getattr(tree, name) for name in tree._fields}
+        fields |= {"args": _bare(tree.args), "decorator_list": [], "returns": None}
+        fields |= {"type_params": []} if "type_params" in fields else {}
+        bare = ast.FunctionDef(**fields)
         ast.copy_location(bare, tree)
         outer = ast.parse(f"def __outer__({', '.join(free)}): pass").body[0]
         assert isinstance(outer, ast.FunctionDef)

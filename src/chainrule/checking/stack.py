@@ -50,8 +50,8 @@ def examine_stack(
         if not last:
             try:
                 handed = np.asarray(subject.output(subject.values))
-            except Exception:
-                break  # its report says so, and nothing can be handed on
+            except Exception:  # whatever forward raises: the layer's report has told it
+                break
     told = next((r for r in reversed(reports) if not r.ok), reports[-1])
     findings = [_of_layer(f, report) for report in reversed(reports) for f in report.findings]
     return Report(

@@ -17,7 +17,7 @@ from chainrule.checking.hypotheses import explained, fitting, multiples
 from chainrule.checking.naming import gradient_of, says_gradient
 from chainrule.checking.reference import Traced
 from chainrule.checking.report import Report
-from chainrule.checking.subject import Target, targets_in
+from chainrule.checking.targets import Target, targets_in
 from chainrule.errors import ArgumentError, ConversionError
 from chainrule.graph import Graph, Node
 from chainrule.graphing import Recording, record

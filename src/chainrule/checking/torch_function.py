@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arguments import bound
+from chainrule.arguments import bound, with_signature
 from chainrule.checking.functions import raised
 from chainrule.checking.source import plain_function, returned_names
 from chainrule.checking.subject import Around, Called, Problem, Subject, unwatched
@@ -313,8 +313,7 @@ def _named(function: Any, values: list[Any]) -> dict[str, Any]:
     def forward() -> None: ...
 
     forward.__name__ = f"{function.__name__}.apply"
-    forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    found = bound(forward, tuple(values), {})
+    found = bound(with_signature(forward, parameters), tuple(values), {})
     named: dict[str, Any] = {}
     for name, value in found.arguments.items():
         if found.signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:

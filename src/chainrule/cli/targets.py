@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from chainrule.arguments import signature_of
+from chainrule.arguments import signature_of, with_signature
 from chainrule.cli.files import loaded
 from chainrule.cli.functions import FUNCTIONS
 from chainrule.errors import ArgumentError, FormulaError
@@ -236,6 +236,5 @@ def _formula(text: str, given: Collection[str]) -> Target:
         return named(result, output)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])
-    formula.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect
+    with_signature(formula, [inspect.Parameter(name, kind) for name in names])
     return Target(formula, names, formula=parsed)

@@ -24,6 +24,7 @@ _NEXT = """\
 Where to go next
   your own formula    chainrule explain "y = sigmoid(w*x + b)" --at w=2 --at x=3 --at b=1
   your own function   chainrule explain file.py:function
+  your backward pass  chainrule check file.py:forward:backward   (or a script, a notebook)
   to hand out         chainrule explain classifier -o classifier.md   (or .tex, .json, .txt, .py)
   all options         chainrule explain --help
   in Python           import chainrule as cr; print(cr.explain(f, *args)); cr.grad(f)(*args)"""
