@@ -281,7 +281,7 @@ class Draw:
             try:
                 with quietly():
                     exec(text, SCOPE, names)
-                return [np.asarray(eval(r, SCOPE, names)) for r in results]
+                return [np.asarray(eval(r, SCOPE, names)) * 1.0 for r in results]
             except Exception:  # drawn text may fail in any way: draw another
                 raise RejectedError from None
 

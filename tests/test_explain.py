@@ -235,7 +235,8 @@ def test_steps_whatever_the_arguments_are_called():
 def test_public_surface():
     assert cr.__all__ == sorted(cr.__all__, key=lambda n: (n.islower(), n))
     assert set(cr.__all__) == {
-        "ChainruleError", "Report", "Solution", "check", "constant", "custom", "elementwise_grad",
+        "ChainruleError", "Report", "Solution", "check", "compile", "constant", "custom",
+        "elementwise_grad", "epoch",
         "explain", "grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp",
     }  # fmt: skip
     for name in cr.__all__:

@@ -19,6 +19,8 @@ from chainrule.transform import (
 if TYPE_CHECKING:
     from chainrule.checking.api import check
     from chainrule.checking.report import Report
+    from chainrule.compiling.compiled import compile
+    from chainrule.compiling.epochs import epoch
     from chainrule.solution import Solution, explain
 
 __version__ = "0.1.0"
@@ -28,9 +30,11 @@ __all__ = [
     "Report",
     "Solution",
     "check",
+    "compile",
     "constant",
     "custom",
     "elementwise_grad",
+    "epoch",
     "explain",
     "grad",
     "hessian",
@@ -47,6 +51,8 @@ _LATER = {
     "Report": "chainrule.checking.report",
     "Solution": "chainrule.solution",
     "check": "chainrule.checking.api",
+    "compile": "chainrule.compiling.compiled",
+    "epoch": "chainrule.compiling.epochs",
     "explain": "chainrule.solution",
     "testing": "chainrule.testing",
 }

@@ -15,6 +15,7 @@
     |-- ArgumentError                (ValueError) a wrong argument to chainrule itself
     |-- DtypeError                   (TypeError)  integers or booleans asked for a gradient
     |-- NonFiniteError               (ArithmeticError) a NaN or an infinity arose
+    |-- MissingExtraError            (ImportError) an optional dependency that is not installed
     |-- FormulaError                 (ValueError) a formula or value that does not parse
     |-- GraphError                   (ValueError) a graph that breaks its grammar
     `-- EmitError                    (RuntimeError) emitted code that disagrees with its graph
@@ -153,6 +154,14 @@ class DtypeError(ChainruleError, TypeError):
 
 class NonFiniteError(ChainruleError, ArithmeticError):
     """A NaN or an infinity arose."""
+
+
+class MissingExtraError(ChainruleError, ImportError):
+    """An optional dependency that is not installed."""
+
+
+class ExecutorWarning(UserWarning):
+    """Another executor runs a function than the one that was asked for."""
 
 
 class FormulaError(ChainruleError, ValueError):

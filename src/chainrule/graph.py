@@ -128,11 +128,12 @@ class Graph:
     outputs : iterable of Node
     """
 
-    __slots__ = ("nodes", "outputs")
+    __slots__ = ("_inputs", "nodes", "outputs")
 
     def __init__(self, nodes: Iterable[Node], outputs: Iterable[Node]) -> None:
         self.nodes = tuple(nodes)
         self.outputs = tuple(outputs)
+        self._inputs: tuple[Node, ...] | None = None
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
@@ -146,7 +147,9 @@ class Graph:
     @property
     def inputs(self) -> tuple[Node, ...]:
         """The arguments, in order."""
-        return tuple(node for node in self.nodes if node.op is INPUT)
+        if self._inputs is None:
+            self._inputs = tuple(node for node in self.nodes if node.op is INPUT)
+        return self._inputs
 
     @property
     def output(self) -> Node:

@@ -11,6 +11,7 @@ from chainrule.arguments import Wrt
 from chainrule.backward import Joint, differentiate
 from chainrule.errors import ChainruleError, NonFiniteError
 from chainrule.graphing import Recording, record
+from chainrule.structure import leaves
 from chainrule.trace import Traced
 
 
@@ -21,7 +22,8 @@ def located(
 
     None when there are no plain values to look at, as inside another trace.
     """
-    if any(isinstance(a, Traced) for a in (*args, *kwargs.values())):
+    given = (*args, *kwargs.values())
+    if any(isinstance(leaf, Traced) for value in given for _, leaf in leaves(value)):
         return None
     with np.errstate(all="ignore"):
         try:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Style = Literal["code", "text", "latex"]
+Style = Literal["code", "text", "latex", "loop", "jax"]
 Template = str | Callable[..., str]
 
 #: How tightly an expression binds, loosest first.
@@ -35,7 +35,7 @@ class Written:
         The expression.
     level : str
         A key of :data:`LEVELS`.
-    style : {"code", "text", "latex"}
+    style : {"code", "text", "latex", "loop", "jax"}
         Decides what its parentheses look like.
     """
 
@@ -74,6 +74,12 @@ class Notation:
         The code is one or more statements that assign ``{out}``, not an expression.
     requires : tuple of str
         Statements that the code needs above it, beyond ``import numpy as np``.
+    loop : str or callable, optional
+        Code for single numbers, as in the body of a loop; `code` unless given. Empty where there
+        is none.
+    jax : str or callable, optional
+        Code over ``jax.numpy``, by its NumPy name, where it differs from `code`: a call, or
+        statements where the filled template begins with ``{out} =``. Empty where there is none.
     """
 
     code: Template
@@ -83,18 +89,30 @@ class Notation:
     latex_level: str | None = None
     statement: bool = False
     requires: tuple[str, ...] = ()
+    loop: Template | None = None
+    jax: Template | None = None
 
     def write(
         self, style: Style, operands: Iterable[Written], params: Mapping[str, Any]
     ) -> Written:
         """Write the operation with its operands already written."""
-        template: Template = getattr(self, style)
+        template: Template | None = getattr(self, style)
+        if template is None:
+            template = self.code
         fill = template.format if isinstance(template, str) else template
         level = self.latex_level or self.level if style == "latex" else self.level
+        if style == "jax" and self.jax is not None:
+            level = "atom"
         return Written(fill(*operands, **params), level, style)
 
 
-def call(code: str, latex: str | None = None, text: str | None = None, arity: int = 1) -> Notation:
+def call(
+    code: str,
+    latex: str | None = None,
+    text: str | None = None,
+    arity: int = 1,
+    loop: str | None = None,
+) -> Notation:
     r"""Notation of a function call: ``np.exp(x)``, ``exp(x)``, ``\exp(x)``."""
     text = text or code.removeprefix("np.")
     latex = latex or rf"\operatorname{{{text}}}"
@@ -103,6 +121,7 @@ def call(code: str, latex: str | None = None, text: str | None = None, arity: in
         code=f"{code}({slots})",
         text=f"{text}({slots})",
         latex=f"{_escape(latex)}\\left({slots}\\right)",
+        loop=loop,
     )
 
 

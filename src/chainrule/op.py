@@ -49,7 +49,11 @@ class Abstract:
 
     @classmethod
     def of(cls, value: Any) -> Abstract:
-        """Describe a number or an array."""
+        """Describe a number, an array, or what stands for one in a trace."""
+        if hasattr(value, "__apply_op__"):
+            known = value.value
+            weak = known.weak if isinstance(known, Abstract) else _is_weak(known)
+            return cls(value.shape, value.dtype, weak)
         array = np.asarray(value)
         return cls(array.shape, array.dtype, _is_weak(value))
 
@@ -147,6 +151,50 @@ class Sample:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A reduction as a loop that takes one element after the other.
+
+    Parameters
+    ----------
+    start : callable
+        Takes the dtype of the result; returns what it is before the first element.
+    step : str
+        Template of the code for the next value: of the value so far and of an element.
+    mean : bool
+        Divide by the number of elements in the end.
+    of_truth : bool
+        Whether an element is asked for its truth alone, whatever its type.
+    """
+
+    start: Callable[[np.dtype[Any]], Any]
+    step: str
+    mean: bool = False
+    of_truth: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """An operation that puts the elements of its operands at places of its result.
+
+    Parameters
+    ----------
+    place : callable
+        ``place(position, index, shapes, **params)``: where the element at `index` of the operand
+        number `position` is put, in sums and multiples of the numbers in `index`; None for an
+        operand of which only the shape counts.
+    background : callable, optional
+        ``background(**params)``: the number that stands where nothing is put, or None where that
+        is no single one. Without it something is put everywhere.
+    adds : bool
+        Whether what is put at the same place adds up; else no two elements are.
+    """
+
+    place: Callable[..., Any]
+    background: Callable[..., Any] | None = None
+    adds: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Op:
     """An operation, with its rule.
@@ -190,6 +238,28 @@ class Op:
     subscripts : callable, optional
         ``subscripts(shapes, **params)``: the operation as an index sum, in the notation
         of :func:`numpy.einsum`, where it is one.
+    fold : Fold, optional
+        For reductions over the parameter `axis`.
+    origin : callable, optional
+        ``origin(index, dims, **params)`` for operations that move elements: where in an operand of
+        shape `dims` the element at `index` of the result stands, in sums and multiples of the
+        numbers in `index`; None where there is no such place for this operand.
+    placing : Placing, optional
+        For operations that put elements at places of the result.
+    running : Fold, optional
+        For operations along the parameter `axis` (of a vector it may be None) in which each result
+        goes on from the one before, or after it with the parameter `reverse`: how the product of
+        that result and the factors, which are the operands but the last, is taken into an element
+        of the last operand.
+    composition : callable, optional
+        ``composition(*operands, **params)``: the same in other operations, where `forward` is one
+        call. It raises where there is no such way.
+    into : callable, optional
+        ``into(out, *operands, **params)``: statements that write the result into the array
+        called `out`, of the names of the operands. Where the first statement copies the first
+        operand to `out`, the two may be the same array.
+    shape_only : tuple of int
+        Positions of operands that are asked for their shape alone.
     low, high : float
         Random operands for tests are drawn between these.
     samples : tuple of Sample
@@ -210,6 +280,13 @@ class Op:
     view: bool = False
     constant_last: bool = False
     subscripts: Callable[..., str | None] | None = None
+    fold: Fold | None = None
+    origin: Callable[..., Any] | None = None
+    placing: Placing | None = None
+    running: Fold | None = None
+    composition: Callable[..., Any] | None = None
+    into: Callable[..., str] | None = None
+    shape_only: tuple[int, ...] = ()
     low: float = -2.0
     high: float = 2.0
     samples: tuple[Sample, ...] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.arguments import Wrt, bound, complex_output, name_of
-from chainrule.emit import numpy_source
+from chainrule.emit import loops_source, numpy_source
 from chainrule.errors import ArgumentError
 from chainrule.explaining import update
 from chainrule.explaining.asked import asked
@@ -125,7 +125,8 @@ class Solution:
 
         Parameters
         ----------
-        executor : {"numpy"}
+        executor : {"numpy", "loops"}
+            Whole arrays, or loops over single numbers.
 
         Raises
         ------
@@ -134,11 +135,16 @@ class Solution:
         EmitError
             When the code does not give the graph's numbers; it is never shown then.
         """
-        if executor != "numpy":
-            raise ArgumentError(
-                f"There is no code for {executor!r}.", expected="'numpy'", got=repr(executor)
-            )
-        return self._numpy_code
+        if executor == "numpy":
+            return self._numpy_code
+        if executor == "loops":
+            return loops_source(self._derivation.program)
+        raise ArgumentError(
+            f"There is no code for {executor!r}.",
+            expected="'numpy' or 'loops'",
+            got=repr(executor),
+            instead="cr.compile(f, executor).code() for the code that another executor runs",
+        )
 
     @cached_property
     def _numpy_code(self) -> str:

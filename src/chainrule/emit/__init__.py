@@ -1,5 +1,6 @@
 """A graph to source code."""
 
+from chainrule.emit.loops.shown import loops_source
 from chainrule.emit.numpy_code import numpy_code
 from chainrule.emit.program import Program, verified
 from chainrule.errors import NotAloneError
@@ -24,4 +25,4 @@ def numpy_source_or_why_not(program: Program) -> str:
         return "".join(f"# {line}\n" for line in str(error).splitlines())
 
 
-__all__ = ["Program", "numpy_source", "numpy_source_or_why_not"]
+__all__ = ["Program", "loops_source", "numpy_source", "numpy_source_or_why_not"]

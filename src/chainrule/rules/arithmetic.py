@@ -6,6 +6,8 @@ neither do quotients that are rounded, where they jump.
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import numpy as np
 from chainrule.notation import Notation, Written, call, infix
 from chainrule.op import Op, Sample
 from chainrule.rules.elementwise import PAIRS, binary
-from chainrule.rules.operands import without_zero
+from chainrule.rules.operands import known, without_zero
 
 # Operators work on Python numbers as fast as on arrays, and keep them Python numbers.
 
@@ -79,6 +81,20 @@ DIVIDE = binary(
     low=0.5,
 )
 
+
+def _repeated_product(a: Any, b: Any) -> Any:
+    """Compose a power of whole numbers, for an exponent that is known and small."""
+    exponent = known(b)
+    if exponent is None or np.ndim(exponent) or exponent not in range(1, 9):
+        raise ValueError("the exponent is not known, or large")
+    return functools.reduce(operator.mul, [a] * int(exponent))
+
+
+def _remainder_towards_zero(a: Any, b: Any) -> Any:
+    rest = np.remainder(np.abs(a), np.abs(b))
+    return np.copysign(rest, a) if rest.dtype.kind == "f" else rest * np.sign(a)
+
+
 TABLE = (
     Op(
         name="add",
@@ -117,6 +133,7 @@ TABLE = (
         Notation("{0:atom!} ** {1:power}", "{0:atom!}^{1:power}", "{0:atom!}^{{{1}}}", "power"),
         forward=_power,
         low=0.5,
+        composition=_repeated_product,
     ),
     Op(
         name="negative",
@@ -143,7 +160,8 @@ TABLE = (
         (lambda g, out, a, b: g, lambda g, out, a, b: -g * np.trunc(a / b)),
         "a remainder changes one for one with the dividend, and by -(whole quotient) "
         "with the divisor",
-        call("np.fmod", arity=2),
+        call("np.fmod", arity=2, loop=""),
+        composition=_remainder_towards_zero,
         low=0.5,
         samples=_BETWEEN_JUMPS,
     ),

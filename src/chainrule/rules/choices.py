@@ -12,6 +12,7 @@ Conventions at points without a derivative, in this one place:
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,11 @@ def _bind_clip(
     return (a, -np.inf if low is None else low, np.inf if high is None else high), {}
 
 
+def _greater_and_rest(a: Any, b: Any) -> Any:
+    """Return ln(e^a + e^b) as the greater of the two, and what the other adds to it."""
+    return np.maximum(a, b) + np.log1p(np.exp(-np.abs(a - b)))
+
+
 def _over_square(side: Any, a: Any, b: Any) -> Any:
     """Return side / (a^2 + b^2), 0 at the origin; the square itself may be out of range."""
     distance = without_zero(np.hypot(a, b))
@@ -61,7 +67,7 @@ TABLE = (
         np.maximum,
         (lambda g, out, a, b: g * (a > b), lambda g, out, a, b: g * (a <= b)),
         "max passes the gradient to the greater of the two and none to the other",
-        call("np.maximum", r"\max", "max", 2),
+        call("np.maximum", r"\max", "max", 2, "({0} if {0} > {1} or {0} != {0} else {1})"),
         forward=_larger,
         chooses=True,
         constant_last=True,
@@ -70,7 +76,7 @@ TABLE = (
         np.minimum,
         (lambda g, out, a, b: g * (a < b), lambda g, out, a, b: g * (a >= b)),
         "min passes the gradient to the smaller of the two and none to the other",
-        call("np.minimum", r"\min", "min", 2),
+        call("np.minimum", r"\min", "min", 2, "({0} if {0} < {1} or {0} != {0} else {1})"),
         forward=_smaller,
         chooses=True,
         constant_last=True,
@@ -84,10 +90,13 @@ TABLE = (
             lambda g, out, a, low, high: g * ((a < low) & (low <= high)),
             lambda g, out, a, low, high: g * ((a > high) | (low > high)),
         ),
-        notation=call("np.clip", arity=3),
+        notation=call("np.clip", arity=3, loop=""),
         reason="clip passes the gradient where the value is inside the bounds",
         numpy=(np.clip,),
         bind=_bind_clip,
+        into=lambda out, a, low, high: (
+            f"np.maximum({a}, {low}, out={out})\nnp.minimum({out}, {high}, out={out})"
+        ),
         chooses=True,
         elementwise=True,
         samples=(Sample(((3, 4), -0.5, 0.7)),),
@@ -104,6 +113,7 @@ TABLE = (
             "np.where({0}, {1}, {2})",
             "where({0}, {1}, {2})",
             r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+            loop="({1} if {0} else {2})",
         ),
         reason="where passes the gradient to the value that was chosen",
         numpy=(np.where,),
@@ -121,7 +131,8 @@ TABLE = (
             lambda g, out, a, b: g * np.exp(-np.logaddexp(0, a - b)),
         ),
         "ln(e^a + e^b) changes with each term's share of the sum",
-        call("np.logaddexp", arity=2),
+        call("np.logaddexp", arity=2, loop=""),
+        composition=lambda a, b: np.where(a == b, a + math.log(2), _greater_and_rest(a, b)),
     ),
     binary(
         np.logaddexp2,
@@ -185,8 +196,9 @@ TABLE = (
         np.heaviside,
         (None, lambda g, out, a, b: g * (a == 0)),
         "a step passes the gradient to its value at 0, there alone",
-        call("np.heaviside", "H", arity=2),
+        call("np.heaviside", "H", arity=2, loop=""),
         chooses=True,
+        composition=lambda a, b: np.where(a == 0, b, np.where(a > 0, 1, np.where(a < 0, 0, a))),
         samples=(Sample((np.array([-1, 0, 2], np.int8), (3,))), Sample(((3, 4), ()))),
     ),
 )

@@ -47,12 +47,14 @@ def modulus_vjp(g: Any, out: Any, a: Any) -> Any:
     return g * np.conjugate(a) / without_zero(out)
 
 
-def _part(name: str, function: Any, vjp: Callable[..., Any], reason: str, latex: str) -> Op:
+def _part(
+    name: str, function: Any, vjp: Callable[..., Any], reason: str, latex: str, loop: str
+) -> Op:
     return Op(
         name=name,
         forward=lambda a: np.array(function(a))[()],  # NumPy's parts are views
         vjp=(vjp,),
-        notation=call(f"np.{name}", latex),
+        notation=call(f"np.{name}", latex, loop=loop),  # of real numbers
         reason=reason,
         infer=of_first,
         samples=(Sample((Z,)), Sample(((2, 3),))),
@@ -64,7 +66,7 @@ TABLE = (
         name="conjugate",
         forward=np.conjugate,
         vjp=(lambda g, out, a: conjugated(g),),
-        notation=Notation("np.conj({0})", "conj({0})", r"\overline{{{0}}}"),
+        notation=Notation("np.conj({0})", "conj({0})", r"\overline{{{0}}}", loop="{0:atom}"),
         reason="the imaginary part changes against its original, so its gradient turns with it",
         numpy=(np.conjugate,),  # not elementwise: its derivative is no factor
         samples=(Sample((Z,)), Sample(((2, 3),))),
@@ -75,6 +77,7 @@ TABLE = (
         lambda g, out, a: g,
         "the real part changes one for one with the real part",
         r"\operatorname{Re}",
+        "{0:atom}",
     ),
     _part(
         "imag",
@@ -82,5 +85,6 @@ TABLE = (
         lambda g, out, a: (-1j if is_complex(a) else 0.0) * g,
         "the imaginary part changes one for one with the imaginary part: a factor of -i",
         r"\operatorname{Im}",
+        "0",
     ),
 )

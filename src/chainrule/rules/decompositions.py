@@ -206,6 +206,7 @@ def _factor(
     function: Any = None,
     compute: Any = None,
     bind: Any = None,
+    jax: str | None = None,
     **params: Any,
 ) -> Op:
     """Make the row of one factor; `code` is NumPy's call, with its keywords at {keywords}."""
@@ -213,6 +214,13 @@ def _factor(
     def write(a: Any, **given: Any) -> str:
         shown = {k: v for k, v in given.items() if v != "L"}
         return code.format(a, keywords=keywords(**shown))
+
+    def in_jax(a: Any, out: str = "", **given: Any) -> str:
+        # Unlike NumPy, JAX takes the mean of both triangles unless it is told otherwise, and
+        # never reads the upper one for a Cholesky factor.
+        if given.get("upper"):
+            a = f"np.conj(np.swapaxes({a}, -2, -1))"
+        return code.format(a, keywords=keywords(**given) + ", symmetrize_input=False")
 
     return Op(
         name=name,
@@ -222,6 +230,7 @@ def _factor(
             write,
             lambda a, **given: f"{name}({a})",
             lambda a, **given: rf"{symbol}\left({a}\right)",
+            jax=in_jax if params and jax is None else jax,
         ),
         reason=reason,
         numpy=() if function is None else (function,),
@@ -291,6 +300,7 @@ EIG_VALUES = _factor(
     _REAL_EIGENVALUES,
     np.linalg.eigvals,
     lambda a: _eig(a).eigenvalues,
+    jax="",  # JAX has complex ones of any matrix, in an order of its own
 )
 EIG_VECTORS = _factor(
     "eig_vectors",
@@ -302,6 +312,7 @@ EIG_VECTORS = _factor(
     square,
     _REAL_EIGENVALUES,
     compute=lambda a: _eig(a).eigenvectors,
+    jax="",
 )
 SVDVALS = _factor(
     "svdvals",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Op, Sample, viewing
+from chainrule.op import Op, Placing, Sample, viewing
 from chainrule.rules.axes import along, inverse, normal_list
 from chainrule.rules.index import SETITEM, Slot
 from chainrule.rules.shape import moving
@@ -39,7 +39,21 @@ def _triangle(function: Any) -> Op:
         lambda m, k=0: ((m,), {"k": int(k)}),
         viewing,
         (Sample(((3, 4),), {"k": 0}), Sample(((3,),), {"k": -1})),
+        composition=lambda a, k: np.where(_triangular(function, a, k), a, np.zeros_like(a)),
     )
+
+
+def _triangular(function: Any, a: Any, k: int) -> Any:
+    """Return where a triangle is: above a vector it is one of the square of copies of it."""
+    shape = np.shape(a)[-2:] if np.ndim(a) > 1 else 2 * np.shape(a)
+    return function(np.ones(shape, bool), k)
+
+
+def _diagonal_origin(index: Any, dims: Any, offset: int, axis1: int, axis2: int) -> Any:
+    *rest, along = index
+    place = {axis1: along + max(-offset, 0), axis2: along + max(offset, 0)}
+    remaining = iter(rest)
+    return tuple(place[k] if k in place else next(remaining) for k in range(len(dims)))
 
 
 def _bind_diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
@@ -71,6 +85,10 @@ DIAGONAL_MATRIX: Op = moving(
     None,
     viewing,
     (Sample(((3,),), {"k": 0}), Sample(((3,),), {"k": -2})),
+    placing=Placing(
+        lambda position, index, shapes, k: (index[0] + max(-k, 0), index[0] + max(k, 0)),
+        background=lambda k: 0,
+    ),
 )
 
 
@@ -95,5 +113,6 @@ TABLE = (
             Sample(((2, 3, 4),), {"offset": -1, "axis1": 2, "axis2": 0}),
         ),
         view=True,
+        origin=_diagonal_origin,
     ),
 )

@@ -50,6 +50,7 @@ def binary(
     constant_last: bool = False,
     samples: tuple[Sample, ...] = PAIRS,
     chooses: bool = False,
+    composition: Any = None,
 ) -> Op:
     """Make the row of an operation on two operands."""
     return Op(
@@ -62,6 +63,7 @@ def binary(
         numpy=(function,),
         elementwise=True,
         chooses=chooses,
+        composition=composition,
         low=low,
         high=high,
         samples=samples,

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.notation import Notation, keywords
+from chainrule.notation import Notation, call, keywords
 from chainrule.op import Op, Sample, UnsupportedArgumentError
 from chainrule.rules.complex import is_complex, modulus_vjp
 from chainrule.rules.elementwise import unary
@@ -55,6 +55,17 @@ def _bind_nan_to_num(
     if any(np.ndim(v) for v in (nan, posinf, neginf) if v is not None):
         raise UnsupportedArgumentError("nan")
     return (x,), {"nan": nan, "posinf": posinf, "neginf": neginf}
+
+
+def _numbers_alone(a: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
+    """Compose what puts numbers in the places of NaN and of infinities."""
+    if a.dtype.kind != "f":
+        return np.copy(a)
+    info = np.finfo(a.dtype)
+    high = info.max if posinf is None else posinf
+    low = info.min if neginf is None else neginf
+    finite = np.where(a == np.inf, high, np.where(a == -np.inf, low, a))
+    return np.where(a != a, nan, finite)
 
 
 TABLE = (
@@ -102,7 +113,13 @@ TABLE = (
         np.square,
         lambda g, out, a: g * (2 * a),
         "the derivative of a square is twice its base",
-        notation=Notation("{0:atom!} ** 2", "{0:atom!}^2", "{0:atom!}^{{2}}", "power"),
+        notation=Notation(
+            "{0:atom!} ** 2",
+            "{0:atom!}^2",
+            "{0:atom!}^{{2}}",
+            "power",
+            loop="({0:unary} * {0:unary})",
+        ),
     ),
     unary(np.reciprocal, lambda g, out, a: -g * out**2, "1/a has derivative -1/a^2", low=0.4),
     unary(
@@ -203,7 +220,7 @@ TABLE = (
         np.i0,
         lambda g, out, a: g * _i1(a),
         "the Bessel function I0 has derivative I1",
-        "I_0",
+        notation=call("np.i0", "I_0", loop=""),
     ),
     Op(
         name="nan_to_num",
@@ -215,7 +232,9 @@ TABLE = (
             lambda a, **params: f"np.nan_to_num({a}{keywords(**params)})",
             lambda a, **params: f"nan_to_num({a})",
             lambda a, **params: rf"\operatorname{{nan\_to\_num}}\left({a}\right)",
+            loop="",
         ),
+        composition=_numbers_alone,
         reason="finite numbers pass as they are; what replaces the others does not change",
         numpy=(np.nan_to_num,),
         bind=_bind_nan_to_num,

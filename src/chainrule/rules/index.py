@@ -6,6 +6,7 @@ positions; the arrays themselves are operands, so that labels stay inputs of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from chainrule.errors import BranchError
 from chainrule.notation import Notation
-from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
+from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
 from chainrule.rules.infer import array_like
 from chainrule.rules.operands import known
 
@@ -32,26 +33,31 @@ def filled(key: Key, positions: Sequence[Any]) -> Key:
     """Return the key that NumPy understands, with the arrays of positions put in."""
     return tuple(
         positions[k.position] if isinstance(k, Slot) else np.arange(k.start, k.stop, k.step)
-        if isinstance(k, range) else k
+        if is_range(k) else k
         for k in key
     )  # fmt: skip
 
 
+def is_range(part: Any) -> bool:
+    """Whether a part of a key counts, be it up to a number that varies with the sizes."""
+    return hasattr(part, "stop") and not isinstance(part, slice)
+
+
 def is_basic(key: Key) -> bool:
     """Whether the key picks a view, in which no element occurs twice."""
-    return not any(isinstance(k, (Slot, range)) for k in key)
+    return not any(isinstance(k, Slot) or is_range(k) for k in key)
 
 
 def _names_once(key: Key) -> bool:
     """Whether no place can be named twice: not by a view, nor beside a range."""
-    return is_basic(key) or any(isinstance(k, range) for k in key)
+    return is_basic(key) or any(map(is_range, key))
 
 
 def _written_key(key: Key, positions: Sequence[Any]) -> str:
     def part(k: Any) -> str:
         if isinstance(k, Slot):
             return str(positions[k.position])
-        if isinstance(k, range):
+        if is_range(k):
             return f"range({k.stop})" if (k.start, k.step) == (0, 1) else repr(k)
         if k is Ellipsis:
             return "..."
@@ -63,6 +69,18 @@ def _written_key(key: Key, positions: Sequence[Any]) -> str:
     if not key:
         return "()"
     return ", ".join(map(part, key)) + ("," if len(key) == 1 and key[0] is None else "")
+
+
+def _jax_key(key: Key, positions: Sequence[Any]) -> str:
+    """Write a key as JAX takes it: a range is an array of positions."""
+
+    def part(k: Any) -> Any:
+        if isinstance(k, slice) or not hasattr(k, "stop"):
+            return k
+        ends = (k.stop,) if (k.start, k.step) == (0, 1) else (k.start, k.stop, k.step)
+        return f"np.arange({', '.join(map(str, ends))})"
+
+    return _written_key(tuple(map(part, key)), positions)
 
 
 def _latex_key(key: Key, positions: Sequence[Any]) -> str:
@@ -93,10 +111,61 @@ def _is_last(a: Any, *positions: Any, key: Key) -> Any:
     return order[index] == count
 
 
+def _chosen_by_mask(a: Any, value: Any, *positions: Any, key: Key) -> Any:
+    """Compose what writes one number wherever a mask says so."""
+    if len(key) != 1 or len(positions) != 1 or np.ndim(value):
+        raise UnsupportedArgumentError("key")
+    (mask,) = positions
+    return np.where(
+        np.reshape(mask, np.shape(mask) + (1,) * (np.ndim(a) - np.ndim(mask))), value, a
+    )
+
+
 def _setitem(a: Any, value: Any, *positions: Any, key: Key) -> Any:
     out = np.array(a)
     out[filled(key, positions)] = value
     return out
+
+
+def written_out(key: Key, ndim: int) -> Key:
+    """Return a key with a part for each axis of an array of `ndim` axes."""
+    taken = sum(k is not None and k is not Ellipsis for k in key)
+    rest = (slice(None),) * (ndim - taken)
+    at = next((i for i, k in enumerate(key) if k is Ellipsis), len(key))
+    return key[:at] + rest + key[at + 1 :]
+
+
+def sliced(index: Any, part: slice, extent: int) -> Any:
+    """Return where the element at an index of a slice stands along an axis."""
+    step = 1 if part.step is None else part.step
+    first = slice(part.start, None, step).indices(int(extent))[0]
+    if part.start is not None and first == int(part.start):
+        offset = part.start
+    elif part.start is not None and first == int(extent) + int(part.start):
+        offset = extent + part.start
+    elif first == 0:
+        offset = 0
+    else:  # counted from the end, or no further than the end
+        offset = extent + (first - int(extent))
+    whole = step == 1 and first == 0 and part.stop in (None, extent)
+    return index if whole else index * step + offset
+
+
+def _getitem_origin(index: Any, dims: tuple[int, ...], key: Key) -> Any:
+    """Tell where an element that a view shows stands, the ends of slices counted from the front."""
+    if not is_basic(key):
+        return None
+    remaining, place, axis = iter(index), [], 0
+    for k in written_out(key, len(dims)):
+        if k is None:
+            next(remaining)
+            continue
+        if isinstance(k, slice):
+            place.append(sliced(next(remaining), k, dims[axis]))
+        else:
+            place.append(k if k >= 0 else dims[axis] + k)
+        axis += 1
+    return tuple(place)
 
 
 def _getitem_vjp(g: Any, out: Any, a: Any, *positions: Any, key: Key) -> Any:
@@ -133,6 +202,15 @@ def _scatter_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -
     )
 
 
+def _scatter_into(out: str, a: str, g: str, *positions: str, key: Key) -> str:
+    place = _written_key(key, positions)
+    if is_basic(key):
+        return f"{out}.fill(0)\n{out}[{place}] = {g}"
+    sliced = any(isinstance(k, slice) or k is Ellipsis for k in key)
+    index = f"np.s_[{place}]" if sliced else f"({place},)"
+    return f"{out}.fill(0)\nnp.add.at({out}, {index}, {g})"
+
+
 def _scatter_code(a: Any, g: Any, *positions: Any, key: Key, out: str = "") -> str:
     written = _written_key(key, positions)
     if _names_once(key):
@@ -140,6 +218,30 @@ def _scatter_code(a: Any, g: Any, *positions: Any, key: Key, out: str = "") -> s
     sliced = any(isinstance(k, slice) or k is Ellipsis for k in key)
     index = written if len(key) == 1 else f"np.s_[{written}]" if sliced else f"({written})"
     return f"{out} = np.zeros_like({a})\nnp.add.at({out}, {index}, {g})"
+
+
+def _getitem_in_jax(a: Any, *positions: Any, key: Key, out: str = "") -> str:
+    written = _jax_key(key, positions)
+    if is_basic(key):
+        return f"{a:atom}[{written}]"
+    # A position out of range gives NaN: JAX raises no error, and would take the nearest element.
+    return f'{a:atom}.at[{written}].get(mode="fill")'
+
+
+def _is_last_in_jax(a: Any, *positions: Any, key: Key, out: str = "") -> str:
+    written = _jax_key(key, positions)
+    picked = f"{a:atom}[{written}]"
+    return (
+        f"{out} = np.arange({picked}.size).reshape({picked}.shape)\n"
+        f"{out} = np.zeros({a:atom}.shape, int).at[{written}].max({out})[{written}] == {out}"
+    )
+
+
+def _is_last_composed(a: Any, *positions: Any, key: Key) -> Any:
+    picked = np.shape(GETITEM(a, *positions, key=key))
+    count = np.arange(math.prod(picked)).reshape(picked)
+    order = SETITEM(np.zeros_like(a, dtype=int), count, *positions, key=key)
+    return GETITEM(order, *positions, key=key) == count
 
 
 def _is_last_code(a: Any, *positions: Any, key: Key, out: str = "") -> str:
@@ -158,10 +260,12 @@ GETITEM = Op(
         lambda a, *positions, key: f"{a:atom}[{_written_key(key, positions)}]",
         lambda a, *positions, key: f"{a:atom}[{_written_key(key, positions)}]",
         lambda a, *positions, key: f"{{{a:atom}}}_{{[{_latex_key(key, positions)}]}}",
+        jax=_getitem_in_jax,
     ),
     reason="picking passes each gradient back to the element that was picked, and 0 to the rest",
     infer=_indexed,
     view=True,
+    origin=_getitem_origin,
     samples=(
         Sample(((3, 4),), {"key": (1,)}),
         Sample(((3, 4),), {"key": (slice(None), slice(1, 3))}),
@@ -185,9 +289,14 @@ SCATTER = Op(
         level="any",
         latex_level="atom",
         statement=True,
+        jax=lambda a, g, *positions, key, out="": (
+            f"np.zeros_like({a}).at[{_jax_key(key, positions)}].add({g})"
+        ),
     ),
     reason="scattering passes each gradient back from the place where the value was put",
     infer=_scatter_infer,
+    into=_scatter_into,
+    shape_only=(0,),
     samples=(
         Sample((np.zeros((3, 4)), (4,)), {"key": (1,)}),
         Sample((np.zeros((3, 4)), (4, 4), _ROWS), {"key": (Slot(0),)}),
@@ -205,11 +314,14 @@ IS_LAST = Op(
             rf"\operatorname{{last}}\left({_latex_key(key, positions)}\right)"
         ),
         statement=True,
+        jax=_is_last_in_jax,
     ),
     reason="which value was written last does not change where it does not jump",
     infer=lambda op, operands, params: Abstract(
         _indexed(op, operands, params).shape, np.dtype(bool)
     ),
+    shape_only=(0,),
+    composition=_is_last_composed,
     samples=(Sample((np.zeros((3, 4)), _ROWS), {"key": (Slot(0),)}),),
 )
 
@@ -232,9 +344,16 @@ SETITEM: Op = Op(
         ),
         level="any",
         statement=True,
+        jax=lambda a, value, *positions, key, out="": (
+            f"{a:atom}.at[{_jax_key(key, positions)}].set({value})"
+        ),
     ),
     reason="what was overwritten gets no gradient; the new value gets that of its place",
     infer=array_like(0),
+    composition=_chosen_by_mask,
+    into=lambda out, a, value, *positions, key: (
+        f"np.copyto({out}, {a})\n{out}[{_written_key(key, positions)}] = {value}"
+    ),
     samples=(
         Sample(((3, 4), (4,)), {"key": (1,)}),
         Sample(((3, 4), (3,), np.array([1, 0, 3])), {"key": (range(3), Slot(0))}),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, shape_of, stand_in
+from chainrule.op import Abstract, Op, Placing, Sample, shape_of, stand_in
 from chainrule.rules.axes import along, one_axis
 from chainrule.rules.calls import by_position
-from chainrule.rules.index import SCATTER, Slot
+from chainrule.rules.index import GETITEM, SCATTER, Slot
 from chainrule.rules.infer import dtype_of
 from chainrule.rules.operands import cast, flat, flat_or_along, refuse_out
 from chainrule.rules.shape import moving
@@ -68,6 +69,16 @@ def _stack_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> 
     return Abstract((*shape[:axis], len(operands), *shape[axis:]), dtype)
 
 
+def _after_others(position: int, index: Any, shapes: Any, axis: int) -> Any:
+    """Return where an element of a part goes: behind the parts before it."""
+    before = sum((shape[axis] for shape in shapes[:position]), start=0)
+    return (*index[:axis], index[axis] + before, *index[axis + 1 :])
+
+
+def _beside_others(position: int, index: Any, shapes: Any, axis: int) -> Any:
+    return (*index[:axis], position, *index[axis:])
+
+
 def _joined(name: str) -> Notation:
     def code(*parts: Any, axis: int) -> str:
         return f"np.{name}([{', '.join(map(str, parts))}]{keywords(axis=axis or None)})"
@@ -92,8 +103,20 @@ def _pad_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Ab
     return Abstract(shape, stand_in(a).dtype)
 
 
+def _padded_by_side(a: Any, pad_width: Any, constant_values: Any) -> Any:
+    """Pad with another constant on each side, one side after the other."""
+    ndim = np.ndim(a)
+    constants = np.broadcast_to(constant_values, (ndim, 2)).tolist()
+    for axis, (widths, values) in enumerate(zip(pad_width, constants, strict=True)):
+        for side in (0, 1):
+            width = tuple(n if k == side else 0 for k, n in enumerate(widths))
+            around = tuple(width if k == axis else (0, 0) for k in range(ndim))
+            a = PAD(a, pad_width=around, constant_values=values[side])
+    return a
+
+
 #: Zeros or other constants around an array; other ways to pad are compositions.
-PAD = moving(
+PAD: Op = moving(
     "pad",
     lambda a, pad_width, constant_values: np.pad(a, pad_width, constant_values=constant_values),
     (_pad_vjp,),
@@ -111,6 +134,15 @@ PAD = moving(
         Sample(((3, 2),), {"pad_width": ((1, 0), (2, 1)), "constant_values": 0}),
         Sample(((2,),), {"pad_width": ((1, 2),), "constant_values": ((1.5, -2.0),)}),
     ),
+    placing=Placing(
+        lambda position, index, shapes, pad_width, constant_values: tuple(
+            i + low for i, (low, _) in zip(index, pad_width, strict=True)
+        ),
+        background=lambda pad_width, constant_values: (
+            constant_values if np.ndim(constant_values) == 0 else None
+        ),
+    ),
+    composition=_padded_by_side,
 )
 
 
@@ -128,6 +160,23 @@ def _repeat_vjp(g: Any, out: Any, a: Any, repeats: Any, axis: int) -> Any:
         origins = np.repeat(np.arange(shape[axis]), repeats)
         return SCATTER(a, g, origins, key=along(axis, Slot(0)))
     return np.sum(np.reshape(g, (*shape[: axis + 1], repeats, *shape[axis + 1 :])), axis=axis + 1)
+
+
+def _repeated(a: Any, repeats: Any, axis: int) -> Any:
+    shape = np.shape(a)
+    if isinstance(repeats, tuple):
+        origins = np.repeat(np.arange(shape[axis]), repeats)
+        return GETITEM(a, origins, key=along(axis, Slot(0)))
+    copies = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
+    beside = np.broadcast_to(np.expand_dims(a, axis + 1), copies)
+    return np.reshape(beside, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+
+
+def _repeat_in_jax(a: Any, repeats: Any, axis: int, out: str = "") -> str:
+    if not isinstance(repeats, tuple):
+        return f"np.repeat({a}, {repeats}, {axis})"
+    origins = [i for i, n in enumerate(repeats) for _ in range(n)]
+    return f"np.take({a}, np.array({origins}, int), {axis})"
 
 
 def _repeat_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
@@ -149,6 +198,7 @@ TABLE = (
         _bind_concatenate,
         _joined_infer,
         (Sample(((2, 4), (3, 4)), {"axis": 0}), Sample(((2, 4), (2, 1)), {"axis": 1})),
+        placing=Placing(_after_others),
     ),
     moving(
         "stack",
@@ -163,13 +213,14 @@ TABLE = (
             Sample(((2, 3), (2, 3)), {"axis": 1}),
             Sample(((), (), ()), {"axis": 0}),
         ),
+        placing=Placing(_beside_others),
     ),
     PAD,
     moving(
         "repeat",
         lambda a, repeats, axis: np.repeat(a, repeats, axis=axis),
         (_repeat_vjp,),
-        by_position("repeat", "repeats", "axis"),
+        replace(by_position("repeat", "repeats", "axis"), jax=_repeat_in_jax),
         (np.repeat,),
         _bind_repeat,
         _repeat_infer,
@@ -177,5 +228,6 @@ TABLE = (
             Sample(((3, 4),), {"repeats": 2, "axis": 1}),
             Sample(((2, 3),), {"repeats": (2, 0, 1), "axis": 1}),
         ),
+        composition=_repeated,
     ),
 )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Op, Sample
+from chainrule.op import Op, Sample, UnsupportedArgumentError
 from chainrule.rules.arithmetic import DIVIDE
 from chainrule.rules.axes import Axis, expanded
 from chainrule.rules.infer import array_like, reducing
@@ -77,6 +77,19 @@ def _norm_vjp(g: Any, out: Any, a: Any, ord: float, axis: Axis, keepdims: bool) 
     return g * np.sign(a) * DIRECTION(np.abs(a), out) ** (ord - 1)
 
 
+def _scaled_norm(a: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+    """Compose a norm of sums of powers, the greatest entry made 1: none leaves the range."""
+    if not 0 < ord < np.inf:
+        raise UnsupportedArgumentError("ord")
+    greatest = np.max(np.abs(a), axis=axis, keepdims=True)
+    scale = np.where((greatest > 0) & (greatest < np.inf), greatest, np.ones_like(greatest))
+    parts = np.abs(a / scale)
+    powers = parts * parts if ord == 2 else parts**ord
+    total = np.sum(powers, axis=axis, keepdims=True)
+    norm = scale * (np.sqrt(total) if ord == 2 else total ** (1 / ord))
+    return norm if keepdims else np.squeeze(norm, axis=axis)
+
+
 def _direction(a: Any, norm: Any) -> Any:
     if np.ndim(norm) == 0 and norm > 0:
         return a / norm
@@ -97,9 +110,11 @@ DIRECTION = Op(
         lambda a, norm: f"({a:product} / {norm:power!})",
         lambda a, norm: rf"\frac{{{a}}}{{{norm}}}",
         latex_level="power",
+        jax="np.where({1:bits} > 0, {0:product} / {1:power!}, 0)",
     ),
     reason=DIVIDE.reason,
     infer=array_like(0),
+    composition=lambda a, norm: np.where(norm > 0, a / norm, np.zeros_like(a)),
     low=0.5,
     samples=(
         Sample(((3, 4), (3, 1))),
@@ -114,6 +129,7 @@ NORM = Op(
     notation=Notation(_norm_in_code, lambda a, ord, axis, keepdims: f"norm({a})", _norm_in_latex),
     reason="a length changes with each component by that component's share of it (0 at 0)",
     infer=reducing,
+    composition=_scaled_norm,
     samples=(
         Sample(((4,),), {"ord": 2, "axis": None, "keepdims": False}),
         Sample(((3, 4),), {"ord": 2, "axis": (0, 1), "keepdims": True}),

@@ -9,13 +9,14 @@ the quantiles of :mod:`chainrule.rules.quantiles`. Places are integers: no deriv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.notation import Notation, keywords
 from chainrule.op import Abstract, Infer, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
-from chainrule.rules.axes import one_axis, reduced
+from chainrule.rules.axes import line, one_axis, reduced
 from chainrule.rules.calls import by_keyword, operator_name
 from chainrule.rules.index import SCATTER, Slot
 from chainrule.rules.infer import array_like
@@ -45,7 +46,7 @@ def _places(position: int) -> Infer:
 
 def _placing(
     function: Any, bind: Any, infer: Infer, samples: tuple[Sample, ...], forward: Any = None,
-    notation: Notation | None = None,
+    notation: Notation | None = None, composition: Any = None,
 ) -> Op:  # fmt: skip
     """Make the row of a function that answers with places."""
     return Op(
@@ -58,6 +59,7 @@ def _placing(
         bind=bind,
         infer=infer,
         samples=samples,
+        composition=composition,
     )
 
 
@@ -117,7 +119,22 @@ def _argument_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) 
     return Abstract(reduced(shape_of(operands[0]), axis, params["keepdims"]), _INTEGERS)
 
 
-def _extreme_place(function: Any) -> Op:
+def _first_place(extreme: Any) -> Any:
+    """Compose a search for an extreme, or a NaN: the least of the places where it stands."""
+
+    def composition(a: Any, axis: int | None, keepdims: bool) -> Any:
+        if axis is None:
+            place = composition(np.reshape(a, (-1,)), 0, False)
+            return np.reshape(place, (1,) * np.ndim(a)) if keepdims else place
+        found = (a == extreme(a, axis=axis, keepdims=True)) | (a != a)
+        length = np.shape(a)[axis]
+        count = np.reshape(np.arange(length), line(axis, np.ndim(a)))
+        return np.min(np.where(found, count, length), axis=axis, keepdims=keepdims)
+
+    return composition
+
+
+def _extreme_place(function: Any, extreme: Any = None) -> Op:
     name = function.__name__
     return _placing(
         function,
@@ -129,6 +146,7 @@ def _extreme_place(function: Any) -> Op:
             lambda a, axis, keepdims: f"{name}({a}{keywords(axis=axis)})",
             lambda a, axis, keepdims: rf"{operator_name(name)}\left({a}\right)",
         ),
+        composition=None if extreme is None else _first_place(extreme),
     )
 
 
@@ -236,8 +254,8 @@ def accumulated(row: Op) -> Any:
 TABLE = (
     RUNNING_MAXIMUM,
     RUNNING_MINIMUM,
-    _extreme_place(np.argmax),
-    _extreme_place(np.argmin),
+    _extreme_place(np.argmax, np.max),
+    _extreme_place(np.argmin, np.min),
     _extreme_place(np.nanargmax),
     _extreme_place(np.nanargmin),
     _placing(
@@ -252,6 +270,7 @@ TABLE = (
             lambda a, axis, kind: f"np.argsort({a}{_axis(axis)}{keywords(kind=kind)})",
             lambda a, axis, kind: f"argsort({a}{_axis(axis)})",
             lambda a, axis, kind: rf"\operatorname{{argsort}}\left({a}\right)",
+            jax=lambda a, axis, kind, out="": f"np.argsort({a}{_axis(axis)})",  # always stable
         ),
     ),
     _placing(
@@ -259,6 +278,8 @@ TABLE = (
         _bind_argpartition,
         _places(0),
         (Sample(((3, 4),), {"kth": 2, "axis": -1}),),
+        # JAX leaves the elements of a part in another order than NumPy.
+        notation=replace(by_keyword("argpartition"), jax=""),
     ),
     _placing(
         np.searchsorted,

@@ -57,9 +57,12 @@ def _matmul_infer(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) ->
     return Abstract(shape, np.asarray(op.forward(*ones)).dtype)
 
 
-def _matmul_subscripts(shapes: Sequence[tuple[int, ...]]) -> str | None:
-    kinds = {(1, 1): "k,k->", (2, 1): "ik,k->i", (1, 2): "k,kj->j", (2, 2): "ik,kj->ij"}
-    return kinds.get((len(shapes[0]), len(shapes[1])))
+def _matmul_subscripts(shapes: Sequence[tuple[int, ...]]) -> str:
+    left, right = (len(shape) for shape in shapes)
+    rows, columns = "i" * (left > 1), "j" * (right > 1)
+    batch = "abcdefgh"[: max(left, right, 2) - 2]  # axes of length 1 are broadcast
+    a, b = (batch[len(batch) - max(n - 2, 0) :] for n in (left, right))
+    return f"{a}{rows}k,{b}k{columns}->{batch}{rows}{columns}"
 
 
 # A subscript that stands in one operand alone is a sum over that operand, whose gradient

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.notation import Notation, keywords
+from chainrule.notation import Notation, Written, keywords
 from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError
 from chainrule.rules.axes import all_axes, inverse, normal_axis
 from chainrule.rules.calls import by_keyword
@@ -101,9 +101,16 @@ def _quantile_code(prefix: str) -> Any:
     def write(a: Any, q: Any, axis: Any, keepdims: bool, method: str) -> str:
         chosen = None if method == "linear" else method
         extra = keywords(axis=axis, method=chosen, keepdims=keepdims)
-        return f"{prefix}quantile({a}, {q!r}{extra})"
+        shown = q if isinstance(q, Written) else repr(q)
+        return f"{prefix}quantile({a}, {shown}{extra})"
 
     return write
+
+
+def _quantile_in_jax(a: Any, q: Any, out: str = "", **params: Any) -> str:
+    if isinstance(q, tuple):
+        q = Written(f"np.array({list(q)})")
+    return str(_quantile_code("np.")(a, q, **params))
 
 
 TABLE = (
@@ -131,6 +138,7 @@ TABLE = (
             lambda a, q, axis, keepdims, method: (
                 rf"\operatorname{{quantile}}_{{{q}}}\left({a}\right)"
             ),
+            jax=_quantile_in_jax,
         ),
         reason="a quantile changes with the two ordered elements that it lies between, by its "
         "distance from the other",

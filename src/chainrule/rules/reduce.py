@@ -13,17 +13,18 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample
+from chainrule.op import Abstract, Fold, Op, Sample
 from chainrule.rules.axes import Axis, all_axes, expanded, normal_axis
 from chainrule.rules.calls import operator_name
 from chainrule.rules.infer import reducing
-from chainrule.rules.operands import cast, masked, refuse_out
-from chainrule.rules.scan import OTHERS
+from chainrule.rules.operands import as_array, cast, masked, refuse_out
+from chainrule.rules.scan import OTHERS, PRODUCT, TOTAL
 
 #: What np.sum calls in the end, without its detours.
 _add_reduce: Any = np.add.reduce
@@ -112,14 +113,15 @@ def _extreme_vjp(g: Any, out: Any, a: Any, *initial: Any, axis: Axis, keepdims: 
     for value in initial:
         # Where the initial value is the extreme alone, no element ties.
         count = np.maximum(count + (expanded(out, axis, keepdims) == value), 1)
-    return expanded(g, axis, keepdims) * (ties / count)
+    # A quotient of whole numbers is a double, whatever is differentiated.
+    return expanded(g, axis, keepdims) * cast(ties / count, as_array(a).dtype)
 
 
 def _initial_vjp(g: Any, out: Any, a: Any, initial: Any, axis: Axis, keepdims: bool) -> Any:
     ties = np.sum(a == expanded(out, axis, keepdims), axis=axis, keepdims=keepdims)
     # In another precision it may differ from itself: where no element is the extreme, it is.
     tied = (out == initial) | (ties == 0)
-    return g * (tied / (ties + tied))
+    return g * cast(tied / (ties + tied), as_array(a).dtype)
 
 
 def _mean_vjp(g: Any, out: Any, a: Any, *where: Any, axis: Axis, keepdims: bool) -> Any:
@@ -179,6 +181,8 @@ def _reduction(
     subscripts: Any = None,
     keyword: str = "initial",
     samples: tuple[Sample, ...] = (),
+    fold: Fold | None = None,
+    composition: Any = None,
 ) -> Op:
     return Op(
         name=name,
@@ -190,6 +194,8 @@ def _reduction(
         bind=bind,
         infer=reducing,
         subscripts=subscripts,
+        fold=fold,
+        composition=composition,
         samples=_axis_samples() + samples,
     )
 
@@ -205,7 +211,43 @@ def _reduce(ufunc: Any) -> Any:
     return forward
 
 
-def _counting(function: Any, bind: Any, kind: str, sign: str) -> Op:
+def _with_initial(function: Any, joined: Any) -> Any:
+    """Compose a reduction that has an initial value of one that has none."""
+
+    def composition(a: Any, initial: Any, axis: Axis, keepdims: bool) -> Any:
+        return joined(function(a, axis=axis, keepdims=keepdims), initial)
+
+    return composition
+
+
+def _mean_of_some(a: Any, where: Any, axis: Axis, keepdims: bool) -> Any:
+    total = np.sum(np.where(where, a, 0), axis=axis, keepdims=keepdims)
+    return total / np.sum(np.where(where, np.ones_like(a), 0), axis=axis, keepdims=keepdims)
+
+
+def _lowest(dtype: np.dtype[Any]) -> Any:
+    return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+def _highest(dtype: np.dtype[Any]) -> Any:
+    return np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
+
+
+#: As in NumPy, a NaN is the extreme of whatever it is among.
+_GREATEST = Fold(_lowest, "({1} if {1} > {0} or {1} != {1} else {0})")
+_LEAST = Fold(_highest, "({1} if {1} < {0} or {1} != {1} else {0})")
+#: A NaN gives way to any number.
+_GREATEST_NUMBER = Fold(
+    lambda dtype: np.nan if dtype.kind == "f" else _lowest(dtype),
+    "({1} if {1} > {0} or {0} != {0} else {0})",
+)
+_LEAST_NUMBER = Fold(
+    lambda dtype: np.nan if dtype.kind == "f" else _highest(dtype),
+    "({1} if {1} < {0} or {0} != {0} else {0})",
+)
+
+
+def _counting(function: Any, bind: Any, kind: str, sign: str, fold: Fold) -> Op:
     return _reduction(
         function.__name__,
         lambda a, axis, keepdims: function(a, axis=axis, keepdims=keepdims),
@@ -214,10 +256,11 @@ def _counting(function: Any, bind: Any, kind: str, sign: str) -> Op:
         operator_name(sign),
         (function,),
         bind,
+        fold=fold,
     )
 
 
-def _extreme(name: str, ufunc: Any, what: str, functions: tuple[Any, ...]) -> Op:
+def _extreme(name: str, ufunc: Any, what: str, functions: tuple[Any, ...], fold: Fold) -> Op:
     return _reduction(
         name,
         _reduce(ufunc),
@@ -229,6 +272,8 @@ def _extreme(name: str, ufunc: Any, what: str, functions: tuple[Any, ...]) -> Op
         functions,
         _bind_extreme,
         samples=(Sample(((3, 4), 0.5), {"axis": (1,), "keepdims": False}),),
+        fold=fold,
+        composition=_with_initial(functions[0], ufunc),
     )
 
 
@@ -256,6 +301,8 @@ TABLE = (
         (np.sum,),
         _accumulating(0),
         _subscripts,
+        fold=TOTAL,
+        composition=_with_initial(np.sum, np.add),
     ),
     _reduction(
         "prod",
@@ -277,6 +324,8 @@ TABLE = (
             ),
             Sample(((3, 4), 0.5), {"axis": (0,), "keepdims": True}),
         ),
+        fold=PRODUCT,
+        composition=_with_initial(np.prod, np.multiply),
     ),
     _reduction(
         "mean",
@@ -293,14 +342,34 @@ TABLE = (
                 {"axis": (0,), "keepdims": False},
             ),
         ),
+        fold=replace(TOTAL, mean=True),
+        composition=_mean_of_some,
     ),
-    _extreme("max", np.maximum, "greatest", (np.max, np.amax)),
-    _extreme("min", np.minimum, "smallest", (np.min, np.amin)),
-    _extreme("nanmax", np.fmax, "greatest", (np.nanmax,)),
-    _extreme("nanmin", np.fmin, "smallest", (np.nanmin,)),
-    _counting(np.any, _bind_truth(False), "truth value", "any"),
-    _counting(np.all, _bind_truth(True), "truth value", "all"),
-    _counting(np.count_nonzero, _bind_count, "count", "count"),
+    _extreme("max", np.maximum, "greatest", (np.max, np.amax), _GREATEST),
+    _extreme("min", np.minimum, "smallest", (np.min, np.amin), _LEAST),
+    _extreme("nanmax", np.fmax, "greatest", (np.nanmax,), _GREATEST_NUMBER),
+    _extreme("nanmin", np.fmin, "smallest", (np.nanmin,), _LEAST_NUMBER),
+    _counting(
+        np.any,
+        _bind_truth(False),
+        "truth value",
+        "any",
+        Fold(lambda dtype: False, "{0} or {1} != 0", of_truth=True),
+    ),
+    _counting(
+        np.all,
+        _bind_truth(True),
+        "truth value",
+        "all",
+        Fold(lambda dtype: True, "{0} and {1} != 0", of_truth=True),
+    ),
+    _counting(
+        np.count_nonzero,
+        _bind_count,
+        "count",
+        "count",
+        Fold(lambda dtype: 0, "{0} + (1 if {1} != 0 else 0)", of_truth=True),
+    ),
     Op(
         name="size",
         forward=lambda a, axis: np.size(a, axis),
@@ -310,6 +379,7 @@ TABLE = (
         numpy=(np.size,),
         bind=lambda a, axis=None: ((a,), {"axis": axis}),
         infer=_size_infer,
+        shape_only=(0,),
         samples=(Sample(((3, 4),), {"axis": None}), Sample(((3, 4),), {"axis": 1})),
     ),
 )

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.notation import Notation, keywords
-from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
+from chainrule.op import Abstract, Fold, Op, Sample, UnsupportedArgumentError, shape_of, stand_in
 from chainrule.rules.axes import along, one_axis
 from chainrule.rules.calls import operator_name
 from chainrule.rules.infer import array_like, of_first, ones_for
 from chainrule.rules.operands import cast, flat, is_traced, refuse_out
+
+TOTAL = Fold(lambda dtype: 0, "{0} + {1}")
+PRODUCT = Fold(lambda dtype: 1, "{0} * {1}")
 
 
 def _shifted(filler: Any, a: Any, axis: int, back: bool = False) -> Any:
@@ -64,6 +67,14 @@ def _recurrence_code(a: Any, b: Any, axis: int, reverse: bool, out: str = "") ->
     )
 
 
+def _recurrence_in_jax(a: Any, b: Any, axis: int, reverse: bool, out: str = "") -> str:
+    """Write it as a scan: the factors and the sum of two stretches make those of both."""
+    joined = "lambda p, q: (p[0] * q[0], q[0] * p[1] + q[1])"
+    factors = f"np.roll({a}, -1, {axis})" if reverse else str(a)
+    along = f"axis={axis}" + (", reverse=True" if reverse else "")
+    return f"jax.lax.associative_scan({joined}, ({factors}, {b}), {along})[1]"
+
+
 RECURRENCE: Op = Op(
     name="recurrence",
     forward=_recurrence,
@@ -83,11 +94,13 @@ RECURRENCE: Op = Op(
         level="any",
         latex_level="atom",
         statement=True,
+        jax=_recurrence_in_jax,
     ),
     reason="the adjoint of a recurrence is a recurrence that runs the other way",
     infer=lambda op, operands, params: Abstract(
         shape_of(operands[1]), np.result_type(*(np.asarray(ones_for(o)) for o in operands))
     ),
+    running=TOTAL,
     samples=(
         Sample(((5,), (5,)), {"axis": 0, "reverse": False}),
         Sample(((2, 4), (2, 4)), {"axis": 1, "reverse": True}),
@@ -124,6 +137,18 @@ def _others_code(a: Any, axis: int) -> str:
     return f"np.stack([{part} for _i in range({a:atom}.shape[{axis}])], {axis})"
 
 
+def _others_in_jax(a: Any, axis: int, out: str = "") -> str:
+    """Write it as what stands before times what stands after: two running products."""
+    lead = ":, " * axis
+
+    def before(b: str) -> str:
+        parts = f"[np.ones_like({a:atom}[{lead}:1]), {b}[{lead}:-1]]"
+        return f"np.cumprod(np.concatenate({parts}, {axis}), {axis})"
+
+    after = f"np.flip({before(f'np.flip({a}, {axis})')}, {axis})"
+    return f"{out} = {before(f'{a:atom}')}\n{out} = {out} * {after}"
+
+
 OTHERS = Op(
     name="product_of_others",
     forward=lambda a, axis: _before(a, axis) * _after(a, axis),
@@ -133,6 +158,7 @@ OTHERS = Op(
         lambda a, axis: f"product of the others({a})",
         lambda a, axis: rf"\prod_{{\text{{others}}}} {a:power}",
         latex_level="product",
+        jax=_others_in_jax,
     ),
     reason="a product of the others changes with each of them by the product of those that remain",
     infer=array_like(0),
@@ -157,7 +183,9 @@ def _bind(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     return (a,), {"axis": None if np.ndim(a) == 1 else axis}  # of one axis nobody speaks
 
 
-def _running(name: str, function: Any, vjp: Any, reason: str, functions: tuple[Any, ...]) -> Op:
+def _running(
+    name: str, function: Any, vjp: Any, reason: str, functions: tuple[Any, ...], running: Fold
+) -> Op:
     code = f"np.{name}"
     return Op(
         name=name.replace(".", "_"),
@@ -172,6 +200,7 @@ def _running(name: str, function: Any, vjp: Any, reason: str, functions: tuple[A
         numpy=functions,
         bind=_bind,
         infer=of_first,
+        running=running,
         samples=(
             Sample(((4,),), {"axis": None}),
             Sample(((2, 3),), {"axis": 1}),
@@ -208,6 +237,7 @@ TABLE = (
         _cumsum_vjp,
         "each term goes into its own sum and all later ones, whose gradients add up",
         (np.cumsum,),
+        TOTAL,
     ),
     _running(
         "cumprod",
@@ -215,6 +245,7 @@ TABLE = (
         _cumprod_vjp,
         "each factor goes into its own product and all later ones, beside the other factors",
         (np.cumprod,),
+        PRODUCT,
     ),
     RECURRENCE,
     OTHERS,

@@ -12,6 +12,7 @@ from chainrule.op import (
     Abstract,
     Infer,
     Op,
+    Placing,
     Sample,
     UnsupportedArgumentError,
     like,
@@ -19,7 +20,7 @@ from chainrule.op import (
     stand_in,
     viewing,
 )
-from chainrule.rules.axes import all_axes, inverse, normal_axis, normal_list
+from chainrule.rules.axes import all_axes, along, inverse, normal_axis, normal_list
 from chainrule.rules.calls import by_position
 from chainrule.rules.infer import array_like
 from chainrule.rules.operands import refuse_device
@@ -49,6 +50,27 @@ def _reshape_code(a: Any, shape: tuple[int, ...], order: str = "C") -> str:
     if all(n == 1 for n in shape):  # of a single number, which may be Python's, without methods
         return f"np.reshape({a}, {shape}{extra})"
     return f"{a:atom}.reshape({', '.join(map(str, shape))}{extra})"
+
+
+def aligned(index: Any, dims: tuple[int, ...]) -> Any:
+    """Return the place of an element in an array that is broadcast to more axes, or longer ones."""
+    kept = index[len(index) - len(dims) :]
+    return tuple(0 if n == 1 else i for i, n in zip(kept, dims, strict=True))
+
+
+def _reshape_origin(index: Any, dims: tuple[int, ...], shape: Any, order: str = "C") -> Any:
+    """Tell where an element stood, where only axes of length 1 come and go."""
+    long = [i for i, n in zip(index, shape, strict=True) if n != 1]
+    if [n for n in shape if n != 1] != [n for n in dims if n != 1] or -1 in shape:
+        return None
+    remaining = iter(long)
+    return tuple(0 if n == 1 else next(remaining) for n in dims)
+
+
+def _squeeze_origin(index: Any, dims: tuple[int, ...], axis: Any) -> Any:
+    remaining = iter(index)
+    gone = [k for k, n in enumerate(dims) if n == 1] if axis is None else axis
+    return tuple(0 if k in gone else next(remaining) for k in range(len(dims)))
 
 
 def _bind_transpose(a: Any, axes: Any = None) -> Any:
@@ -120,11 +142,13 @@ def _filled(function: Any, digit: str) -> Op:
             ),
             lambda a, dtype, shape=None: digit,
             lambda a, dtype, shape=None: digit,
+            loop=lambda a, dtype, shape=None: digit,
         ),
         reason="a constant does not change",
         numpy=(function,),
         bind=_bind_filled,
         infer=_filled_infer,
+        shape_only=(0,),
         samples=(
             Sample(((3, 4),), {"dtype": None}),
             Sample(((3, 4),), {"dtype": None, "shape": (2, 2)}),
@@ -135,11 +159,13 @@ def _filled(function: Any, digit: str) -> Op:
 def moving(
     name: str, forward: Any, vjp: Any, notation: Notation, functions: tuple[Any, ...], bind: Any,
     infer: Infer, samples: tuple[Sample, ...], subscripts: Any = None, view: bool = False,
+    origin: Any = None, placing: Placing | None = None, composition: Any = None,
 ) -> Op:  # fmt: skip
     """Make the row of an operation that moves elements."""
     return Op(
         name=name, forward=forward, vjp=vjp, notation=notation, reason=_MOVED, numpy=functions,
-        bind=bind, infer=infer, subscripts=subscripts, view=view, samples=samples,
+        bind=bind, infer=infer, subscripts=subscripts, view=view, samples=samples, origin=origin,
+        placing=placing, composition=composition,
     )  # fmt: skip
 
 
@@ -155,6 +181,25 @@ def _bind_roll(a: Any, shift: Any, axis: Any = None) -> Any:
 def _roll_vjp(g: Any, out: Any, a: Any, shift: Any, axis: Any) -> Any:
     back = tuple(-n for n in shift) if isinstance(shift, tuple) else -shift
     return np.roll(g, back, axis)
+
+
+def _rolled(a: Any, shift: Any, axis: Any) -> Any:
+    """Put together what is moved beyond the end, in front, and the rest."""
+    if axis is None:
+        return np.reshape(_rolled(np.reshape(a, (-1,)), (shift,), (0,)), np.shape(a))
+    for n, k in zip(shift, axis, strict=True):
+        length = np.shape(a)[k]
+        cut = (length - n) % (length or 1)
+        parts = [a[along(k, slice(cut, None))], a[along(k, slice(None, cut))]]
+        a = np.concatenate(parts, axis=k)
+    return a
+
+
+def _columns_first(a: Any, shape: Any, order: str = "C") -> Any:
+    """Take columns before rows: the same for the transposed array, rows before columns."""
+    if order == "C":
+        raise UnsupportedArgumentError("order")
+    return np.transpose(np.reshape(np.transpose(a), np.shape(a.reshape(shape))[::-1]))
 
 
 def _transpose_notation() -> Notation:
@@ -213,6 +258,8 @@ TABLE = (
         viewing,
         (Sample(((3, 4),), {"shape": (2, 6)}), Sample(((3, 4),), {"shape": (2, 6), "order": "F"})),
         view=True,
+        origin=_reshape_origin,
+        composition=_columns_first,
     ),
     moving(
         "transpose",
@@ -225,6 +272,7 @@ TABLE = (
         (Sample(((3, 4),), {"axes": (1, 0)}), Sample(((2, 3, 4),), {"axes": (2, 0, 1)})),
         _transpose_subscripts,
         view=True,
+        origin=lambda index, dims, axes: tuple(index[axes.index(k)] for k in range(len(axes))),
     ),
     moving(
         "expand_dims",
@@ -236,6 +284,7 @@ TABLE = (
         viewing,
         (Sample(((3, 4),), {"axis": (1,)}),),
         view=True,
+        origin=lambda index, dims, axis: tuple(i for k, i in enumerate(index) if k not in axis),
     ),
     moving(
         "squeeze",
@@ -251,6 +300,7 @@ TABLE = (
         viewing,
         (Sample(((3, 1, 2),), {"axis": (1,)}),),
         view=True,
+        origin=_squeeze_origin,
     ),
     Op(
         name="broadcast_to",
@@ -262,6 +312,8 @@ TABLE = (
         bind=_bind_broadcast,
         infer=_broadcast_infer,
         view=True,
+        shape_only=(1,),
+        origin=lambda index, dims, **params: aligned(index, dims),
         samples=(Sample(((4,),), {"shape": (3, 4)}),),
     ),
     moving(
@@ -274,6 +326,10 @@ TABLE = (
         viewing,
         (Sample(((3, 4),), {"axis": (1,)}),),
         view=True,
+        origin=lambda index, dims, axis: tuple(
+            i * -1 + (n - 1) if k in axis else i
+            for k, (i, n) in enumerate(zip(index, dims, strict=True))
+        ),
     ),
     moving(
         "roll",
@@ -287,25 +343,33 @@ TABLE = (
             Sample(((3, 4),), {"shift": 2, "axis": None}),
             Sample(((3, 4),), {"shift": (1, -1), "axis": (0, 1)}),
         ),
+        composition=_rolled,
     ),
     Op(
         name="astype",
         forward=lambda a, dtype: np.asarray(a).astype(dtype),
         vjp=(lambda g, out, a, dtype: g,),
-        notation=Notation(lambda a, dtype: f"{a:atom}.astype(np.{dtype.name})", "{0}", "{0}"),
+        notation=Notation(
+            lambda a, dtype: f"{a:atom}.astype(np.{dtype.name})",
+            "{0}",
+            "{0}",
+            loop=lambda a, dtype: f"np.{dtype.name}({a})",
+        ),
         reason="a change of precision passes the gradient on",
         infer=_astype_infer,
+        into=lambda out, a, dtype: f'np.copyto({out}, {a}, casting="unsafe")',
         samples=(Sample(((3, 4),), {"dtype": np.dtype(np.float64)}),),
     ),
     Op(
         name="copy",
         forward=np.copy,
         vjp=(lambda g, out, a: g,),
-        notation=Notation("{0:atom}.copy()", "{0}", "{0}"),
+        notation=Notation("{0:atom}.copy()", "{0}", "{0}", loop="{0:atom}"),
         reason="a copy changes one for one with its original",
         numpy=(np.copy,),
         bind=lambda a, order="K", subok=False: ((a,), {}),  # the order of memory is all one
         infer=like(0),
+        into=lambda out, a: f"np.copyto({out}, {a})",
         samples=(Sample(((3, 4),)),),
     ),
     _filled(np.ones_like, "1"),

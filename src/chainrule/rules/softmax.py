@@ -58,6 +58,22 @@ def _log_softmax_code(z: Any, axis: tuple[int, ...], out: str = "") -> str:
     )
 
 
+def _softmax_into(out: str, z: str, axis: tuple[int, ...]) -> str:
+    return (
+        f"np.subtract({z}, np.maximum.reduce({z}, axis={axis}, keepdims=True), out={out})\n"
+        f"np.exp({out}, out={out})\n"
+        f"np.divide({out}, np.add.reduce({out}, axis={axis}, keepdims=True), out={out})"
+    )
+
+
+def _log_softmax_into(out: str, z: str, axis: tuple[int, ...]) -> str:
+    return (
+        f"np.subtract({z}, np.maximum.reduce({z}, axis={axis}, keepdims=True), out={out})\n"
+        f"np.subtract({out}, np.log(np.add.reduce(np.exp({out}), axis={axis}, keepdims=True)), "
+        f"out={out})"
+    )
+
+
 SOFTMAX = Op(
     name="softmax",
     forward=_softmax,
@@ -67,10 +83,12 @@ SOFTMAX = Op(
         lambda z, axis, out="": f"softmax({z})",
         lambda z, axis, out="": rf"\operatorname{{softmax}}\left({z}\right)",
         statement=True,
+        jax=lambda z, axis, out="": f"jax.nn.softmax({z}, axis={_number(axis)})",
     ),
     reason="a probability rises with its own logit and falls with the others: "
     "the Jacobian of a row is diag(p) - p pᵀ",
     infer=like(0),
+    into=_softmax_into,
     samples=_SAMPLES,
 )
 
@@ -84,10 +102,12 @@ LOG_SOFTMAX = Op(
         lambda z, axis, out="": rf"\ln \operatorname{{softmax}}\left({z}\right)",
         latex_level="product",
         statement=True,
+        jax=lambda z, axis, out="": f"jax.nn.log_softmax({z}, axis={_number(axis)})",
     ),
     reason="the logarithm of a probability rises one for one with its own logit, "
     "and falls with each logit by that logit's probability",
     infer=like(0),
+    into=_log_softmax_into,
     samples=_SAMPLES,
 )
 
@@ -114,6 +134,9 @@ LOG_SUM_EXP = Op(
         lambda a, axis, keepdims: f"logsumexp({a}{keywords(axis=axis, keepdims=keepdims)})",
         lambda a, axis, keepdims: rf"\ln \sum e^{{{a}}}",
         latex_level="product",
+        jax=lambda a, axis, keepdims, out="": (
+            f"jax.nn.logsumexp({a}, axis={_number(axis)}{keywords(keepdims=keepdims)})"
+        ),
     ),
     reason="the logarithm of a sum of exponentials changes with each term's share of the sum",
     infer=reducing,

@@ -29,8 +29,20 @@ from chainrule.rules.functions import TABLE as _FUNCTIONS
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
+#: What JAX calls otherwise; functions that it lacks are refused when they are emitted.
+_IN_JAX = {"psi": "special.digamma({0})", "log_expit": "jax.nn.log_sigmoid({0})"}
+
 #: Functions that SciPy has a version of its own of: NumPy's rules serve for them.
 _SHARED = ("log1p", "expm1", "cbrt", "exp2")
+_IN_JAX.update((name, f"np.{name}({{0}})") for name in _SHARED)
+
+
+#: Code for single numbers. Other functions are compositions, or have no loops.
+_LOOPS = {
+    "erf": "math.erf({0})",
+    "erfc": "math.erfc({0})",
+    "gammaln": "({0} if {0} == -np.inf else math.lgamma({0}))",
+}
 
 
 class _Rows(dict[str, Op]):
@@ -176,6 +188,62 @@ def _vjps(f: _Rows) -> dict[str, Any]:
     }
 
 
+def _if_zero(x: Any, y: Any, value: Any, otherwise: Any) -> Any:
+    """Choose a value where x is 0, unless y is NaN."""
+    return np.where((x == 0) & (y == y), value, otherwise)
+
+
+def _entropy(x: Any, y: Any, at_zero: Any, inside: Any) -> Any:
+    """Choose among the values of a relative entropy; it is infinite where it is not defined."""
+    outside = np.where((x == 0) & (y >= 0), at_zero, np.where(np.isnan(x + y), x + y, np.inf))
+    return np.where((x > 0) & (y > 0), inside, outside)
+
+
+def _erfc(a: Any) -> Any:
+    return rows()["erfc"](a)
+
+
+def _logit(a: Any) -> Any:
+    # Close to 1/2 the quotient is close to 1, of whose logarithm digits would be lost.
+    near = np.abs(a - 0.5) < 0.2
+    rest = 1.0 - a
+    close = np.log1p((2.0 * a - 1.0) / np.where(near, rest, 1))
+    return np.where(near, close, np.log(a / rest))
+
+
+def _huber(d: Any, r: Any) -> Any:
+    size = np.abs(r)
+    inside = np.where(size <= d, 0.5 * r * r, d * (size - 0.5 * d))
+    return np.where(d < 0, np.inf, inside)
+
+
+def _pseudo_huber(d: Any, r: Any) -> Any:
+    ratio = r / np.where(d == 0, 1, d)
+    inside = np.where((d == 0) | (r == 0), 0, d * d * (np.hypot(1, ratio) - 1))
+    return np.where(d < 0, np.inf, inside)
+
+
+#: Functions in terms of others that there are loops for.
+_COMPOSITIONS: dict[str, Any] = {
+    "expit": lambda a: 1 / (1 + np.exp(-a)),
+    "log_expit": lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))),
+    "logit": _logit,
+    "ndtr": lambda a: 0.5 * _erfc(a * -math.sqrt(0.5)),
+    "entr": lambda a: np.where(a == 0, 0, np.where(a < 0, -np.inf, -a * np.log(a))),
+    "xlogy": lambda x, y: _if_zero(x, y, 0, x * np.log(y)),
+    "xlog1py": lambda x, y: _if_zero(x, y, 0, x * np.log1p(y)),
+    "rel_entr": lambda x, y: _entropy(x, y, 0, x * np.log(x / y)),
+    "kl_div": lambda x, y: _entropy(x, y, y, x * np.log(x / y) - x + y),
+    "cosm1": lambda a: -2 * np.square(np.sin(a / 2)),
+    "huber": _huber,
+    "pseudo_huber": _pseudo_huber,
+    "expm1": np.expm1,
+    "log1p": np.log1p,
+    "exp2": np.exp2,
+    "cbrt": np.cbrt,
+}
+
+
 def _gamma_density(f: _Rows, a: Any, x: Any) -> Any:
     return np.exp((a - 1) * np.log(x) - x - f.gammaln(a))
 
@@ -196,7 +264,10 @@ def _row(function: Any, name: str, vjps: tuple[Any, ...], low: float, high: floa
         notation=replace(
             call(f"special.{name}", operator_name(name), name, arity),
             requires=("from scipy import special",),
+            jax=_IN_JAX.get(name),
+            loop=_LOOPS.get(name, ""),
         ),
+        composition=_COMPOSITIONS.get(name),
         reason=f"the derivative of {name} follows from its definition",
         numpy=(function,),
         elementwise=True,

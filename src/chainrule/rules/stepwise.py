@@ -70,7 +70,13 @@ _EXPONENT = Notation(
     "np.frexp({0})[1]",
     "exponent({0})",
     r"\operatorname{{exponent}}\left({0}\right)",
+    loop="",
 )
+
+
+def _shifted(way: str, far: str) -> str:
+    """Write a shift; by a number of places that an integer has not, nothing is left in it."""
+    return f"(np.{way}_shift({{0}}, {{1}}) if 0 <= {{1}} < 64 else {far})"
 
 
 def _sign(a: Any) -> Any:
@@ -100,9 +106,12 @@ TABLE = (
     _logic(np.bitwise_or, infix("|", "bits", "sum", "or", r"\vee")),
     _logic(np.invert, Notation("~{0:unary}", "not {0:unary}", r"\neg {0:unary}", "unary")),
     _integer(np.bitwise_xor, infix("^", "bits", "sum", "xor", r"\oplus")),
-    _integer(np.left_shift),
-    _integer(np.right_shift),
-    _integer(np.bitwise_count),
+    _integer(np.left_shift, call("np.left_shift", arity=2, loop=_shifted("left", "0"))),
+    _integer(
+        np.right_shift,
+        call("np.right_shift", arity=2, loop=_shifted("right", "(-1 if {0} < 0 else 0)")),
+    ),
+    _integer(np.bitwise_count, call("np.bitwise_count", loop="")),
     _integer(np.gcd, call("np.gcd", r"\gcd", arity=2)),
     _integer(np.lcm),
     _step(np.logical_and),

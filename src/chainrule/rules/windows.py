@@ -13,7 +13,16 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from chainrule.notation import Notation
-from chainrule.op import Abstract, Op, Sample, UnsupportedArgumentError, shape_of, stand_in, viewing
+from chainrule.op import (
+    Abstract,
+    Op,
+    Placing,
+    Sample,
+    UnsupportedArgumentError,
+    shape_of,
+    stand_in,
+    viewing,
+)
 from chainrule.rules.axes import normal_list
 
 Sizes = tuple[int, ...]
@@ -92,6 +101,32 @@ def _added_code(a: Any, g: Any, window: Sizes, axis: Sizes, out: str = "") -> st
     )
 
 
+def _windows_in_jax(a: Any, window: Sizes, axis: Sizes, out: str = "") -> str:
+    lines = [f"{out} = {a}"]
+    for n, at in zip(window, axis, strict=True):
+        part = f"{out}[{':, ' * at}_i : {out}.shape[{at}] + 1 - {n} + _i]"
+        lines.append(f"{out} = np.stack([{part} for _i in range({n})], axis=-1)")
+    return "\n".join(lines)
+
+
+def _added_in_jax(a: Any, g: Any, window: Sizes, axis: Sizes, out: str = "") -> str:
+    zeros, *_, added = _added_code(a, g, window, axis, out).splitlines()
+    place, part = added.strip().split(" += ")
+    lines = [zeros]
+    for depth, (letter, n) in enumerate(zip("ijklmnpq", window, strict=False)):
+        lines.append(f"{'    ' * depth}for {out}_{letter} in range({n}):")
+    at = place.replace("[", ".at[", 1)
+    return "\n".join([*lines, f"{'    ' * len(window)}{out} = {at}.add({part})"])
+
+
+def _windows_origin(index: Any, dims: Any, window: Sizes, axis: Sizes) -> Any:
+    """Return the sum of where a window stands and of the place in it."""
+    place = list(index[: len(dims)])
+    for at, inside in zip(axis, index[len(dims) :], strict=True):
+        place[at] = place[at] + inside
+    return tuple(place)
+
+
 def _windows(a: Any, window: Sizes, axis: Sizes) -> Any:
     return sliding_window_view(a, window, axis)
 
@@ -112,12 +147,14 @@ _WINDOWS = Op(
         lambda a, window, axis: (
             rf"\operatorname{{windows}}_{{{_latex_sizes(window)}}}\left({a}\right)"
         ),
+        jax=_windows_in_jax,
     ),
     reason="an element gets the gradients of all windows that it is seen in",
     numpy=(sliding_window_view,),
     bind=_bind,
     infer=viewing,
     view=True,
+    origin=_windows_origin,
     samples=(
         Sample(((5,),), {"window": (3,), "axis": (0,)}),
         Sample(((5, 4),), {"window": (2, 3), "axis": (0, 1)}),
@@ -135,9 +172,18 @@ _ADDED: Op = Op(
         lambda a, g, window, axis, out="": f"sum of windows({g})",
         lambda a, g, window, axis, out="": rf"\operatorname{{windows}}^{{\top}}\left({g}\right)",
         statement=True,
+        jax=_added_in_jax,
     ),
     reason="each window passes back what stands where it was added",
     infer=_added_infer,
+    shape_only=(0,),
+    placing=Placing(
+        lambda position, index, shapes, **params: (
+            _windows_origin(index, shapes[0], **params) if position else None
+        ),
+        background=lambda **params: 0,
+        adds=True,
+    ),
     samples=(
         Sample((np.zeros(5), (3, 3)), {"window": (3,), "axis": (0,)}),
         Sample((np.zeros((5, 4)), (4, 2, 2, 3)), {"window": (2, 3), "axis": (0, 1)}),

@@ -10,7 +10,7 @@ from chainrule.graph import Node
 from chainrule.rewriting import Rewriter
 from chainrule.rules import TABLE
 from chainrule.rules.index import Slot
-from chainrule.simplify.reading import is_derived, is_op, number
+from chainrule.simplify.reading import is_derived, is_op, known, number
 
 #: Of more classes than this no identity matrix is made.
 _MOST_CLASSES = 256
@@ -29,7 +29,8 @@ def one_hot_scatter(rw: Rewriter, node: Node, a: Any, g: Any, *positions: Any, k
         counted = rw.node(positions[key[0].position])
         if not counted.is_constant or counted.shape != labels.shape:
             return None
-        if not np.array_equal(np.ravel(counted.value), np.arange(rows)):
+        value = known(counted)
+        if value is None or not np.array_equal(np.ravel(value), np.arange(rows)):
             return None
     elif key[0] != range(rows):
         return None
@@ -51,12 +52,14 @@ def _is_one_hot(rw: Rewriter, traced: Any, axis: tuple[int, ...]) -> bool:
     """Whether there is a single 1 along the axis, by construction or as given."""
     node = rw.node(traced)
     if node.op is TABLE["getitem"] and node.inputs[0].is_constant and len(node.inputs) == 2:
-        value = node.inputs[0].value
-        return axis == (1,) and value.ndim == 2 and np.array_equal(value, np.eye(len(value)))
+        value = known(node.inputs[0])
+        if value is None or value.ndim != 2:
+            return False
+        return axis == (1,) and np.array_equal(value, np.eye(len(value)))
     leaf = node.inputs[0] if node.op is TABLE["transpose"] else node
-    if not leaf.is_leaf or len(node.shape) not in (1, 2) or node.value is None:
+    if not leaf.is_leaf or len(node.shape) not in (1, 2) or known(node) is None:
         return False
-    value = np.asarray(node.value)
+    value = np.asarray(known(node))
     return bool(np.all((value == 0) | (value == 1)) and np.all(value.sum(axis=axis) == 1))
 
 

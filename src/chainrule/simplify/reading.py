@@ -7,12 +7,18 @@ from typing import Any
 from chainrule.graph import Node
 from chainrule.rewriting import Rewriter
 from chainrule.rules import TABLE
+from chainrule.trace import Traced
+
+
+def known(node: Node) -> Any:
+    """Return the value of a node, or None; also of one that stands in another trace."""
+    return None if node.value.__class__ is Traced else node.value
 
 
 def number(rw: Rewriter, traced: Any) -> Any:
     """Return the value of a constant number, or None."""
     node = rw.node(traced)
-    return node.value if node.is_constant and node.shape == () else None
+    return known(node) if node.is_constant and node.shape == () else None
 
 
 def is_op(rw: Rewriter, traced: Any, name: str) -> bool:

@@ -25,6 +25,8 @@ from chainrule.trace.traced import Traced, WholeFloat, apply
 
 class _Depth(threading.local):
     level = 0
+    #: How many of the open traces know shapes alone.
+    abstract = 0
 
 
 _depth = _Depth()
@@ -45,6 +47,7 @@ class _Tracing(Generic[T]):
     def __enter__(self) -> T:
         self._trace = self._make(_depth.level + 1)
         _depth.level += 1
+        _depth.abstract += not self._trace.values
         collector.slow_down()
         for patches in _PATCHES:
             patches.install()
@@ -61,6 +64,7 @@ class _Tracing(Generic[T]):
         collector.restore()
         self._trace.open = False
         _depth.level -= 1
+        _depth.abstract -= not self._trace.values
         # NumPy wraps what a conversion raises; the user is told the reason itself.
         if isinstance(error, ValueError) and isinstance(error.__cause__, ChainruleError):
             raise error.__cause__ from None
@@ -75,6 +79,11 @@ def tracing(make: Callable[[int], T]) -> _Tracing[T]:
         Takes the level of nesting, returns the trace.
     """
     return _Tracing(make)
+
+
+def inside_abstract_trace() -> bool:
+    """Whether some trace that knows shapes alone is open in this thread."""
+    return _depth.abstract > 0
 
 
 def named(value: Any, name: str) -> Any:
@@ -103,6 +112,7 @@ __all__ = [
     "Traced",
     "WholeFloat",
     "apply",
+    "inside_abstract_trace",
     "location",
     "named",
     "refuse_subclass",

@@ -18,12 +18,15 @@ class Trace(ABC):
     ----------
     level : int
         Depth of nesting: of the traces that meet in one operation the deepest records it.
+    values : bool
+        Whether values are computed along the way.
     """
 
-    __slots__ = ("level", "open")
+    __slots__ = ("level", "open", "values")
 
-    def __init__(self, level: int) -> None:
+    def __init__(self, level: int, values: bool = True) -> None:
         self.level = level
+        self.values = values
         self.open = True
 
     @abstractmethod

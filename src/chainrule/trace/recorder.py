@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -63,17 +64,15 @@ class Recorder(Trace):
         "nodes",
         "root",
         "suspect",
-        "values",
     )
 
     def __init__(
         self, level: int = 0, values: bool = True, locate: bool = False, strict: bool = False
     ) -> None:
-        super().__init__(level)
+        super().__init__(level, values)
         self.nodes: list[Node] = []
         self.branches: list[Branch] = []
         self.suspect: NonFiniteError | None = None
-        self.values = values
         self.locate = locate
         #: The frame that asked for the trace: names are not sought there.
         self.root: FrameType | None = None
@@ -97,13 +96,16 @@ class Recorder(Trace):
     def constant(self, value: Any, name: str | None = None) -> Traced:
         """Add a number or an array that the function brought along."""
         # Python numbers are written where they stand; an array is one node however often read.
-        known = self._constants.get(id(value)) if isinstance(value, np.ndarray) else None
+        shared = isinstance(value, (np.ndarray, Traced))
+        if value.__class__ is Traced:  # of a trace around this one: as it is now
+            value = Traced(value._trace, value.index, value.value)
+        known = self._constants.get(id(value)) if shared else None
         if known is not None:
             return known
         if isinstance(value, np.ndarray) and value.ndim and self.locate and name is None:
             name = self._free_name(self._name_of_object(value))
         traced = self.add(Node(CONSTANT, (), NO_PARAMS, Abstract.of(value), value, name))
-        if isinstance(value, np.ndarray):
+        if shared:
             self._constants[id(value)] = traced
         return traced
 
@@ -147,7 +149,7 @@ class Recorder(Trace):
                 value = op.forward(*(i.value for i in inputs), **params)
                 abstract = Abstract.of(value)
             else:
-                known = [i.value if i.op is CONSTANT else i.abstract for i in inputs]
+                known = [i.value if _is_known(i) else i.abstract for i in inputs]
                 abstract = op.infer(op, known, params)
         except Exception as error:
             shown = [i.value if i.value is not None else i.abstract for i in inputs]
@@ -208,6 +210,20 @@ class Recorder(Trace):
         """Give a value computed just now the name and the line of a node that it replaces."""
         self._rewritten(traced.index, node.name, node.where)
 
+    @contextmanager
+    def unlocated(self) -> Iterator[None]:
+        """Look up no names and lines for a while: whoever records knows them."""
+        before, self.locate = self.locate, False
+        try:
+            yield
+        finally:
+            self.locate = before
+
+    def retell(self, traced: Any, name: str | None, where: Location | None) -> None:
+        """Give a value recorded just now a name, made free first, and a line."""
+        if traced.__class__ is Traced and traced._trace is self:
+            self._rewritten(traced.index, self._free_name(name), where)
+
     def _rewritten(self, index: int, name: str | None, where: Location | None) -> None:
         old = self.nodes[index]
         if not old.is_leaf:
@@ -243,6 +259,11 @@ class Recorder(Trace):
                 if held is value:
                     return name
         return None
+
+
+def _is_known(node: Node) -> bool:
+    """Whether the value of a node is known before the graph is run."""
+    return node.op is CONSTANT and node.value.__class__ is not Traced
 
 
 def _non_finite(node: Node) -> NonFiniteError | None:

@@ -12,6 +12,8 @@ from chainrule.arguments import Wrt
 from chainrule.errors import ArgumentError
 from chainrule.op import shape_of
 from chainrule.structure import paired
+from chainrule.trace import inside_abstract_trace
+from chainrule.transform.graphed import graphed
 from chainrule.transform.run import Function, Run, ones_like
 
 
@@ -49,10 +51,13 @@ def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
 
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
-        run = Run(f, wrt, args, kwargs)
-        run.scalar_output()
-        gradients = run.gradients(ones_like(run.value))
-        return run.value, gradients[0] if isinstance(wrt, (int, str)) else tuple(gradients)
+        found = graphed(f, wrt, args, kwargs) if inside_abstract_trace() else None
+        if found is None:
+            run = Run(f, wrt, args, kwargs)
+            run.scalar_output()
+            found = run.value, run.gradients(ones_like(run.value))
+        value, gradients = found
+        return value, gradients[0] if isinstance(wrt, (int, str)) else tuple(gradients)
 
     return differentiated
 

@@ -1,0 +1,1 @@
+"""Functions compiled: traced once, emitted as source, handed to what runs it fast."""

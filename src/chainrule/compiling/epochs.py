@@ -1,0 +1,313 @@
+"""``epoch``: whole epochs in one compiled call, for any step that is written in NumPy."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.arguments import name_of
+from chainrule.compiling.arguments import builder, flatten
+from chainrule.compiling.compiled import Plans, check_executor
+from chainrule.compiling.failure import index_failure, step_failure
+from chainrule.compiling.plans import Call, Plan, all_finite
+from chainrule.compiling.report import CompileReport, reported
+from chainrule.compiling.tracing import Kinds, kinds_of
+from chainrule.errors import ArgumentError, DtypeError
+from chainrule.execute.runnable import Loop
+from chainrule.op import Abstract
+from chainrule.structure import leaves
+
+#: Seconds between two looks at whether the user has had enough, and told how far things are.
+_PULSE = 0.1
+
+#: ``progress(steps done, steps in all, what the steps so far reported)``
+Progress = Callable[[int, int, Any], None]
+
+
+@dataclass
+class _Data:
+    """Arrays of which each step takes some rows."""
+
+    arrays: list[np.ndarray]
+    rows: int
+
+
+class Epoch:
+    """A compiled epoch; made by :func:`epoch`."""
+
+    def __init__(
+        self, step: Callable[..., Any], executor: str = "auto", mesh: Any = None, specs: Any = None
+    ) -> None:
+        functools.update_wrapper(self, step)
+        self._step = step
+        self._plans = Plans(step, executor, mesh, specs)
+        self._last: Plan | None = None
+        #: Steps that took about a pulse, the last time that a plan ran.
+        self._pace: dict[int, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<compiled epoch of {name_of(self._step)}>"
+
+    def __call__(
+        self,
+        carry: Any,
+        data: Any,
+        *,
+        order: Any = None,
+        batch_size: int = 32,
+        progress: Progress | None = None,
+    ) -> tuple[Any, Any]:
+        """Go through the data once.
+
+        Parameters
+        ----------
+        carry : structure of arrays
+            What goes from step to step: parameters, optimizer state, counts. Not written to.
+        data : array or tuple of arrays
+            With rows along their first axes, as many in each.
+        order : array of int, optional
+            Which row comes when, such as a permutation; unless given, all in order.
+        batch_size : int
+            Rows in a step; the last one may have fewer.
+        progress : callable, optional
+            ``progress(done, steps, outputs)``, called about ten times a second.
+
+        Returns
+        -------
+        carry : structure of arrays
+            What the last step returned.
+        outputs : structure of arrays
+            What the steps reported besides, with a first axis for the step.
+
+        Raises
+        ------
+        ArgumentError, DtypeError
+            When carry, data and step do not fit each other.
+        NonFiniteError
+            When a NaN or an infinity arose in some step; names the step, the operation and the
+            line. Its attribute `carry` is what the step before returned.
+        KeyboardInterrupt
+            As soon as the steps under way are done, within a fraction of a second.
+        """
+        rows = _data(data)
+        places = _order(order, rows.rows)
+        if not hasattr(batch_size, "__index__") or batch_size < 1:
+            raise ArgumentError(
+                "batch_size is how many rows a step takes.", expected="a whole number from 1",
+                got=repr(batch_size),
+            )  # fmt: skip
+        size = int(min(batch_size, max(len(places), 1)))
+        found: list[Any] = []
+        key = flatten((carry,), found)
+        held = len(found)
+        kinds = kinds_of(found)
+        call = Call(self._step, (carry, *rows.arrays), {})
+        plan = self._plan(key, call, kinds, rows, size)
+        loop = self._loop(plan, call, kinds, found, rows, places, size)
+        try:
+            self._run(plan, loop, progress)
+        except IndexError:
+            error = index_failure(self._step, call, loop, found)
+            if error is None:
+                raise
+            raise error from None
+        result = builder(plan.result)
+        if not all_finite([*loop.outputs, *map(np.asarray, loop.carry)]):
+            raise step_failure(self._step, plan, call, loop, found)
+        carried = [np.asarray(c)[()] if np.ndim(c) == 0 else np.asarray(c) for c in loop.carry]
+        new, outputs = result([*carried, *loop.outputs])
+        del held
+        return new, outputs
+
+    # -- plans ---------------------------------------------------------------------------
+
+    def _plan(self, key: Any, call: Call, kinds: Kinds, rows: _Data, size: int) -> Plan:
+        """Return a plan for a step on that many rows."""
+        batch = [Abstract((size, *a.shape[1:]), a.dtype) for a in rows.arrays]
+        leading = list(range(len(kinds), len(kinds) + len(batch)))
+        plan = self._plans.find((key, len(batch)), call, (*kinds, *batch), leading)
+        _check_result(self._step, plan, kinds)
+        self._last = plan
+        return plan
+
+    def _loop(
+        self,
+        plan: Plan,
+        call: Call,
+        kinds: Kinds,
+        found: Sequence[Any],
+        rows: _Data,
+        places: np.ndarray,
+        size: int,
+    ) -> Loop:
+        def given(count: int) -> Any:
+            batch = [Abstract((count, *a.shape[1:]), a.dtype) for a in rows.arrays]
+            return plan.given_for(call, (*kinds, *batch))
+
+        rest = len(places) % size
+        last = given(rest) if rest else ()
+        if rest and last is None:
+            raise ArgumentError(
+                f"{name_of(self._step)} computes something else for the last minibatch, which has "
+                f"{rest} rows instead of {size}.",
+                instead="a batch_size that divides the number of rows, or a shorter order",
+            )
+        steps = -(-len(places) // size)
+        outputs = [
+            np.empty((steps, *node.shape), node.abstract.dtype)
+            for node in plan.kernel.graph.outputs[len(kinds) :]
+        ]
+        held = [np.array(v) for v in found]
+        return Loop(held, rows.arrays, places, size, given(size), last, outputs)
+
+    def _run(self, plan: Plan, loop: Loop, progress: Progress | None) -> None:
+        """Run all steps, in parts that take no longer than a person waits."""
+        done, part = 0, self._pace.get(id(plan), 1)
+        while done < loop.steps:
+            stop = min(done + part, loop.steps)
+            began = time.perf_counter()
+            plan.runnable.run_steps(loop, done, stop)
+            seconds = time.perf_counter() - began
+            if done or id(plan) in self._pace:  # the very first part compiles, too
+                part = max(1, min(16 * part, int((stop - done) * _PULSE / max(seconds, 1e-9))))
+                self._plans.choice.spent(plan, seconds)
+                self._pace[id(plan)] = part
+            elif loop.steps == 1:
+                self._pace[id(plan)] = 1
+            done = stop
+            if progress is not None:
+                progress(done, loop.steps, [o[:done] for o in loop.outputs])
+
+    # -- questions -----------------------------------------------------------------------
+
+    def report(self) -> CompileReport:
+        """Tell what runs; see :meth:`Compiled.report`.
+
+        Raises
+        ------
+        ArgumentError
+            Before the first call.
+        """
+        if self._last is None:
+            raise ArgumentError(
+                f"{name_of(self._step)} has not been called yet, and what runs depends on the "
+                "arguments.",
+                instead="run an epoch first",
+            )
+        return reported(self._last, self._plans)
+
+    def code(self) -> str:
+        """Return the source that ran last."""
+        self.report()
+        assert self._last is not None
+        return self._last.runnable.source
+
+
+def epoch(
+    step: Callable[..., Any], executor: str = "auto", *, mesh: Any = None, specs: Any = None
+) -> Epoch:
+    """Return a function that runs a step on one minibatch after another, as compiled code.
+
+    Rows are gathered, the step is run forward and backward, and parameters are updated without
+    Python in between.
+
+    Parameters
+    ----------
+    step : callable
+        ``step(carry, *minibatch) -> (carry, outputs)``, written in plain NumPy. It may ask for
+        gradients by :func:`value_and_grad`. The carry that it returns has the structure, shapes
+        and types of the one that it is given.
+    executor : {"auto", "numpy", "numba", "jax"}
+        See :func:`compile`.
+    mesh, specs
+        See :func:`compile`.
+
+    Returns
+    -------
+    Epoch
+        To be called with ``(carry, data, order=None, batch_size=32)``.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> def loss(w, X, y):
+    ...     return np.mean((X @ w - y) ** 2)
+    >>> def step(w, X, y):
+    ...     value, dw = cr.value_and_grad(loss)(w, X, y)
+    ...     return w - 0.1 * dw, value
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> w, losses = cr.epoch(step)(np.zeros(1), (X, 2 * X[:, 0]), batch_size=2)
+    >>> w, losses
+    (array([2.54]), array([ 2.  , 21.06]))
+    """
+    check_executor(executor, mesh, specs)
+    return Epoch(step, executor, mesh, specs)
+
+
+def _data(data: Any) -> _Data:
+    arrays = data if isinstance(data, (tuple, list)) else (data,)
+    found = [np.asarray(a) for a in arrays]
+    lengths = {len(a) if a.ndim else None for a in found}
+    if not found or None in lengths or len(lengths) > 1:
+        raise ArgumentError(
+            "The arrays of data do not have the same number of rows.",
+            expected="arrays with a row for each sample along the first axis",
+            got=", ".join(str(a.shape) for a in found) or "nothing",
+        )
+    for array in found:
+        if array.dtype.kind not in "fiubc":
+            raise DtypeError(
+                "The data are not numbers.", expected="arrays of numbers", got=str(array.dtype)
+            )
+    return _Data(found, len(found[0]))
+
+
+def _order(order: Any, rows: int) -> np.ndarray:
+    if order is None:
+        return np.arange(rows, dtype=np.int64)
+    places = np.asarray(order)
+    if places.ndim != 1 or places.dtype.kind not in "iu":
+        raise ArgumentError(
+            "order says which row comes when.", expected="an array of row numbers",
+            got=f"an array of {places.dtype}, shape {places.shape}",
+        )  # fmt: skip
+    if places.size and (places.min() < 0 or places.max() >= rows):
+        raise ArgumentError(
+            "order names a row that there is not.", expected=f"numbers from 0 to {rows - 1}",
+            got=f"{places.min()} to {places.max()}",
+        )  # fmt: skip
+    return np.ascontiguousarray(places, np.int64)
+
+
+def _check_result(step: Callable[..., Any], plan: Plan, kinds: Kinds) -> None:
+    """Refuse a step whose carry does not come back as it went in."""
+    result = plan.result
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ArgumentError(
+            f"{name_of(step)} does not return a carry and outputs.",
+            expected="return carry, outputs",
+            got=type(result).__name__ + (f" of {len(result)}" if isinstance(result, tuple) else ""),
+        )
+    back = leaves(result[0], "carry")
+    if len(back) != len(kinds) or any(p.index != k for k, (_, p) in enumerate(back)):
+        raise ArgumentError(
+            f"The carry that {name_of(step)} returns does not have the structure of the one that "
+            "it is given.",
+            expected=f"{len(kinds)} arrays in the same containers",
+            got=f"{len(back)}: {', '.join(path for path, _ in back[:6])}",
+        )
+    for (path, place), kind in zip(back, kinds, strict=True):
+        now = plan.kernel.graph.outputs[place.index].abstract
+        if now.shape != kind.shape or (now.dtype != kind.dtype and not kind.weak):
+            raise ArgumentError(
+                f"{name_of(step)} returns {path} as another kind of array than it is given.",
+                expected=f"shape {kind.shape}, {kind.dtype}",
+                got=f"shape {now.shape}, {now.dtype}",
+                where=plan.kernel.graph.outputs[place.index].where,
+                instead=f"the result .astype({kind.dtype}), where only the type differs",
+            )

@@ -1,0 +1,163 @@
+"""Plans: a function made ready for arguments of one kind, whatever their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from chainrule.compiling.sizes import DiffersError, grown, refilled, unified
+from chainrule.compiling.tracing import Kinds, Outline, outlined
+from chainrule.emit.kernel import Kernel
+from chainrule.execute.executors import Executor
+from chainrule.execute.runnable import Runnable
+
+#: A position among the leaves of the arguments, and an axis.
+AxisOf = tuple[int, int]
+
+
+@dataclass
+class Call:
+    """A function and arguments, of which only the structure counts."""
+
+    f: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def outline(self, kinds: Kinds) -> Outline:
+        """Trace the function for arguments of these kinds."""
+        return outlined(self.f, self.args, self.kwargs, kinds)
+
+
+@dataclass
+class Plan:
+    """What an executor has made of a function.
+
+    Attributes
+    ----------
+    executor : Executor
+    kinds : sequence of Abstract
+        Of the leaves of the arguments that it was made for.
+    kernel : Kernel
+    runnable : Runnable
+    result : structure
+        What the function returns, with a place for each output.
+    given : dict
+        Shapes of all leaves -> the values of ``kernel.given`` for them.
+    note : str
+        Why it serves for certain sizes alone, if it does.
+    """
+
+    executor: Executor
+    kinds: Kinds
+    kernel: Kernel
+    runnable: Runnable
+    result: Any
+    given: dict[Any, tuple[Any, ...]] = field(default_factory=dict)
+    note: str = ""
+
+    def given_for(self, call: Call, kinds: Kinds) -> tuple[Any, ...] | None:
+        """Return what follows from the sizes, or None where the plan does not serve for them."""
+        shapes = tuple(k.shape for k in kinds)
+        if shapes not in self.given:
+            try:
+                outline = call.outline(kinds)
+                prepared = replace(outline, graph=self.executor.prepare(outline.graph))
+                self.given[shapes] = refilled(self.kernel, prepared)
+            except DiffersError:
+                return None
+        return self.given[shapes]
+
+
+def planned(
+    call: Call,
+    kinds: Kinds,
+    executor: Executor,
+    axes: Sequence[AxisOf],
+    other: Kinds | None = None,
+) -> Plan:
+    """Make a plan for arguments of these kinds, and for others of which some axes are longer.
+
+    Parameters
+    ----------
+    call : Call
+    kinds : sequence of Abstract
+    executor : Executor
+    axes : sequence of (int, int)
+        Axes that are to vary.
+    other : sequence of Abstract, optional
+        Kinds with other sizes that are known to occur; unless given, `axes` are made longer.
+
+    Raises
+    ------
+    NotForThisExecutorError
+        When the executor cannot run some operation.
+    """
+    outline = call.outline(kinds)
+    first = replace(outline, graph=executor.prepare(outline.graph))
+    kernel, note = None, ""
+    if axes:
+        try:
+            second = call.outline(grown(kinds, axes) if other is None else other)
+            kernel = unified(first, replace(second, graph=executor.prepare(second.graph)))
+        except Exception as error:  # whatever the function does not do with other sizes
+            note = f"compiled for these sizes alone: {_why(error)}"
+    if kernel is None:
+        kernel = unified(first)
+    plan = Plan(executor, kinds, kernel, executor.make(kernel), outline.result, note=note)
+    plan.given[tuple(k.shape for k in kinds)] = kernel.values
+    return plan
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, DiffersError):
+        return f"with others, the function computes something else ({error})"
+    return f"with others, it fails ({str(error).splitlines()[0] if str(error) else error!r})"
+
+
+def likely_axes(call: Call, kinds: Kinds, leading: Sequence[int]) -> list[AxisOf]:
+    """Guess which axes vary from call to call: the first ones of arrays that grow together.
+
+    Parameters
+    ----------
+    leading : sequence of int
+        Positions of the leaves that are arguments of their own, as data are.
+    """
+    groups: dict[int, list[int]] = {}
+    for position in leading:
+        shape = kinds[position].shape
+        if shape and shape[0] > 1:
+            groups.setdefault(shape[0], []).append(position)
+    found: list[AxisOf] = []
+    for positions in groups.values():
+        axes = [(p, 0) for p in positions]
+        try:
+            call.outline(grown(kinds, axes))
+        except Exception:  # whatever the function cannot do with other sizes
+            continue
+        found += axes
+    return found
+
+
+def differing_axes(kinds: Kinds, other: Kinds) -> list[AxisOf]:
+    """Return the axes of which the sizes differ."""
+    return [
+        (p, k)
+        for p, (a, b) in enumerate(zip(kinds, other, strict=True))
+        for k, (n, m) in enumerate(zip(a.shape, b.shape, strict=True))
+        if n != m
+    ]
+
+
+def all_finite(values: Sequence[Any]) -> bool:
+    """Whether all numbers are finite."""
+    for value in values:
+        array = np.asarray(value)
+        if array.dtype.kind in "fc":
+            flat = array.ravel()
+            with np.errstate(all="ignore"):
+                if not np.isfinite(np.dot(flat, flat)) and not np.isfinite(flat).all():
+                    return False
+    return True

@@ -1,0 +1,193 @@
+"""The module that numba compiles: one step as loops, one call of it, and many steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainrule.emit.kernel import Kernel
+from chainrule.emit.loops.team import team_loops
+from chainrule.emit.loops.write import Loops, written_loops
+
+#: Fast, and yet a NaN or an infinity stays what it is.
+_HEAD = '''"""Written by chainrule: {name} as loops."""
+
+import numpy as np
+from numba import njit
+{imports}
+f32, f64 = np.float32, np.float64
+# NaN and infinity are not assumed away: whoever trains has to be told of them.
+compiled = njit(
+    error_model="numpy", fastmath={{"nsz", "arcp", "contract", "afn", "reassoc"}}, nogil=True,
+    cache={cache},
+)
+
+'''
+
+
+@dataclass(frozen=True)
+class NumbaCode:
+    """Source for numba, and how its functions are called.
+
+    Attributes
+    ----------
+    loops : Loops
+    source : str
+        With a place for `cache`.
+    """
+
+    loops: Loops
+    source: str
+
+    def with_cache(self, cache: bool) -> str:
+        """Return the source with caching on disk switched on or off."""
+        return self.source.replace("cache=None", f"cache={cache}")
+
+
+def numba_code(kernel: Kernel, carry: int | None = None, team: bool = False) -> NumbaCode:
+    """Write a kernel for numba.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    carry : int, optional
+        How many of the inputs, and of the outputs, are carried from step to step, where there are
+        to be many steps in one call.
+    team : bool
+        For several threads that call the function at once.
+
+    Raises
+    ------
+    NoLoopsError
+        For an operation that has none.
+    """
+    write = team_loops if team else written_loops
+    loops = write(kernel, carry or 0)
+    called = ["product"] * loops.products + ["placed"] * loops.asks + ["meet", "part"] * team
+    modules = {"native": called, "vector_math": list(loops.functions)}
+    imports = "".join(
+        f"from chainrule.execute.{module} import {', '.join(sorted(names))}\n"
+        for module, names in modules.items()
+        if names
+    )
+    if any(
+        "math." in line for p in (loops.body, *(p.lines for p in loops.shared_parts)) for line in p
+    ):
+        imports = f"import math\n{imports}"
+    head = _HEAD.format(name=kernel.name, cache=None, imports=imports and f"\n{imports}")
+    parts = "".join(
+        _function(p.name, list(p.parameters), p.summary, [*p.lines]) + "\n\n"
+        for p in loops.shared_parts
+    )
+    function = _once(loops) if carry is None else _steps(loops, carry)
+    return NumbaCode(loops, f"{head}{parts}{function}")
+
+
+def loop_source(kernel: Kernel) -> str:
+    """Write the loops alone, for a person to read."""
+    return _once(written_loops(kernel)).removeprefix("@compiled\n")
+
+
+def _function(name: str, parameters: list[str], summary: str, body: list[str]) -> str:
+    lines = [f"@compiled\ndef {name}({', '.join(parameters)}):", f'    """{summary}"""']
+    return "\n".join([*lines, *(f"    {line}" for line in body)]) + "\n"
+
+
+def _indented(lines: list[str], depth: int = 1) -> list[str]:
+    return ["    " * depth + line for line in lines]
+
+
+def _once(loops: Loops) -> str:
+    parameters = [*loops.inputs, *loops.kernel.given, *loops.constants, *loops.outputs]
+    return _function(
+        loops.kernel.name,
+        [*parameters, *(b.name for b in loops.buffers), *_helpers(loops)],
+        f"Write {', '.join(loops.outputs)}; work in the other arrays.",
+        loops.body,
+    )
+
+
+def _steps(loops: Loops, carry: int) -> str:
+    """Write the loop over minibatches around the body of a step."""
+    kernel, names, outs = loops.kernel, loops.inputs, loops.outputs
+    nodes = kernel.graph.inputs
+    carried, rows = names[:carry], names[carry:]
+    #: Arrays that hold the carry; a number is held by an array of one.
+    held = [n if node.shape else f"{n}_held" for n, node in zip(carried, nodes, strict=False)]
+    apart = kept_apart(loops, carry)
+    parameters = [
+        *held, *(outs[k] for k in apart), *(f"all_{name}" for name in rows), "order", *kernel.given,
+        *loops.constants, "start", "stop", *(f"each_{name}" for name in outs[carry:]),
+        *rows, *(b.name for b in loops.buffers), *_helpers(loops),
+    ]  # fmt: skip
+    team = loops.shared is not None
+    gathered = [line for node, name in zip(nodes[carry:], rows, strict=True)
+                for line in _gather(name, node.abstract.ndim)]  # fmt: skip
+    turn = [
+        *([f"low, high = part(len({rows[0]}), thread, threads)"] if team else []),
+        "for at in range(low, high):" if team else f"for at in range(len({rows[0]})):",
+        f"    row = order[turn * len({rows[0]}) + at]",
+        *_indented(gathered),
+        *(["meet(counter, threads)"] if team else []),
+        *(f"{n} = {h}[0]" for n, h in zip(carried, held, strict=True) if n != h),
+        *(
+            f"{name} = each_{name}[turn]" if node.shape else
+            f"{name} = each_{name}[turn : turn + 1]"
+            for name, node in zip(outs[carry:], kernel.graph.outputs[carry:], strict=True)
+        ),
+        *loops.body,
+        *_by_first(
+            [line for k in apart for line in _copy(held[k], outs[k], len(nodes[k].shape) or 1)],
+            team,
+        ),
+    ]  # fmt: skip
+    return _function(
+        f"{kernel.name}s",
+        parameters,
+        "Do the steps from start up to stop, each on the next rows.",
+        [
+            "for turn in range(start, stop):",
+            *_indented(turn),
+        ],
+    )
+
+
+def _helpers(loops: Loops) -> list[str]:
+    """Return the parameters by which products and threads are reached."""
+    team = ["thread", "threads", "counter", "shared"] if loops.shared is not None else []
+    return ["gemm"] * loops.products + team
+
+
+def _by_first(lines: list[str], team: bool) -> list[str]:
+    """Let the first thread do something, where there are several; the others wait for it."""
+    if not team:
+        return lines
+    alone = ["if thread == 0:", *_indented(lines)] if lines else []
+    return ["meet(counter, threads)", *alone, *(["meet(counter, threads)"] if lines else [])]
+
+
+def kept_apart(loops: Loops, carry: int) -> list[int]:
+    """Return the results that cannot be written over what they are the next value of."""
+    nodes = loops.kernel.graph.inputs
+    return [k for k in range(carry) if k not in loops.in_place or not nodes[k].shape]
+
+
+def _copy(target: str, source: str, ndim: int) -> list[str]:
+    """Write the copy of an array, number by number: the compiler makes less ado of it."""
+    letters = [f"at{k}" for k in range(ndim)]
+    lines = [
+        "    " * k + f"for {letter} in range({target}.shape[{k}]):"
+        for k, letter in enumerate(letters)
+    ]
+    key = ", ".join(letters)
+    return [*lines, "    " * ndim + f"{target}[{key}] = {source}[{key}]"]
+
+
+def _gather(name: str, ndim: int) -> list[str]:
+    """Write the copy of one row of data."""
+    letters = [f"at{k}" for k in range(1, ndim)]
+    key = "".join(f", {letter}" for letter in letters)
+    lines = [
+        "    " * k + f"for {letter} in range({name}.shape[{k + 1}]):"
+        for k, letter in enumerate(letters)
+    ]
+    return [*lines, "    " * len(letters) + f"{name}[at{key}] = all_{name}[row{key}]"]

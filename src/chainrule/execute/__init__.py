@@ -1,0 +1,1 @@
+"""Emitted source to callables: what runs a kernel, one module an executor."""

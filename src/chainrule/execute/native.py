@@ -1,0 +1,168 @@
+"""What loops call that NumPy has no name for: products of matrices in place, and threads that meet.
+
+Products go to the BLAS that SciPy brings, by its own interface: a part of a matrix, transposed or
+not, needs no copy. The address of its function is an argument, so that compiled code can be kept
+on disk.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import get_cython_function_address, intrinsic
+
+_options: dict[str, Any] = {"error_model": "numpy"}
+
+
+@lru_cache(maxsize=1)
+def gemm_addresses() -> np.ndarray:
+    """Return the addresses of the products of matrices in single and in double precision."""
+    names = ("sgemm", "dgemm")
+    found = [get_cython_function_address("scipy.linalg.cython_blas", name) for name in names]
+    return np.array(found, np.int64)
+
+
+def _gemm_call(  # type: ignore[no-untyped-def]  # numba asks for the signature of a call
+    context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc
+):
+    signature = types.void(
+        types.int64, kind, types.int64, types.int64, types.int64, types.int64, types.int64,
+        types.int64, types.int64, types.int64, types.int64, types.int64, types.int64,
+    )  # fmt: skip
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address, _, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc = arguments
+        number = ir.FloatType() if kind == types.float32 else ir.DoubleType()
+        i32, i8 = ir.IntType(32), ir.IntType(8)
+
+        def reference(value: Any) -> Any:
+            slot = builder.alloca(value.type)
+            builder.store(value, slot)
+            return slot
+
+        def letter(turned: Any) -> Any:
+            is_turned = builder.icmp_signed("!=", turned, ir.Constant(turned.type, 0))
+            chosen = builder.select(is_turned, ir.Constant(i8, ord("T")), ir.Constant(i8, ord("N")))
+            return reference(chosen)
+
+        def size(value: Any) -> Any:
+            return reference(builder.trunc(value, i32))
+
+        def pointer(value: Any) -> Any:
+            return builder.inttoptr(value, number.as_pointer())
+
+        one, zero = reference(ir.Constant(number, 1.0)), reference(ir.Constant(number, 0.0))
+        passed = [
+            letter(turn_a), letter(turn_b), size(m), size(n), size(k), one, pointer(a), size(lda),
+            pointer(b), size(ldb), zero, pointer(c), size(ldc),
+        ]  # fmt: skip
+        kinds = [p.type for p in passed]
+        function = ir.FunctionType(ir.VoidType(), kinds).as_pointer()
+        builder.call(builder.inttoptr(address, function), passed)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+_call_gemm: Any = intrinsic(_gemm_call)
+
+
+@njit(**_options)
+def product(gemm, a, turn_a, b, turn_b, c, low, high):  # type: ignore[no-untyped-def]
+    """Write rows of a product of matrices.
+
+    Parameters
+    ----------
+    gemm : array of int64
+        From `gemm_addresses`.
+    a, b, c : arrays of two axes, laid out row after row
+    turn_a, turn_b : int
+        1 to read the transpose.
+    low, high : int
+        The rows of `c` that are written.
+    """
+    # What lies row after row is, column after column, the transpose; so is the product.
+    rows, columns = high - low, c.shape[1]
+    if rows == 0 or columns == 0:
+        return
+    inner = a.shape[0] if turn_a else a.shape[1]
+    size = c.itemsize
+    lda, ldb = a.shape[1], b.shape[1]
+    first = low * size if turn_a else low * lda * size
+    _call_gemm(
+        gemm[0] if size == 4 else gemm[1], c.dtype.type(0), turn_b, turn_a, columns, rows, inner,
+        np.int64(b.ctypes.data), ldb, np.int64(a.ctypes.data) + first, lda,
+        np.int64(c.ctypes.data) + low * columns * size, columns,
+    )  # fmt: skip
+
+
+@njit(**_options)
+def placed(position, end):  # type: ignore[no-untyped-def]
+    """Return a position that was computed; refuse it where it is out of range."""
+    if position < -end or position >= end:
+        raise IndexError("a position is out of range")
+    return position
+
+
+def _adding(context, address):  # type: ignore[no-untyped-def]
+    """Add 1 to a number that other threads see; returns what it was."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        i64 = ir.IntType(64)
+        pointer = builder.inttoptr(arguments[0], i64.as_pointer())
+        return builder.atomic_rmw("add", pointer, ir.Constant(i64, 1), "seq_cst")
+
+    return types.int64(types.int64), generate
+
+
+_add: Any = intrinsic(_adding)
+
+
+def _looking(context, address):  # type: ignore[no-untyped-def]
+    """Return a number that other threads change."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.load_atomic(pointer, "seq_cst", 8)
+
+    return types.int64(types.int64), generate
+
+
+_look: Any = intrinsic(_looking)
+
+
+@njit(**_options)
+def _nothing():  # type: ignore[no-untyped-def]
+    """Keep the processor, where no system call is known by which it is left."""
+
+
+_give_way: Any = (
+    _nothing if os.name == "nt" else types.ExternalFunction("sched_yield", types.int32())
+)
+
+#: Looks at the counter before the processor is left to others.
+_PATIENCE = 4000
+
+
+@njit(**_options)
+def meet(counter, threads):  # type: ignore[no-untyped-def]
+    """Wait until all threads have come here. `counter` is an array of one, 0 at first."""
+    address = np.int64(counter.ctypes.data)
+    arrived = _add(address)
+    goal = (arrived // threads + 1) * threads
+    looks = 0
+    while _look(address) < goal:
+        looks += 1
+        if looks > _PATIENCE:
+            _give_way()
+
+
+@njit(**_options)
+def part(count, thread, threads):  # type: ignore[no-untyped-def]
+    """Return the first and the last but one of the turns that fall to a thread."""
+    return count * thread // threads, count * (thread + 1) // threads

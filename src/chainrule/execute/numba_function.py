@@ -1,0 +1,78 @@
+"""Emitted source that numba has compiled, or loaded from what it compiled before."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.emit.numba_code import NumbaCode
+from chainrule.execute import cache
+
+#: What the functions that emitted code calls are made of: it is part of what is compiled.
+_CALLED = "".join(
+    Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    for name in ("vector_math", "native")
+)
+
+
+class Function:
+    """The function of one source, compiled when it is first called."""
+
+    def __init__(self, code: NumbaCode, name: str) -> None:
+        self.code = code
+        self._name = name
+        self._lock = threading.Lock()
+        self._function: Any = None
+        self._key = ""
+
+    def __call__(self, arguments: Sequence[Any]) -> None:
+        """Call it; several threads may do so at once, of which the first compiles."""
+        function = self._function
+        if function is None:
+            with self._lock:
+                if self._function is None:
+                    self._function = self._compiled(arguments)
+                function = self._function
+        function(*arguments)
+
+    def _compiled(self, arguments: Sequence[Any]) -> Any:
+        """Compile, or load what was compiled; a cache that is broken costs only the time."""
+        import numba
+
+        typeof: Any = numba.typeof
+        kinds = tuple(typeof(a) for a in arguments)
+        try:
+            function = self._loaded(cached=True)
+            function.compile(kinds)
+        except Exception:
+            if not self._key:
+                raise
+            cache.forget(self._key)
+            function = self._loaded(cached=False)
+            function.compile(kinds)
+        return function
+
+    def _loaded(self, cached: bool) -> Any:
+        import numba
+
+        source = self.code.with_cache(cached)
+        versions = (numba.__version__, np.__version__, _CALLED)
+        self._key = cache.key_of(source, *versions) if cached else ""
+        path = cache.stored(self._key, source) if cached else None
+        if path is None:
+            source, self._key = self.code.with_cache(False), ""
+            filename = f"<chainrule {cache.key_of(source)}>"
+            linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+        else:
+            filename = str(path)
+        module = types.ModuleType(f"chainrule_{self._key or 'kernel'}")
+        sys.modules[module.__name__] = module  # compiled code that was kept asks for it by name
+        exec(compile(source, filename, "exec"), module.__dict__)
+        return getattr(module, self._name)

@@ -1,0 +1,144 @@
+"""Compiled code on disk, other processes, and the user's impatience."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from chainrule.execute import cache
+
+HERE = Path(__file__).parent
+
+
+def script(source, directory, **environment):
+    """Start a program with a cache of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(source)],
+        env={**os.environ, "CHAINRULE_CACHE": str(directory), **environment},
+        cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def output(process, timeout=120):
+    out, err = process.communicate(timeout=timeout)
+    assert process.returncode == 0, err
+    return out.strip()
+
+
+STEP = """
+    import numpy as np, chainrule as cr
+    def f(x):
+        return np.sum(np.tanh(x) ** 2)
+    g = cr.compile(cr.value_and_grad(f), "numba")
+    value, dx = g(np.arange(4.0))
+    print(round(float(value), 6), np.round(dx, 6).tolist())
+"""
+
+
+def compiled_files(directory):
+    return sorted(p for p in Path(directory).rglob("*") if p.suffix in (".nbi", ".nbc"))
+
+
+def test_compiled_code_is_kept_on_disk(tmp_path):
+    first = output(script(STEP, tmp_path))
+    files = compiled_files(tmp_path)
+    assert files
+    stamps = [p.stat().st_mtime_ns for p in files]
+    assert output(script(STEP, tmp_path)) == first
+    assert compiled_files(tmp_path) == files
+    assert [p.stat().st_mtime_ns for p in files] == stamps  # loaded, not compiled again
+
+
+def test_many_processes_share_it(tmp_path):
+    team = [script(STEP, tmp_path) for _ in range(4)]
+    assert len({output(p) for p in team}) == 1
+
+
+def test_a_broken_entry_costs_only_time(tmp_path):
+    want = output(script(STEP, tmp_path))
+    for path in compiled_files(tmp_path):
+        path.write_bytes(b"no pickle at all")
+    assert output(script(STEP, tmp_path)) == want
+    for path in Path(tmp_path).rglob("kernel.py"):
+        path.write_text("raise SystemExit(1)")
+    assert output(script(STEP, tmp_path)) == want
+
+
+def test_no_place_for_a_cache(tmp_path):
+    occupied = tmp_path / "file"
+    occupied.write_text("not a directory")
+    want = output(script(STEP, tmp_path / "good"))
+    assert output(script(STEP, occupied)) == want
+    assert output(script(STEP, "/dev/full/cache")) == want
+    assert occupied.read_text() == "not a directory"
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a file system in memory")
+def test_a_full_disk_costs_only_speed(tmp_path):
+    # The largest file that the process may write is smaller than what numba would write.
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+    limited += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    want = output(script(STEP, tmp_path / "good"))
+    assert output(script(limited + textwrap.dedent(STEP), tmp_path / "full")) == want
+
+
+def test_what_an_entry_is_known_by():
+    one = cache.key_of("source", "1.0")
+    assert one == cache.key_of("source", "1.0")
+    assert len({one, cache.key_of("source", "1.1"), cache.key_of("other", "1.0")}) == 3
+
+
+FORK = """
+    import os, numpy as np, chainrule as cr
+    from chainrule.execute import numba_executor
+    numba_executor._LARGE_WORK = 0
+    from training import step, parameters, rows
+    g = cr.compile(step, "numba")
+    p, (X, y) = parameters(np.float64), rows(40, np.float64)
+    want = g(p, X, y)[0]
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if g(p, X, y)[0] == want else 1)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), g(p, X, y)[0] == want)
+"""
+
+
+def test_fork_after_threads_have_run(tmp_path):
+    assert output(script(FORK, tmp_path)) == "0 True"
+
+
+LONG = """
+    import time, numpy as np, chainrule as cr
+    def step(w, X):
+        value, dw = cr.value_and_grad(lambda w: np.mean(np.tanh(X @ w) ** 2))(w)
+        return w - 0.001 * dw, value
+    run = cr.epoch(step, "{executor}")
+    X, w = np.ones((64, 200)), np.ones((200, 200))
+    run(w, X)
+    print("ready", flush=True)
+    try:
+        run(w, X, order=np.zeros(4_000_000, int), batch_size=2)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+        print(run(w, X)[1].shape)
+"""
+
+
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+def test_an_epoch_can_be_interrupted(executor, tmp_path):
+    # Without the interruption the epoch would take two million steps.
+    with script(LONG.format(executor=executor), tmp_path) as process:
+        assert process.stdout.readline().strip() == "ready"
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        asked = time.monotonic()
+        assert process.stdout.readline().strip() == "stopped", process.communicate()
+        assert time.monotonic() - asked < 5  # a tenth of a second on a machine that is not busy
+        assert process.stdout.read().strip() == "(2,)"
+        assert process.wait(timeout=60) == 0

@@ -1,0 +1,190 @@
+"""`cr.epoch`: many steps in one call, the same as one after the other."""
+
+import numpy as np
+import pytest
+from test_compile import assert_equal
+from training import adam, parameters, rows
+
+import chainrule as cr
+from chainrule.compiling import epochs
+from chainrule.compiling.failure import StepError
+from chainrule.errors import ArgumentError, DtypeError
+from chainrule.execute import numba_executor
+
+EXECUTORS = ("numpy", "numba", "jax")
+
+
+def start(dtype=np.float64):
+    p = parameters(dtype)
+    zeros = {k: np.zeros_like(v) for k, v in p.items()}
+    return {"p": p, "m": zeros, "v": zeros, "t": np.zeros((), dtype)}
+
+
+def step(carry, X, y):
+    new, m, v, t, value = adam(carry["p"], carry["m"], carry["v"], carry["t"], X, y)
+    return {"p": new, "m": m, "v": v, "t": t}, {"loss": value, "largest": np.max(np.abs(X), axis=0)}
+
+
+def by_hand(carry, X, y, order, size):
+    reports = []
+    for first in range(0, len(order), size):
+        at = order[first : first + size]
+        carry, report = step(carry, X[at], y[at])
+        reports.append(report)
+    return carry, {k: np.array([r[k] for r in reports]) for k in reports[0]}
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("count", [64, 70])
+def test_an_epoch_is_its_steps(executor, count):
+    X, y = rows(count, np.float64)
+    order = np.random.default_rng(3).permutation(count)
+    run = cr.epoch(step, executor)
+    carry = start()
+    got = run(carry, (X, y), order=order, batch_size=16)
+    assert_equal(got, by_hand(start(), X, y, order, 16), rtol=1e-9)
+    assert_equal(carry, start())  # what was given is as it was
+    again = run(got[0], (X, y), order=order[::-1], batch_size=16)
+    assert_equal(again, by_hand(got[0], X, y, order[::-1], 16), rtol=1e-9)
+    assert run.report().executor == executor
+    assert len([p for known in run._plans.plans.values() for p in known]) == 1
+
+
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+def test_single_precision_stays_single(executor):
+    X, y = rows(40, np.float32)
+    carry, report = cr.epoch(step, executor)(start(np.float32), (X, y), batch_size=8)
+    assert report["loss"].dtype == np.float32
+    assert carry["p"]["W1"].dtype == np.float32
+    want = by_hand(start(np.float32), X, y, np.arange(40), 8)
+    assert_equal((carry, report), want, rtol=2e-5)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_batches_larger_than_the_data_and_no_data_at_all(executor):
+    X, y = rows(10, np.float64)
+    run = cr.epoch(step, executor)
+    got = run(start(), (X, y), batch_size=1000)
+    assert_equal(got, by_hand(start(), X, y, np.arange(10), 10), rtol=1e-9)
+    carry, report = run(start(), (X, y), order=np.zeros(0, int))
+    assert_equal(carry, start())
+    assert report["loss"].shape == (0,)
+
+
+def test_progress_is_told(monkeypatch):
+    monkeypatch.setattr(epochs, "_PULSE", 1e-9)  # after every step
+    seen = []
+
+    def progress(done, steps, outputs):
+        seen.append((done, steps, len(outputs[0])))
+
+    X, y = rows(30, np.float64)
+    cr.epoch(step, "numpy")(start(), (X, y), batch_size=10, progress=progress)
+    assert seen == [(1, 3, 1), (2, 3, 2), (3, 3, 3)]
+
+
+def test_a_team_of_threads_gives_the_same_epoch(monkeypatch):
+    monkeypatch.setattr(numba_executor, "_LARGE_WORK", 0)
+    X, y = rows(70, np.float64)
+    run = cr.epoch(step, "numba")
+    got = run(start(), (X, y), batch_size=16)
+    assert_equal(got, by_hand(start(), X, y, np.arange(70), 16), rtol=1e-9)
+    assert "low, high = part(" in run.code()
+
+
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+def test_a_parameter_that_others_read_is_not_overwritten_too_early(executor):
+    def swap(carry, x):
+        a, b = carry
+        return (b + np.sum(x) * a, a * 2 + b[::-1]), a @ b
+
+    carry = (np.array([1.0, 2.0, 3.0]), np.array([0.5, -1.0, 2.0]))
+    x = np.linspace(0, 1, 12)
+    got, products = cr.epoch(swap, executor)(carry, x, batch_size=4)
+    want = []
+    for first in range(0, 12, 4):
+        carry, value = swap(carry, x[first : first + 4])
+        want.append(value)
+    assert_equal(got, carry, rtol=1e-12)
+    np.testing.assert_allclose(products, want)
+
+
+# -- what goes wrong -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+def test_a_nan_in_the_data_is_told_with_its_row(executor):
+    X, y = rows(40, np.float64)
+    X[21, 2] = np.nan
+    with pytest.raises(StepError, match=r"in step 2 of 5.*row 21 of array 0") as caught:
+        cr.epoch(step, executor)(start(), (X, y), batch_size=8)
+    error = caught.value
+    assert error.step == 2
+    want, _ = by_hand(start(), X, y, np.arange(16), 8)
+    assert_equal(error.carry, want, rtol=1e-9)
+
+
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+def test_a_nan_that_arises_is_told_with_its_line(executor):
+    def diverging(w, x):
+        value, dw = cr.value_and_grad(lambda w: np.sum((w * x) ** 4))(w)
+        return w - 10.0 * dw, np.log(np.abs(value))
+
+    run = cr.epoch(diverging, executor)
+    with np.errstate(all="ignore"), pytest.raises(StepError, match="A NaN or an inf") as caught:
+        run(np.array([3.0, 2.0]), np.ones((40, 2)), batch_size=2)
+    error = caught.value
+    assert 1 < error.step < 20
+    assert np.all(np.isfinite(error.carry))
+    assert error.where is not None
+    assert "test_epochs.py" in str(error)
+
+
+@pytest.mark.parametrize("executor", ["numpy", "numba"])
+def test_a_label_out_of_range_is_told(executor):
+    X, y = rows(40, np.float64)
+    y[33] = 3
+    with pytest.raises(IndexError, match="out of bounds") as caught:
+        cr.epoch(step, executor)(start(), (X, y), batch_size=8)
+    assert any("step 4" in note for note in caught.value.__notes__)
+
+
+def test_what_does_not_fit():
+    X, y = rows(10, np.float64)
+    run = cr.epoch(step, "numpy")
+    with pytest.raises(ArgumentError, match="same number of rows"):
+        run(start(), (X, y[:9]))
+    with pytest.raises(ArgumentError, match="batch_size"):
+        run(start(), (X, y), batch_size=0)
+    with pytest.raises(ArgumentError, match="row that there is not"):
+        run(start(), (X, y), order=[0, 10])
+    with pytest.raises(ArgumentError, match="which row comes when"):
+        run(start(), (X, y), order=[0.5])
+    with pytest.raises(DtypeError, match="not numbers"):
+        run(start(), (np.array([["a"]] * 10), y))
+    with pytest.raises(ArgumentError, match="a carry and outputs"):
+        cr.epoch(lambda w, x: w, "numpy")(1.0, X)
+    with pytest.raises(ArgumentError, match="structure"):
+        cr.epoch(lambda w, x: ((w, w), np.sum(x)), "numpy")(np.ones(2), X)
+    with pytest.raises(ArgumentError, match=r"carry as another kind.*\n.*float32(.*\n)*.*float64"):
+        cr.epoch(lambda w, x: (w + np.sum(x), np.sum(x)), "numpy")(np.ones(2, np.float32), X)
+    with pytest.raises(ArgumentError, match="has not been called"):
+        cr.epoch(step).report()
+
+
+def test_a_step_that_depends_on_the_number_of_rows():
+    def f(w, x):
+        total = w
+        for i in range(len(x)):
+            total = total * 0.9 + x[i]
+        return total, total
+
+    x = np.arange(8.0)
+    run = cr.epoch(f, "numpy")
+    w, _ = run(np.array(1.0), x, batch_size=4)
+    want = 1.0
+    for v in x:
+        want = want * 0.9 + v
+    np.testing.assert_allclose(w, want)
+    with pytest.raises(ArgumentError, match="last minibatch"):
+        run(np.array(1.0), x, batch_size=3)
