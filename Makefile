@@ -9,7 +9,7 @@ BIN := .venv/bin
 # The environment grows in stages, so that a tour needs no development tools.
 TOUR := .venv/.stamp
 DEV := .venv/.stamp-dev
-BENCH := .venv/.stamp-bench
+BENCH := .venv-bench/.stamp
 PEERS := .venv-peers/.stamp
 
 SHELL := /bin/bash
@@ -68,8 +68,9 @@ format: $(DEV)  ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix-only -q
 	@$(BIN)/ruff format
 
-bench: $(BENCH)  ## Measure the named cases
-	@$(BIN)/python -m benchmarks
+bench: $(BENCH)  ## Measure the named cases, beside other libraries; writes benchmarks/RESULTS.md
+	@.venv-bench/bin/python -m benchmarks
+	@.venv-bench/bin/python -m benchmarks training
 
 fuzz: $(DEV)  ## Run 20,000 random programs; PROGRAMS and SEED set others
 	@$(BIN)/python -m fuzz --programs $(PROGRAMS) $(if $(SEED),--seed $(SEED)) --jobs $$(nproc 2>/dev/null || echo 2)
@@ -131,12 +132,16 @@ $(DEV): $(TOUR) requirements-dev.txt
 	$(call install,.venv,requirements-dev.txt)
 	@touch $@
 
-$(BENCH): $(DEV) requirements-bench.txt
-	$(call install,.venv,requirements-bench.txt)
-	@touch $@
-
 # Kept apart: torch is large. Its version stands in the group `peers` of pyproject.toml.
 TORCH = $(shell sed -n 's/^peers = \["\(.*\)"\]$$/\1/p' pyproject.toml)
+$(BENCH): pyproject.toml requirements-tour.txt requirements-dev.txt requirements-bench.txt
+	$(call create,.venv-bench)
+	$(call install,.venv-bench,requirements-bench.txt)
+	@echo "Installing $(TORCH) into .venv-bench"
+	@.venv-bench/bin/python -m pip install -q -c requirements-bench.txt '$(TORCH)'
+	$(call editable,.venv-bench)
+	@touch $@
+
 $(PEERS): pyproject.toml requirements-tour.txt requirements-dev.txt
 	$(call create,.venv-peers)
 	$(call install,.venv-peers,requirements-dev.txt)

@@ -28,8 +28,13 @@ GROUPS = {
 
 def main() -> int:
     """Return the exit status: 1 where a benchmark could not run."""
+    if sys.argv[1:2] == ["training"]:  # it has options and a page of its own
+        from benchmarks.training import command
+
+        return command.main(sys.argv[2:])
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", epilog=f"Benchmarks: {', '.join(GROUPS)}."
+        prog="python -m benchmarks",
+        epilog=f"Benchmarks: {', '.join(GROUPS)}; and training, see training --help.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="all of them unless given")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")

@@ -1,0 +1,1 @@
+"""Training steps beside those of other libraries, on the same weights, data and optimizer."""
