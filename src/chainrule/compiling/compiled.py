@@ -114,7 +114,7 @@ class Compiled:
             key = flatten(args, found), flatten(kwargs, found) if kwargs else None
         except TracedArgumentError:
             return self._f(*args, **kwargs)
-        signature = (key, tuple([_kind(v) for v in found]))
+        signature = (key, tuple([kind_of(v) for v in found]))
         entry = self._entries.get(signature)
         if entry is None:
             entry = self._enter(signature, args, kwargs, found)
@@ -191,7 +191,8 @@ class Compiled:
         return self._last.runnable.source
 
 
-def _kind(value: Any) -> Any:
+def kind_of(value: Any) -> Any:
+    """Return what decides, of a leaf of the arguments, which code serves for it."""
     dtype = getattr(value, "dtype", None)
     return value.__class__ if dtype is None else (value.shape, dtype)
 

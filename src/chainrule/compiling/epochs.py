@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import name_of
-from chainrule.compiling.arguments import builder, flatten
-from chainrule.compiling.compiled import Plans, check_executor
+from chainrule.compiling.arguments import Build, builder, flatten
+from chainrule.compiling.compiled import Plans, check_executor, kind_of
 from chainrule.compiling.failure import index_failure, step_failure
 from chainrule.compiling.plans import Call, Plan, all_finite
 from chainrule.compiling.report import CompileReport, reported
@@ -37,6 +37,33 @@ class _Data:
     rows: int
 
 
+@dataclass
+class _Entry:
+    """What is known for one kind of carry and data.
+
+    `pace` is how many steps take about a pulse; 0 before it is known.
+    """
+
+    plan: Plan
+    given: Any
+    last: Any
+    build: Build
+    carry: int
+    pace: int = 0
+
+    def loop(
+        self, found: Sequence[Any], data: list[np.ndarray], places: np.ndarray, size: int
+    ) -> Loop:
+        """Return steps that are ready to run, on a copy of the carry."""
+        steps = -(-len(places) // size)
+        outputs = [
+            np.empty((steps, *node.shape), node.abstract.dtype)
+            for node in self.plan.kernel.graph.outputs[self.carry :]
+        ]
+        held = [np.array(v) for v in found]
+        return Loop(held, data, places, size, self.given, self.last, outputs)
+
+
 class Epoch:
     """A compiled epoch; made by :func:`epoch`."""
 
@@ -47,8 +74,7 @@ class Epoch:
         self._step = step
         self._plans = Plans(step, executor, mesh, specs)
         self._last: Plan | None = None
-        #: Steps that took about a pulse, the last time that a plan ran.
-        self._pace: dict[int, int] = {}
+        self._entries: dict[Any, _Entry] = {}
 
     def __repr__(self) -> str:
         return f"<compiled epoch of {name_of(self._step)}>"
@@ -104,81 +130,72 @@ class Epoch:
         size = int(min(batch_size, max(len(places), 1)))
         found: list[Any] = []
         key = flatten((carry,), found)
-        held = len(found)
-        kinds = kinds_of(found)
         call = Call(self._step, (carry, *rows.arrays), {})
-        plan = self._plan(key, call, kinds, rows, size)
-        loop = self._loop(plan, call, kinds, found, rows, places, size)
+        entry = self._entry(key, call, found, rows, size, len(places) % size)
+        loop = entry.loop(found, rows.arrays, places, size)
         try:
-            self._run(plan, loop, progress)
+            self._run(entry, loop, progress)
         except IndexError:
             error = index_failure(self._step, call, loop, found)
             if error is None:
                 raise
             raise error from None
-        result = builder(plan.result)
-        if not all_finite([*loop.outputs, *map(np.asarray, loop.carry)]):
-            raise step_failure(self._step, plan, call, loop, found)
-        carried = [np.asarray(c)[()] if np.ndim(c) == 0 else np.asarray(c) for c in loop.carry]
-        new, outputs = result([*carried, *loop.outputs])
-        del held
+        if not all_finite([*loop.outputs, *loop.carry]):
+            raise step_failure(self._step, entry.plan, call, loop, found)
+        carried = [c[()] if c.ndim == 0 else c for c in map(np.asarray, loop.carry)]
+        new, outputs = entry.build([*carried, *loop.outputs])
         return new, outputs
 
     # -- plans ---------------------------------------------------------------------------
 
-    def _plan(self, key: Any, call: Call, kinds: Kinds, rows: _Data, size: int) -> Plan:
-        """Return a plan for a step on that many rows."""
-        batch = [Abstract((size, *a.shape[1:]), a.dtype) for a in rows.arrays]
+    def _entry(
+        self, key: Any, call: Call, found: Sequence[Any], rows: _Data, size: int, rest: int
+    ) -> _Entry:
+        """Return what serves for steps on that many rows, and on the rest."""
+        batch = tuple([(a.shape[1:], a.dtype) for a in rows.arrays])
+        signature = key, tuple([kind_of(v) for v in found]), batch, size, rest
+        entry = self._entries.get(signature)
+        if entry is None:
+            entry = self._entries[signature] = self._made(key, call, found, batch, size, rest)
+        self._last = entry.plan
+        return entry
+
+    def _made(
+        self, key: Any, call: Call, found: Sequence[Any], batch: Any, size: int, rest: int
+    ) -> _Entry:
+        kinds = kinds_of(found)
+
+        def with_rows(count: int) -> Kinds:
+            return (*kinds, *(Abstract((count, *shape), dtype) for shape, dtype in batch))
+
         leading = list(range(len(kinds), len(kinds) + len(batch)))
-        plan = self._plans.find((key, len(batch)), call, (*kinds, *batch), leading)
+        plan = self._plans.find((key, len(batch)), call, with_rows(size), leading)
         _check_result(self._step, plan, kinds)
-        self._last = plan
-        return plan
-
-    def _loop(
-        self,
-        plan: Plan,
-        call: Call,
-        kinds: Kinds,
-        found: Sequence[Any],
-        rows: _Data,
-        places: np.ndarray,
-        size: int,
-    ) -> Loop:
-        def given(count: int) -> Any:
-            batch = [Abstract((count, *a.shape[1:]), a.dtype) for a in rows.arrays]
-            return plan.given_for(call, (*kinds, *batch))
-
-        rest = len(places) % size
-        last = given(rest) if rest else ()
-        if rest and last is None:
+        last = plan.given_for(call, with_rows(rest)) if rest else ()
+        if last is None:
             raise ArgumentError(
                 f"{name_of(self._step)} computes something else for the last minibatch, which has "
                 f"{rest} rows instead of {size}.",
                 instead="a batch_size that divides the number of rows, or a shorter order",
             )
-        steps = -(-len(places) // size)
-        outputs = [
-            np.empty((steps, *node.shape), node.abstract.dtype)
-            for node in plan.kernel.graph.outputs[len(kinds) :]
-        ]
-        held = [np.array(v) for v in found]
-        return Loop(held, rows.arrays, places, size, given(size), last, outputs)
+        given = plan.given_for(call, with_rows(size))
+        return _Entry(plan, given, last, builder(plan.result), len(kinds))
 
-    def _run(self, plan: Plan, loop: Loop, progress: Progress | None) -> None:
+    def _run(self, entry: _Entry, loop: Loop, progress: Progress | None) -> None:
         """Run all steps, in parts that take no longer than a person waits."""
-        done, part = 0, self._pace.get(id(plan), 1)
+        done = 0
         while done < loop.steps:
-            stop = min(done + part, loop.steps)
+            stop = min(done + (entry.pace or 1), loop.steps)
             began = time.perf_counter()
-            plan.runnable.run_steps(loop, done, stop)
+            entry.plan.runnable.run_steps(loop, done, stop)
             seconds = time.perf_counter() - began
-            if done or id(plan) in self._pace:  # the very first part compiles, too
-                part = max(1, min(16 * part, int((stop - done) * _PULSE / max(seconds, 1e-9))))
-                self._plans.choice.spent(plan, seconds)
-                self._pace[id(plan)] = part
-            elif loop.steps == 1:
-                self._pace[id(plan)] = 1
+            if entry.pace:  # the very first part compiles, too
+                steps = int((stop - done) * _PULSE / max(seconds, 1e-9))
+                entry.pace = max(1, min(16 * entry.pace, steps))
+                if self._plans.choice.spent(entry.plan, seconds):
+                    self._entries.clear()  # from now on by another executor
+            else:
+                entry.pace = 1
             done = stop
             if progress is not None:
                 progress(done, loop.steps, [o[:done] for o in loop.outputs])

@@ -153,11 +153,9 @@ def differing_axes(kinds: Kinds, other: Kinds) -> list[AxisOf]:
 
 def all_finite(values: Sequence[Any]) -> bool:
     """Whether all numbers are finite."""
-    for value in values:
-        array = np.asarray(value)
-        if array.dtype.kind in "fc":
-            flat = array.ravel()
-            with np.errstate(all="ignore"):
-                if not np.isfinite(np.dot(flat, flat)) and not np.isfinite(flat).all():
-                    return False
-    return True
+    with np.errstate(all="ignore"):
+        # The squared length of finite numbers is finite but for overflow, and cheapest to test.
+        total = 0.0
+        for value in values:
+            total += abs(np.vdot(value, value))
+        return bool(np.isfinite(total)) or all(np.isfinite(value).all() for value in values)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arguments import bound, name_of
+from chainrule.arguments import bound, name_of, signature_of
 from chainrule.compiling.arguments import Place, is_number
 from chainrule.emit.kernel import identifier
 from chainrule.errors import ArgumentError
-from chainrule.graph import Graph, Node
+from chainrule.graph import Graph
 from chainrule.op import Abstract
 from chainrule.simplify import simplify, tidied
 from chainrule.structure import map_leaves
@@ -114,8 +114,6 @@ def bound_names(
     f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> set[str]:
     """Return the names of the parameters that arguments are given for, and not by default."""
-    from chainrule.arguments import signature_of
-
     signature = signature_of(f)
     if signature is None:
         return {f"x{i}" for i in range(len(args))}
@@ -134,8 +132,3 @@ def _free(name: str, taken: set[str]) -> str:
 def kinds_of(leaves: Sequence[Any]) -> tuple[Abstract, ...]:
     """Return what is to be known of each leaf before a function is traced."""
     return tuple(Abstract.of(leaf) for leaf in leaves)
-
-
-def inputs_of(graph: Graph) -> tuple[Node, ...]:
-    """Return the inputs in the order of the leaves of the arguments."""
-    return graph.inputs

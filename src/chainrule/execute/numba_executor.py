@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,17 @@ from chainrule.execute.work import work
 
 #: Floating-point operations from which on several threads share a step.
 _LARGE_WORK = 10_000_000
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """What follows from the sizes: shapes and types of results and of arrays to work in."""
+
+    of: Sequence[Any]
+    given: list[Any]
+    positions: list[tuple[int, int]]
+    outputs: list[tuple[Any, np.dtype[Any]]]
+    buffers: list[tuple[Any, np.dtype[Any]]]
 
 
 class NumbaRunnable:
@@ -47,6 +59,8 @@ class NumbaRunnable:
         self._once = Function(self._code, kernel.name)
         #: Number of inputs that are carried from step to step -> the loop over steps.
         self._steps: dict[int, Function] = {}
+        self._apart: dict[int, list[int]] = {}
+        self._shapes: _Shapes | None = None
         self._constants = tuple(np.ascontiguousarray(v) for v in loops.constants.values())
         self._kinds = [(n.shape == (), n.abstract.dtype) for n in kernel.graph.inputs]
         places = {name: k for k, name in enumerate(loops.inputs)}
@@ -62,40 +76,46 @@ class NumbaRunnable:
     def __call__(self, inputs: Sequence[Any], given: Sequence[Any]) -> list[Any]:
         """Run once."""
         taken = [_argument(v, *kind) for v, kind in zip(inputs, self._kinds, strict=True)]
-        sizes = self._sizes(given)
-        for position, end in self._positions:
-            _check_positions(taken[position], _shape((end,), sizes)[0])
-        outputs = [
-            np.empty(_shape(self.kernel.dims[node], sizes) or 1, node.abstract.dtype)
-            for node in self.kernel.graph.outputs
-        ]
-        self._call(self._once, [*taken, *map(_given, given), *self._constants, *outputs], sizes)
+        at = self._at(given)
+        for position, end in at.positions:
+            _check_positions(taken[position], end)
+        outputs = [np.empty(shape, dtype) for shape, dtype in at.outputs]
+        self._call(self._once, [*taken, *at.given, *self._constants, *outputs], at)
         return [
             out if node.shape else out[0]
             for out, node in zip(outputs, self.kernel.graph.outputs, strict=True)
         ]
 
-    def _sizes(self, given: Sequence[Any]) -> dict[str, Any]:
-        return dict(zip(self.kernel.given, given, strict=True))
+    def _at(self, given: Sequence[Any]) -> _Shapes:
+        """Return what follows from the values of ``kernel.given``; the last is kept."""
+        known = self._shapes
+        if known is None or known.of is not given:
+            sizes = dict(zip(self.kernel.given, given, strict=True))
+            outputs = self.kernel.graph.outputs
+            known = self._shapes = _Shapes(
+                given,
+                [_given(v) for v in given],
+                [(position, _shape((end,), sizes)[0]) for position, end in self._positions],
+                [(_shape(self.kernel.dims[n], sizes) or 1, n.abstract.dtype) for n in outputs],
+                [(_shape(b.dims, sizes), b.dtype) for b in self._code.loops.buffers],
+            )
+        return known
 
-    def _call(self, function: Function, arguments: list[Any], sizes: dict[str, Any]) -> None:
+    def _call(self, function: Function, arguments: list[Any], at: _Shapes) -> None:
         """Call a function with arrays to work in, in as many threads as are worth it."""
         loops = function.code.loops
         gemm = [gemm_addresses()] if loops.products else []
-        arrays = [
-            None if b.is_private else np.empty(_shape(b.dims, sizes), b.dtype)
-            for b in loops.buffers
-        ]
+        arrays = [np.empty(shape, dtype) for shape, dtype in at.buffers]
+        if loops.shared is None:
+            function([*arguments, *arrays, *gemm])
+            return
 
         def own() -> list[np.ndarray]:
             return [
-                np.empty(_shape(b.dims, sizes), b.dtype) if a is None else a
+                np.empty_like(a) if b.is_private else a
                 for a, b in zip(arrays, loops.buffers, strict=True)
             ]
 
-        if loops.shared is None:
-            function([*arguments, *own(), *gemm])
-            return
         with threads() as count:
             counter, shared = np.zeros(1, np.int64), np.empty(max(loops.shared, 1))
 
@@ -110,12 +130,15 @@ class NumbaRunnable:
         if carry not in self._steps:
             stepping = numba_code(self.kernel, carry, self._team)
             self._steps[carry] = Function(stepping, f"{self.kernel.name}s")
+            self._apart[carry] = kept_apart(stepping.loops, carry)
         nodes = self.kernel.graph.inputs
-        for k in range(carry):
-            kind = nodes[k].abstract.dtype
-            loop.carry[k] = np.ascontiguousarray(loop.carry[k], kind).reshape(nodes[k].shape or 1)
-        apart = kept_apart(self._steps[carry].code.loops, carry)
-        spare = [np.empty_like(loop.carry[k]) for k in apart]
+        for k, (is_number, kind) in enumerate(self._kinds[:carry]):
+            held = loop.carry[k]
+            if is_number:
+                loop.carry[k] = np.asarray(held, kind).reshape(1)
+            elif held.dtype != kind or not held.flags.c_contiguous:
+                loop.carry[k] = np.ascontiguousarray(held, kind)
+        spare = [np.empty_like(loop.carry[k]) for k in self._apart[carry]]
         data = [
             np.ascontiguousarray(d, n.abstract.dtype)
             for d, n in zip(loop.data, nodes[carry:], strict=True)
@@ -128,17 +151,18 @@ class NumbaRunnable:
         for size, given, begin, end, first, row in parts:
             if begin >= end:
                 continue
-            sizes = self._sizes(given)
-            for position, extent in self._positions:
+            at = self._at(given)
+            for position, extent in at.positions:
                 array = loop.carry[position] if position < carry else data[position - carry]
-                _check_positions(array, _shape((extent,), sizes)[0])
+                _check_positions(array, extent)
             minibatch = [np.empty((size, *d.shape[1:]), d.dtype) for d in data]
             self._call(self._steps[carry], [
-                *loop.carry, *spare, *data, loop.order[first:], *map(_given, given),
+                *loop.carry, *spare, *data, loop.order[first:], *at.given,
                 *self._constants, begin, end, *(o[row:] for o in loop.outputs), *minibatch,
-            ], sizes)  # fmt: skip
-        for k in range(carry):
-            loop.carry[k] = loop.carry[k].reshape(nodes[k].shape)
+            ], at)  # fmt: skip
+        for k, (is_number, _) in enumerate(self._kinds[:carry]):
+            if is_number:
+                loop.carry[k] = loop.carry[k].reshape(())
 
     def facts(self) -> Facts:
         """Tell what runs."""
