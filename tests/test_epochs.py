@@ -188,3 +188,22 @@ def test_a_step_that_depends_on_the_number_of_rows():
     np.testing.assert_allclose(w, want)
     with pytest.raises(ArgumentError, match="last minibatch"):
         run(np.array(1.0), x, batch_size=3)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_numbers_in_the_carry_may_be_pythons_own(executor):
+    def f(carry, x):
+        w, rate, name = carry["w"], carry["rate"], carry["name"]
+        w = w - rate * np.mean(x) * w
+        return {"w": w, "rate": rate * 0.5, "name": name}, np.sum(w)
+
+    x = np.linspace(0, 1, 12, dtype=np.float32)
+    carry = {"w": np.ones(3, np.float32), "rate": 0.1, "name": "plain"}
+    got, sums = cr.epoch(f, executor)(carry, x, batch_size=4)
+    for first in range(0, 12, 4):
+        carry, _ = f(carry, x[first : first + 4])
+    assert got["w"].dtype == np.float32
+    assert sums.dtype == np.float32
+    np.testing.assert_allclose(got["w"], carry["w"], rtol=1e-6)
+    np.testing.assert_allclose(got["rate"], carry["rate"], rtol=1e-6)
+    assert got["name"] == "plain"

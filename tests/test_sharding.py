@@ -10,7 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training import adam_step, kernel_of, network, reference, trained
+from training import (
+    adam_step,
+    kernel_of,
+    network,
+    parameters,
+    reference,
+    rows,
+    step,
+    trained,
+)
 
 from chainrule.errors import ArgumentError
 from chainrule.execute.jax_executor import JaxRunnable
@@ -121,6 +130,14 @@ for name, runnable in (
 ):
     carry, saved[f"{name}_losses"] = trained(runnable, parts)
     saved |= {f"{name}{i}": c for i, c in enumerate(carry)}
+
+# As a user calls it: each process gives its own rows, and gets the gradients of all.
+import chainrule as cr
+from training import parameters, rows, step
+X, y = rows(16, np.float64)
+compiled = cr.compile(step, "jax", mesh=mesh)
+saved["value"], gradients = compiled(parameters(np.float64), X[mine], y[mine])
+saved |= {f"d{k}": g for k, g in gradients.items()}
 np.savez(file, **saved)
 """
 
@@ -195,3 +212,7 @@ def test_two_processes_give_what_one_gives(tmp_path):
             assert_gradients(found, name, 16)
         for name in ("train", "cut"):
             assert_trained(found, name)
+        value, gradients = step(parameters(np.float64), *rows(16, np.float64))
+        np.testing.assert_allclose(found["value"], value, rtol=1e-12)
+        for k, g in gradients.items():
+            np.testing.assert_allclose(found[f"d{k}"], g, rtol=1e-10, atol=1e-14)

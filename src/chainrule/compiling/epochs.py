@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import name_of
-from chainrule.compiling.arguments import Build, builder, flatten
+from chainrule.compiling.arguments import Build, Place, builder, flatten
 from chainrule.compiling.compiled import Plans, check_executor, kind_of
 from chainrule.compiling.failure import index_failure, step_failure
 from chainrule.compiling.plans import Call, Plan, all_finite
@@ -310,7 +310,7 @@ def _check_result(step: Callable[..., Any], plan: Plan, kinds: Kinds) -> None:
             expected="return carry, outputs",
             got=type(result).__name__ + (f" of {len(result)}" if isinstance(result, tuple) else ""),
         )
-    back = leaves(result[0], "carry")
+    back = [(path, leaf) for path, leaf in leaves(result[0], "carry") if isinstance(leaf, Place)]
     if len(back) != len(kinds) or any(p.index != k for k, (_, p) in enumerate(back)):
         raise ArgumentError(
             f"The carry that {name_of(step)} returns does not have the structure of the one that "

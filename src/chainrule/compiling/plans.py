@@ -157,5 +157,6 @@ def all_finite(values: Sequence[Any]) -> bool:
         # The squared length of finite numbers is finite but for overflow, and cheapest to test.
         total = 0.0
         for value in values:
-            total += abs(np.vdot(value, value))
+            flat = np.asarray(value).reshape(-1)
+            total += abs(flat.dot(flat))
         return bool(np.isfinite(total)) or all(np.isfinite(value).all() for value in values)

@@ -67,6 +67,7 @@ def parts{bits}(x):
 
 def exp{bits}(x):
     """Return the exponential."""
+    x = f(x)
     inside = min(max(x, f({lowest!r})), f({highest!r}))
     growth, first, second = parts{bits}(inside)
     value = (growth + f(1.0)) * first * second
@@ -77,6 +78,7 @@ def exp{bits}(x):
 
 def expm1{bits}(x):
     """Return the exponential less 1."""
+    x = f(x)
     inside = min(max(x, f({least!r})), f({highest!r}))
     growth, first, second = parts{bits}(inside)
     scale = first * second
@@ -87,6 +89,7 @@ def expm1{bits}(x):
 
 def tanh{bits}(x):
     """Return the hyperbolic tangent."""
+    x = f(x)
     inside = min(max(x + x, f(-60.0)), f(60.0))
     growth, first, second = parts{bits}(inside)
     scale = first * second
@@ -97,6 +100,7 @@ def tanh{bits}(x):
 
 def log{bits}(x):
     """Return the natural logarithm."""
+    x = f(x)
     small = x < f({smallest!r})
     scaled = x * f({up!r}) if small else x
     bits = int_of(scaled)
@@ -115,6 +119,7 @@ def log{bits}(x):
 
 def log1p{bits}(x):
     """Return the logarithm of 1 + x."""
+    x = f(x)
     u = f(1.0) + x
     value = log{bits}(u) + (x - (u - f(1.0))) / u
     value = x if u == f(1.0) else value
