@@ -73,7 +73,14 @@ def written_mask(x, i):
     return x
 
 
-@pytest.mark.parametrize("f", [written_row, written_twice, written_mask])
+def written_from_a_row(x, i):
+    x = x[:, 0] * 1.0
+    row = np.sin(x[:2])  # each of its elements is written twice, in another order than it is made
+    x[np.array([[1, 0], [0, -1]])] = row
+    return x
+
+
+@pytest.mark.parametrize("f", [written_row, written_twice, written_mask, written_from_a_row])
 def test_elements_are_written_over_as_numpy_does(f):
     positions = np.array([-1, 2, 1])
     (got,) = python(f, X, positions)

@@ -91,6 +91,8 @@ def _joining(statement: Statement, loop: Loop, reads: set[Node], depth: int) -> 
     for var in statement.loops:
         if var.extent != loop.var.extent or type(var.extent) is not type(loop.var.extent):
             continue
+        if statement.sequential and var is not statement.loops[0]:
+            continue  # what is written last stays
         others = [v for v in statement.loops if v is not var]
         if var.is_long and not all(v.is_long for v in others):
             continue  # it is to run innermost
