@@ -60,7 +60,7 @@ class _Entry:
             np.empty((steps, *node.shape), node.abstract.dtype)
             for node in self.plan.kernel.graph.outputs[self.carry :]
         ]
-        held = [np.array(v) for v in found]
+        held = [v.copy() if v.__class__ is np.ndarray else np.array(v) for v in found]
         return Loop(held, data, places, size, self.given, self.last, outputs)
 
 
@@ -153,7 +153,8 @@ class Epoch:
     ) -> _Entry:
         """Return what serves for steps on that many rows, and on the rest."""
         batch = tuple([(a.shape[1:], a.dtype) for a in rows.arrays])
-        signature = key, tuple([kind_of(v) for v in found]), batch, size, rest
+        kinds = [(v.shape, v.dtype) if v.__class__ is np.ndarray else kind_of(v) for v in found]
+        signature = key, tuple(kinds), batch, size, rest
         entry = self._entries.get(signature)
         if entry is None:
             entry = self._entries[signature] = self._made(key, call, found, batch, size, rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -153,10 +154,9 @@ def differing_axes(kinds: Kinds, other: Kinds) -> list[AxisOf]:
 
 def all_finite(values: Sequence[Any]) -> bool:
     """Whether all numbers are finite."""
-    with np.errstate(all="ignore"):
-        # The squared length of finite numbers is finite but for overflow, and cheapest to test.
-        total = 0.0
-        for value in values:
-            flat = np.asarray(value).reshape(-1)
-            total += abs(flat.dot(flat))
-        return bool(np.isfinite(total)) or all(np.isfinite(value).all() for value in values)
+    # The squared length of finite numbers is finite but for overflow, and cheapest to test.
+    total = 0.0
+    for value in values:
+        flat = np.asarray(value).reshape(-1)
+        total += float(abs(flat.dot(flat)))
+    return math.isfinite(total) or all(np.isfinite(value).all() for value in values)
