@@ -21,12 +21,13 @@ import chainrule as cr
 from chainrule.compiling.arguments import flatten
 from chainrule.compiling.sizes import unified
 from chainrule.compiling.tracing import kinds_of, outlined
-from chainrule.emit.numba_code import numba_code
+from chainrule.emit.loops.statement import NoLoopsError
 from chainrule.errors import ChainruleError
 from chainrule.evaluate import evaluate
 from chainrule.execute.executors import executor
 from chainrule.execute.runnable import NotForThisExecutorError
 from fuzz.generate import generate
+from fuzz.plain import AsPython
 from fuzz.program import Program, quietly
 
 NUMBA_EVERY, JAX_EVERY = 25, 25
@@ -55,41 +56,11 @@ def results(outline: Any, inputs: list[Any], seed: int) -> Iterator[tuple[str, A
         try:
             kernel = unified(replace(outline, graph=by.prepare(outline.graph)))
             if name == "loops":
-                yield name, plainly(kernel, inputs)
+                yield name, AsPython(kernel)(inputs, kernel.values)
             else:
                 yield name, by.make(kernel)(inputs, kernel.values)
-        except NotForThisExecutorError:
+        except (NotForThisExecutorError, NoLoopsError):
             yield name, None
-
-
-def plainly(kernel: Any, inputs: list[Any]) -> list[Any]:
-    """Run the loops of a kernel as plain Python."""
-    from chainrule.emit.loops.statement import NoLoopsError
-
-    try:
-        code = numba_code(kernel)
-    except NoLoopsError as error:
-        raise NotForThisExecutorError(str(error)) from error
-    source = code.with_cache(False).replace(
-        "from numba import njit", "njit = lambda **k: lambda f: f"
-    )
-    namespace: dict[str, Any] = {}
-    exec(compile(source, "<loops>", "exec"), namespace)
-    loops = code.loops
-    outputs = [np.empty(n.shape or 1, n.abstract.dtype) for n in kernel.graph.outputs]
-    buffers = [np.empty([int(d) for d in b.dims], b.dtype) for b in loops.buffers]
-    given = [
-        n.abstract.dtype.type(v) if n.shape == () else v
-        for n, v in zip(kernel.graph.inputs, inputs, strict=True)
-    ]
-    helpers = []
-    if loops.products:
-        from chainrule.execute.native import gemm_addresses
-
-        helpers = [gemm_addresses()]
-    arguments = [*given, *kernel.values, *loops.constants.values(), *outputs, *buffers, *helpers]
-    namespace[kernel.name](*arguments)
-    return [o if n.shape else o[0] for o, n in zip(outputs, kernel.graph.outputs, strict=True)]
 
 
 def agree(got: Any, expected: Any, single: bool) -> bool:

@@ -1,6 +1,5 @@
-"""Kernels of functions, run as plain Python: what numba would compile, without numba."""
+"""Kernels of functions, as numba is given them; `AsPython` runs them without it."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,30 +7,10 @@ import numpy as np
 from chainrule.compiling.arguments import flatten
 from chainrule.compiling.sizes import grown, refilled, unified
 from chainrule.compiling.tracing import kinds_of, outlined
-from chainrule.emit.kernel import at
 from chainrule.emit.loops.apart import expanded
-from chainrule.emit.numba_code import numba_code
+from fuzz.plain import AsPython
 
-
-def _product(gemm, a, turn_a, b, turn_b, c, low, high):
-    for matrix in (a, b, c):
-        assert matrix.ndim == 2
-        assert matrix.flags.c_contiguous
-    c[low:high] = ((a.T if turn_a else a) @ (b.T if turn_b else b))[low:high]
-
-
-def _placed(position, end):
-    if not -end <= position < end:
-        raise IndexError("a position is out of range")
-    return position
-
-
-#: What the source imports, in NumPy.
-_NAMES = {"np": np, "math": math, "product": _product, "placed": _placed} | {
-    f"{name}{bits}": getattr(np, name)
-    for name in ("exp", "expm1", "tanh", "log", "log1p")
-    for bits in (32, 64)
-}
+__all__ = ["AsPython", "close", "given_for", "kernel_of", "leaves_of", "outline_of"]
 
 
 def leaves_of(args):
@@ -56,53 +35,6 @@ def kernel_of(f, args, axes=()):
 
 def given_for(kernel, f, args):
     return refilled(kernel, outline_of(f, args))
-
-
-def _unset(shape, dtype):
-    """Return an array in which what was never written is seen."""
-    if dtype.kind == "f":
-        return np.full(shape, np.nan, dtype)
-    return np.full(shape, True if dtype.kind == "b" else np.iinfo(dtype).max, dtype)
-
-
-class AsPython:
-    """A kernel whose loops Python runs."""
-
-    def __init__(self, kernel):
-        self.kernel = kernel
-        code = numba_code(kernel)
-        self.loops, self.source = code.loops, code.source
-        lines = [
-            line for line in code.with_cache(False).splitlines() if not line.startswith("from ")
-        ]
-        names = dict(_NAMES, njit=lambda **options: lambda function: function)
-        exec(compile("\n".join(lines), "<loops>", "exec"), names)
-        self.function = names[kernel.name]
-
-    def __call__(self, inputs, given):
-        kernel, loops = self.kernel, self.loops
-        sizes = dict(zip(kernel.given, given, strict=True))
-
-        def shape(dims):
-            return tuple(at(n, sizes) for n in dims)
-
-        nodes = kernel.graph.inputs
-        taken = [
-            n.abstract.dtype.type(v) if n.shape == () else np.ascontiguousarray(v)
-            for n, v in zip(nodes, inputs, strict=True)
-        ]
-        outputs = [
-            _unset(shape(kernel.dims[n]) or 1, n.abstract.dtype) for n in kernel.graph.outputs
-        ]
-        buffers = [_unset(shape(b.dims), b.dtype) for b in loops.buffers]
-        constants = [np.ascontiguousarray(c) for c in loops.constants.values()]
-        with np.errstate(all="ignore"):
-            self.function(
-                *taken, *given, *constants, *outputs, *buffers, *([None] * loops.products)
-            )
-        return [
-            out if n.shape else out[0] for out, n in zip(outputs, kernel.graph.outputs, strict=True)
-        ]
 
 
 def close(got, want, dtype=None):

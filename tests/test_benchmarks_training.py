@@ -7,7 +7,6 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-import chainrule as cr
 from benchmarks.training import limit, measuring, report
 from benchmarks.training.cases import CASES, Case, Optimizer, problem
 from benchmarks.training.goals import goals
@@ -36,7 +35,6 @@ def test_the_hand_written_pass_agrees_with_the_derived_one(case):
         np.testing.assert_allclose(_losses(case, PEERS[name]), expected, rtol=1e-5)
 
 
-@pytest.mark.skipif(not hasattr(cr, "epoch"), reason="cr.epoch is not there yet")
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_a_whole_epoch_agrees_with_the_hand_written_pass(case):
     losses = _losses(case, PEERS["chainrule-numpy"])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.compiling.tracing import Kinds, Outline
-from chainrule.emit.kernel import Kernel, Size
+from chainrule.emit.kernel import Kernel, Size, free_name
 from chainrule.graph import Graph, Node
 
 
@@ -26,12 +26,7 @@ class _Comparison:
     """Goes through two graphs side by side, and names what differs."""
 
     def __init__(self, first: Graph, second: Graph) -> None:
-        if len(first) != len(second):
-            raise DiffersError(f"{len(first)} operations, {len(second)} of the other size")
-        self.first = first
-        self.twin = dict(zip(first.nodes, second.nodes, strict=True))
-        if [self.twin[o] for o in first.outputs] != list(second.outputs):
-            raise DiffersError("other results")
+        self.twin = twins(first, second)
         self.taken = {n.name for n in first.nodes if n.name}
         #: Pair of numbers -> the size that they are.
         self.sizes: dict[tuple[int, int], Size] = {}
@@ -40,16 +35,8 @@ class _Comparison:
     def size(self, a: int, b: int) -> Size:
         """Return the size that is `a` in the one graph and `b` in the other."""
         if (a, b) not in self.sizes:
-            self.sizes[a, b] = Size(a, self.free("n"))
+            self.sizes[a, b] = Size(a, free_name("n", self.taken))
         return self.sizes[a, b]
-
-    def free(self, stem: str) -> str:
-        name, count = stem, 1
-        while name in self.taken:
-            count += 1
-            name = f"{stem}{count}"
-        self.taken.add(name)
-        return name
 
     def both(self, a: Any, b: Any) -> Any:
         """Return what holds in both graphs, with a size for each number that differs."""
@@ -72,20 +59,37 @@ class _Comparison:
 
     def node(self, a: Node, b: Node) -> tuple[Any, tuple[int, ...]]:
         """Return the parameters and the shape that hold in both graphs."""
-        if a.op is not b.op or [self.twin[i] for i in a.inputs] != list(b.inputs):
-            raise DiffersError(f"{a.op.name} and {b.op.name}")
-        mine, theirs = a.abstract, b.abstract
-        if mine.dtype != theirs.dtype or mine.ndim != theirs.ndim or mine.weak != theirs.weak:
-            raise DiffersError(f"{a.op.name} of {mine} and {theirs}")
         if a.is_constant and not same(a.value, b.value):
-            self.varying[a] = self.free(a.name or "c")
-        if a.params.keys() != b.params.keys():
-            raise DiffersError(f"the parameters of {a.op.name}")
+            self.varying[a] = free_name(a.name or "c", self.taken)
         params = {key: self.both(value, b.params[key]) for key, value in a.params.items()}
         return params, self.both(a.shape, b.shape)
 
 
 _ENDS = ("start", "stop", "step")
+
+
+def twins(first: Graph, second: Graph) -> dict[Node, Node]:
+    """Return for each node of a graph the one of another that does the same, of any size.
+
+    Raises
+    ------
+    DiffersError
+        When the graphs differ in more than numbers.
+    """
+    if len(first) != len(second):
+        raise DiffersError(f"{len(first)} operations, {len(second)} of the other size")
+    twin = dict(zip(first.nodes, second.nodes, strict=True))
+    if [twin[o] for o in first.outputs] != list(second.outputs):
+        raise DiffersError("other results")
+    for a, b in twin.items():
+        if a.op is not b.op or [twin[i] for i in a.inputs] != list(b.inputs):
+            raise DiffersError(f"{a.op.name} and {b.op.name}")
+        mine, theirs = a.abstract, b.abstract
+        if (mine.dtype, mine.ndim, mine.weak) != (theirs.dtype, theirs.ndim, theirs.weak):
+            raise DiffersError(f"{a.op.name} of {mine} and {theirs}")
+        if a.params.keys() != b.params.keys():
+            raise DiffersError(f"the parameters of {a.op.name}")
+    return twin
 
 
 class Steps:
@@ -153,12 +157,6 @@ def refilled(kernel: Kernel, outline: Outline) -> tuple[Any, ...]:
     DiffersError
         When the kernel does not hold for them.
     """
-    graph, other = kernel.graph, outline.graph
-    if len(graph) != len(other):
-        raise DiffersError(f"{len(graph)} operations, {len(other)} of the other size")
-    twin = dict(zip(graph.nodes, other.nodes, strict=True))
-    if [twin[o] for o in graph.outputs] != list(other.outputs):
-        raise DiffersError("other results")
     found: dict[str, Any] = {}
 
     def check(a: Any, b: Any) -> None:
@@ -176,11 +174,7 @@ def refilled(kernel: Kernel, outline: Outline) -> tuple[Any, ...]:
         elif not same(a, b):
             raise DiffersError(f"{a!r} and {b!r}")
 
-    for a, b in twin.items():
-        if a.op is not b.op or [twin[i] for i in a.inputs] != list(b.inputs):
-            raise DiffersError(f"{a.op.name} and {b.op.name}")
-        if a.abstract.dtype != b.abstract.dtype:
-            raise DiffersError(f"{a.op.name} of {a.abstract.dtype} and {b.abstract.dtype}")
+    for a, b in twins(kernel.graph, outline.graph).items():
         check(kernel.dims[a], b.shape)
         if a in kernel.varying:
             found[kernel.varying[a]] = b.value

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.arguments import bound, name_of, signature_of
 from chainrule.compiling.arguments import Place, is_number
-from chainrule.emit.kernel import identifier
+from chainrule.emit.kernel import free_name, identifier
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.op import Abstract
@@ -73,7 +73,7 @@ def outlined(
                 refuse_subclass(leaf, path)
             if not is_number(leaf):
                 return leaf
-            return recorder.input(_free(identifier(path), names), abstract=next(remaining))
+            return recorder.input(free_name(identifier(path), names, "_"), abstract=next(remaining))
 
         given = bound(f, args, dict(kwargs))
         defaults = bound_names(f, args, kwargs)
@@ -107,7 +107,7 @@ def outlined(
         result = map_leaves(keep, returned, "output")
         graph = recorder.graph(outputs)
     simplified, _ = simplify(tidied(graph))
-    return Outline(_free(identifier(name_of(f)), set()), simplified, result)
+    return Outline(identifier(name_of(f)), simplified, result)
 
 
 def bound_names(
@@ -118,15 +118,6 @@ def bound_names(
     if signature is None:
         return {f"x{i}" for i in range(len(args))}
     return set(signature.bind(*args, **kwargs).arguments)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    count, free = 1, name
-    while free in taken:
-        count += 1
-        free = f"{name}_{count}"
-    taken.add(free)
-    return free
 
 
 def kinds_of(leaves: Sequence[Any]) -> tuple[Abstract, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.emit.kernel import Kernel, Size
+from chainrule.emit.kernel import Kernel, Size, free_name
 from chainrule.emit.liveness import Plan
 from chainrule.graph import Node
 from chainrule.rules import TABLE
@@ -54,12 +54,7 @@ class Bindings:
     def free(self, stem: str) -> str:
         """Return a name that is not taken, and take it."""
         stem = stem if stem.isidentifier() and not keyword.iskeyword(stem) else f"{stem}_"
-        name, count = stem, 1
-        while name in self._taken:
-            count += 1
-            name = f"{stem}_{count}"
-        self._taken.add(name)
-        return name
+        return free_name(stem, self._taken, "_")
 
     def _name(self, node: Node) -> str:
         storage = self.plan.storage.get(node)

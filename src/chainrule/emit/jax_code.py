@@ -19,7 +19,7 @@ from chainrule.emit.jax_types import (
     is_statement,
     over_jax,
 )
-from chainrule.emit.kernel import Kernel
+from chainrule.emit.kernel import Kernel, free_name
 from chainrule.emit.program import Emitted
 from chainrule.graph import Node
 from chainrule.notation import Written
@@ -56,12 +56,7 @@ class _Emitter:
 
     def free(self, name: str) -> str:
         """Return a name that is not taken yet."""
-        free, count = name, 1
-        while free in self.taken:
-            count += 1
-            free = f"{name}_{count}"
-        self.taken.add(free)
-        return free
+        return free_name(name, self.taken, "_")
 
     def temporary(self) -> str:
         count = 1

@@ -161,3 +161,20 @@ def identifier(path: str) -> str:
         parts = parts[last:]
     name = "_".join(parts)
     return name if name.isidentifier() and not iskeyword(name) else f"f_{name}"
+
+
+def free_name(stem: str, taken: set[str], joint: str = "") -> str:
+    """Return a name that is not taken yet, a count put to it if need be, and take it.
+
+    Examples
+    --------
+    >>> taken = {"z"}
+    >>> free_name("z", taken), free_name("z", taken, "_"), free_name("h", taken)
+    ('z2', 'z_2', 'h')
+    """
+    name, count = stem, 1
+    while name in taken:
+        count += 1
+        name = f"{stem}{joint}{count}"
+    taken.add(name)
+    return name

@@ -27,9 +27,7 @@ def gemm_addresses() -> np.ndarray:
     return np.array(found, np.int64)
 
 
-def _gemm_call(  # type: ignore[no-untyped-def]  # numba asks for the signature of a call
-    context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc
-):
+def _gemm_call(context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc):
     signature = types.void(
         types.int64, kind, types.int64, types.int64, types.int64, types.int64, types.int64,
         types.int64, types.int64, types.int64, types.int64, types.int64, types.int64,
@@ -73,7 +71,7 @@ _call_gemm: Any = intrinsic(_gemm_call)
 
 
 @njit(**_options)
-def product(gemm, a, turn_a, b, turn_b, c, low, high):  # type: ignore[no-untyped-def]
+def product(gemm, a, turn_a, b, turn_b, c, low, high):
     """Write rows of a product of matrices.
 
     Parameters
@@ -102,14 +100,14 @@ def product(gemm, a, turn_a, b, turn_b, c, low, high):  # type: ignore[no-untype
 
 
 @njit(**_options)
-def placed(position, end):  # type: ignore[no-untyped-def]
+def placed(position, end):
     """Return a position that was computed; refuse it where it is out of range."""
     if position < -end or position >= end:
         raise IndexError("a position is out of range")
     return position
 
 
-def _adding(context, address):  # type: ignore[no-untyped-def]
+def _adding(context, address):
     """Add 1 to a number that other threads see; returns what it was."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -123,7 +121,7 @@ def _adding(context, address):  # type: ignore[no-untyped-def]
 _add: Any = intrinsic(_adding)
 
 
-def _looking(context, address):  # type: ignore[no-untyped-def]
+def _looking(context, address):
     """Return a number that other threads change."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -137,7 +135,7 @@ _look: Any = intrinsic(_looking)
 
 
 @njit(**_options)
-def _nothing():  # type: ignore[no-untyped-def]
+def _nothing():
     """Keep the processor, where no system call is known by which it is left."""
 
 
@@ -150,7 +148,7 @@ _PATIENCE = 4000
 
 
 @njit(**_options)
-def meet(counter, threads):  # type: ignore[no-untyped-def]
+def meet(counter, threads):
     """Wait until all threads have come here. `counter` is an array of one, 0 at first."""
     address = np.int64(counter.ctypes.data)
     arrived = _add(address)
@@ -163,6 +161,6 @@ def meet(counter, threads):  # type: ignore[no-untyped-def]
 
 
 @njit(**_options)
-def part(count, thread, threads):  # type: ignore[no-untyped-def]
-    """Return the first and the last but one of the turns that fall to a thread."""
+def part(count, thread, threads):
+    """Return the first of the turns that fall to a thread, and the one after the last."""
     return count * thread // threads, count * (thread + 1) // threads

@@ -51,7 +51,7 @@ class Function:
         try:
             function = self._loaded(cached=True)
             function.compile(kinds)
-        except Exception:
+        except Exception:  # a broken entry may raise anything, a full disk an OSError
             if not self._key:
                 raise
             cache.forget(self._key)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.emit.kernel import Kernel, Size
+from chainrule.emit.kernel import Kernel, Size, free_name
 from chainrule.emit.loops.index import Affine, Index, Lookup, Read, Var
 from chainrule.emit.loops.lower import Lowering
 from chainrule.emit.loops.scalars import (
@@ -63,12 +63,7 @@ class Elements:
 
     def free(self, name: str) -> str:
         """Return a name that is not taken yet."""
-        free, count = name, 1
-        while free in self.taken:
-            count += 1
-            free = f"{name}{count}"
-        self.taken.add(free)
-        return free
+        return free_name(name, self.taken)
 
     def name(self, node: Node) -> str:
         """Return what a value is called; values that share an array share its name."""
