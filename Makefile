@@ -139,6 +139,8 @@ $(BENCH): pyproject.toml requirements-tour.txt requirements-dev.txt requirements
 	$(call install,.venv-bench,requirements-bench.txt)
 	@echo "Installing $(TORCH) into .venv-bench"
 	@.venv-bench/bin/python -m pip install -q -c requirements-bench.txt '$(TORCH)'
+	@.venv-bench/bin/python -m pip install -q mkl 2>/dev/null \
+		|| echo "No MKL for this machine: its rows are left out"
 	$(call editable,.venv-bench)
 	@touch $@
 

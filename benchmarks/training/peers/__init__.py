@@ -57,6 +57,9 @@ TORCH = ("torch", "torch._dynamo", "torch._inductor")  # its optimizers import t
 
 PEERS = {
     "chainrule-numba": Peer("chainrule, numba", "chainrule_epoch", "chainrule", "numba", NUMBA),
+    "chainrule-mkl": Peer(
+        "chainrule, numba with MKL", "chainrule_epoch", "chainrule", "numba-mkl", NUMBA
+    ),
     "chainrule-numpy": Peer("chainrule, NumPy", "chainrule_epoch", "chainrule", "numpy"),
     "chainrule-jax": Peer("chainrule, JAX", "chainrule_epoch", "chainrule", "jax", ("jax.numpy",)),
     "chainrule-eager": Peer("chainrule, not compiled", "chainrule_epoch", "chainrule", "eager"),

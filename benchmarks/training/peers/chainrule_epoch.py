@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 import chainrule as cr
@@ -9,6 +11,7 @@ from benchmarks.training.cases import Case, Problem
 from benchmarks.training.peers import CannotError, Trainer
 from benchmarks.training.peers.adam import initial, training_step
 from benchmarks.training.peers.stepping import Stepping
+from chainrule.execute.blas import mkl_paths
 
 
 class Epochs:
@@ -36,6 +39,9 @@ class Epochs:
 def trainer(case: Case, problem: Problem, variant: str) -> Trainer:
     if variant == "eager":
         return Stepping(case, problem, cr.value_and_grad(case.loss(np)))
-    if not hasattr(cr, "epoch"):
-        raise CannotError("cr.epoch is not there yet")
-    return Epochs(case, problem, variant)
+    executor, _, blas = variant.partition("-")
+    if executor == "numba":
+        os.environ["CHAINRULE_BLAS"] = blas or "scipy"
+        if blas == "mkl" and not mkl_paths():
+            raise CannotError("MKL is not installed")
+    return Epochs(case, problem, executor)

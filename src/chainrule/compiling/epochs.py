@@ -18,6 +18,7 @@ from chainrule.compiling.plans import Call, Plan, all_finite
 from chainrule.compiling.report import CompileReport, reported
 from chainrule.compiling.tracing import Kinds, kinds_of
 from chainrule.errors import ArgumentError, DtypeError
+from chainrule.execute.memory import Recycler
 from chainrule.execute.runnable import Loop
 from chainrule.op import Abstract
 from chainrule.structure import leaves
@@ -41,7 +42,8 @@ class _Data:
 class _Entry:
     """What is known for one kind of carry and data.
 
-    `pace` is how many steps take about a pulse; 0 before it is known.
+    `pace` is how many steps take about a pulse; 0 before it is known. `memory` is where what is
+    carried lies.
     """
 
     plan: Plan
@@ -49,6 +51,7 @@ class _Entry:
     last: Any
     build: Build
     carry: int
+    memory: Recycler
     pace: int = 0
 
     def loop(
@@ -60,7 +63,8 @@ class _Entry:
             np.empty((steps, *node.shape), node.abstract.dtype)
             for node in self.plan.kernel.graph.outputs[self.carry :]
         ]
-        held = [v.copy() if v.__class__ is np.ndarray else np.array(v) for v in found]
+        copy = self.memory.copy
+        held = [copy(v) if v.__class__ is np.ndarray else np.array(v) for v in found]
         return Loop(held, data, places, size, self.given, self.last, outputs)
 
 
@@ -180,7 +184,9 @@ class Epoch:
                 instead="a batch_size that divides the number of rows, or a shorter order",
             )
         given = plan.given_for(call, with_rows(size))
-        return _Entry(plan, given, last, builder(plan.result), len(kinds))
+        size_of_carry = sum(k.size * k.dtype.itemsize for k in kinds)
+        memory = Recycler(most=size_of_carry)
+        return _Entry(plan, given, last, builder(plan.result), len(kinds), memory)
 
     def _run(self, entry: _Entry, loop: Loop, progress: Progress | None) -> None:
         """Run all steps, in parts that take no longer than a person waits."""

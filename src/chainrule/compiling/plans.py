@@ -156,7 +156,7 @@ def all_finite(values: Sequence[Any]) -> bool:
     """Whether all numbers are finite."""
     # The squared length of finite numbers is finite but for overflow, and cheapest to test.
     total = 0.0
-    for value in values:
-        flat = np.asarray(value).reshape(-1)
-        total += float(abs(flat.dot(flat)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for value in values:
+            total += float(abs(np.vdot(value, value)))
     return math.isfinite(total) or all(np.isfinite(value).all() for value in values)

@@ -1,30 +1,20 @@
 """What loops call that NumPy has no name for: products of matrices in place, and threads that meet.
 
-Products go to the BLAS that SciPy brings, by its own interface: a part of a matrix, transposed or
-not, needs no copy. The address of its function is an argument, so that compiled code can be kept
-on disk.
+Products go to a BLAS by its own interface: a part of a matrix, transposed or not, needs no copy.
+The address of its function is an argument, so that compiled code can be kept on disk.
 """
 
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import get_cython_function_address, intrinsic
+from numba.extending import intrinsic
 
 _options: dict[str, Any] = {"error_model": "numpy"}
-
-
-@lru_cache(maxsize=1)
-def gemm_addresses() -> np.ndarray:
-    """Return the addresses of the products of matrices in single and in double precision."""
-    names = ("sgemm", "dgemm")
-    found = [get_cython_function_address("scipy.linalg.cython_blas", name) for name in names]
-    return np.array(found, np.int64)
 
 
 def _gemm_call(context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc):
@@ -77,7 +67,7 @@ def product(gemm, a, turn_a, b, turn_b, c, low, high):
     Parameters
     ----------
     gemm : array of int64
-        From `gemm_addresses`.
+        Addresses, from `blas.blas`.
     a, b, c : arrays of two axes, laid out row after row
     turn_a, turn_b : int
         1 to read the transpose.

@@ -9,28 +9,34 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from chainrule.execute.blas import blas
+
 
 @lru_cache(maxsize=1)
 def _controller() -> Any:
     from threadpoolctl import ThreadpoolController
 
+    blas()  # loaded now, it is among those that are found
     return ThreadpoolController().select(user_api="blas")
 
 
 @contextmanager
-def threads() -> Iterator[int]:
+def threads(most: int) -> Iterator[int]:
     """Give the number of threads to use; each has BLAS to itself for a while.
 
-    As many are used as the caller lets BLAS use, and there are processors for. What is set for
-    BLAS is as before in the end.
+    As many are used as the caller lets BLAS use, and there are processors for; no more than `most`.
+    What is set for BLAS is as before in the end.
     """
     controller = _controller()
-    allowed = max([pool.num_threads for pool in controller.lib_controllers], default=1)
+    # MKL that was loaded here does not know what the caller has set for the BLAS of NumPy.
+    pools = controller.lib_controllers
+    told = [p for p in pools if p.internal_api != "mkl"] or pools
+    allowed = max([pool.num_threads for pool in told], default=1)
     with controller.limit(limits=1):
-        yield max(1, min(allowed, _processors()))
+        yield max(1, min(allowed, processors(), most))
 
 
-def _processors() -> int:
+def processors() -> int:
     """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

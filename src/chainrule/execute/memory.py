@@ -1,0 +1,68 @@
+"""Large arrays in memory that was used before: fresh pages cost more than the numbers in them."""
+
+from __future__ import annotations
+
+import weakref
+from collections import defaultdict
+from math import prod
+from typing import Any
+
+import numpy as np
+
+#: Bytes from which on memory is kept; what is smaller comes from pages that are in use anyway.
+_LARGE = 2**20
+
+
+class Recycler:
+    """Makes new arrays, in the memory of earlier ones that nobody holds any more.
+
+    Whoever gets an array owns it: its memory is taken again only when the array and all views of it
+    are gone. Any thread may ask.
+
+    Parameters
+    ----------
+    most : int
+        So many bytes are kept for later, at most.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept = 0
+        self._free: dict[int, list[np.ndarray]] = defaultdict(list)
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        """Return an array whose numbers are yet to be written."""
+        count = prod(shape)
+        size = count * dtype.itemsize
+        if size < _LARGE:
+            return np.empty(shape, dtype)
+        try:
+            memory = self._free[size].pop()
+            self._kept -= size
+        except IndexError:
+            memory = np.empty(size, np.uint8)
+        # Views have this array for their base, and not the memory: NumPy looks through arrays to
+        # who owns the memory, and a memoryview (`data`) stops it.
+        array = np.frombuffer(memory.data, dtype, count)
+        weakref.finalize(array, _give_back, weakref.ref(self), memory).atexit = False
+        return array.reshape(shape)
+
+    def copy(self, array: np.ndarray) -> np.ndarray:
+        """Return a copy."""
+        if array.nbytes < _LARGE:
+            return array.copy()
+        made = self.empty(array.shape, array.dtype)
+        np.copyto(made, array)
+        return made
+
+    def take(self, memory: np.ndarray) -> None:
+        """Keep memory that nobody uses any more, unless there is enough of it."""
+        if self._kept + memory.nbytes <= self._most:
+            self._kept += memory.nbytes
+            self._free[memory.nbytes].append(memory)
+
+
+def _give_back(owner: weakref.ref[Recycler], memory: np.ndarray) -> None:
+    recycler = owner()
+    if recycler is not None:
+        recycler.take(memory)
