@@ -207,3 +207,65 @@ def test_numbers_in_the_carry_may_be_pythons_own(executor):
     np.testing.assert_allclose(got["w"], carry["w"], rtol=1e-6)
     np.testing.assert_allclose(got["rate"], carry["rate"], rtol=1e-6)
     assert got["name"] == "plain"
+
+
+# -- a carry that is given up ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_carry_that_is_given_up_gives_the_same(executor):
+    run, giving = cr.epoch(step, executor), cr.epoch(step, executor, donate=True)
+    kept, given = start(), start()
+    for _ in range(3):
+        kept, want = run(kept, rows(40, np.float64), batch_size=16)
+        given, got = giving(given, rows(40, np.float64), batch_size=16)
+        assert_equal((given, got), (kept, want), rtol=1e-12)
+
+
+def test_arrays_that_are_given_up_are_written_to():
+    given = start()
+    carry, _ = cr.epoch(step, "numba", donate=True)(given, rows(40, np.float64), batch_size=16)
+    assert carry["p"]["W1"] is given["p"]["W1"]
+
+
+def pair(carry, x):
+    a, b = carry
+    return (a + np.sum(x), b * 2.0), np.sum(a)
+
+
+def shares():
+    """Yield carries of which some arrays must not be written to, and the data."""
+    x = np.ones((6, 3))
+    a = np.arange(4.0)
+    yield "one array twice", (a, a), x
+    long = np.arange(6.0)
+    yield "overlapping views", (long[:4], long[1:5]), x
+    yield "an array of the data", (x[0, :], np.ones(3)), x
+    fixed = np.arange(4.0)
+    fixed.flags.writeable = False
+    yield "not to be written to", (fixed, np.ones(4)), x
+    yield "one number for all", (np.broadcast_to(1.0, 4), np.ones(4)), x
+    yield "every other", (np.arange(8.0)[::2], np.ones(4)), x
+
+
+@pytest.mark.parametrize(("carry", "x"), [pytest.param(c, x, id=n) for n, c, x in shares()])
+def test_arrays_that_are_seen_elsewhere_are_not_given_up(carry, x):
+    want = tuple(np.array(v) for v in carry)
+    data = x.copy()
+    for k in range(3):
+        want, _ = pair(want, data[2 * k : 2 * k + 2])
+    got, _ = cr.epoch(pair, "numba", donate=True)(carry, x, batch_size=2)
+    assert_equal(got, want, rtol=1e-12)
+    np.testing.assert_array_equal(x, data)
+
+
+def test_a_nan_where_the_carry_was_given_up_is_told_with_its_step():
+    def f(w, x):
+        w = w * np.sum(x)
+        return w, np.sum(w)
+
+    x = np.full((6, 1), 1e200)
+    with pytest.raises(StepError, match=r"step 1 of 3(.*\n)*.*donate=False") as caught:
+        cr.epoch(f, "numba", donate=True)(np.ones(3), x, batch_size=2)
+    assert caught.value.step == 1
+    assert caught.value.carry is None

@@ -16,7 +16,7 @@ COLUMNS = 5
 NOTES = """\
 - PyTorch has its fused optimizer, the fastest of its three here; `torch.compile` compiles the loss
   and its gradient.
-- JAX gives its buffers up for the new ones (`donate_argnums`).
+- JAX and chainrule give their buffers up for the new ones (`donate_argnums`, `donate`).
 - scikit-learn takes an epoch a call of `partial_fit`, so its losses are compared as means of
   epochs. Its Adam adds epsilon before the correction of the bias, which moves them a little.
 - micrograd works in double precision, a number at a time. In its demo every batch is the whole of

@@ -19,7 +19,7 @@ class Epochs:
 
     def __init__(self, case: Case, problem: Problem, executor: str) -> None:
         step = training_step(cr.value_and_grad(case.loss(np)), case.optimizer)
-        self._epoch = cr.epoch(step, executor=executor)
+        self._epoch = cr.epoch(step, executor=executor, donate=True)
         self._carry = initial(case.optimizer, problem.params, np)
         self._problem, self._size = problem, case.batch
 

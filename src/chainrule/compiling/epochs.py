@@ -6,6 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ import numpy as np
 from chainrule.arguments import name_of
 from chainrule.compiling.arguments import Build, Place, builder, flatten
 from chainrule.compiling.compiled import Plans, check_executor, kind_of
-from chainrule.compiling.failure import index_failure, step_failure
+from chainrule.compiling.failure import index_failure, step_failure, untraceable_failure
 from chainrule.compiling.plans import Call, Plan, all_finite
 from chainrule.compiling.report import CompileReport, reported
 from chainrule.compiling.tracing import Kinds, kinds_of
 from chainrule.errors import ArgumentError, DtypeError
-from chainrule.execute.memory import Recycler
+from chainrule.execute.memory import Recycler, own
 from chainrule.execute.runnable import Loop
 from chainrule.op import Abstract
 from chainrule.structure import leaves
@@ -55,16 +56,21 @@ class _Entry:
     pace: int = 0
 
     def loop(
-        self, found: Sequence[Any], data: list[np.ndarray], places: np.ndarray, size: int
-    ) -> Loop:
-        """Return steps that are ready to run, on a copy of the carry."""
+        self, found: Sequence[Any], data: list[np.ndarray], places: np.ndarray, size: int,
+        donate: bool,
+    ) -> Loop:  # fmt: skip
+        """Return steps that are ready to run, on a copy of the carry unless it is given up."""
         steps = -(-len(places) // size)
         outputs = [
             np.empty((steps, *node.shape), node.abstract.dtype)
             for node in self.plan.kernel.graph.outputs[self.carry :]
         ]
         copy = self.memory.copy
-        held = [copy(v) if v.__class__ is np.ndarray else np.array(v) for v in found]
+        given_up = own(found, data) if donate else repeat(False)
+        held = [
+            v if is_own else copy(v) if v.__class__ is np.ndarray else np.array(v)
+            for v, is_own in zip(found, given_up, strict=False)
+        ]
         return Loop(held, data, places, size, self.given, self.last, outputs)
 
 
@@ -72,10 +78,12 @@ class Epoch:
     """A compiled epoch; made by :func:`epoch`."""
 
     def __init__(
-        self, step: Callable[..., Any], executor: str = "auto", mesh: Any = None, specs: Any = None
-    ) -> None:
+        self, step: Callable[..., Any], executor: str = "auto", mesh: Any = None,
+        specs: Any = None, donate: bool = False,
+    ) -> None:  # fmt: skip
         functools.update_wrapper(self, step)
         self._step = step
+        self._donate = donate
         self._plans = Plans(step, executor, mesh, specs)
         self._last: Plan | None = None
         self._entries: dict[Any, _Entry] = {}
@@ -97,7 +105,8 @@ class Epoch:
         Parameters
         ----------
         carry : structure of arrays
-            What goes from step to step: parameters, optimizer state, counts. Not written to.
+            What goes from step to step: parameters, optimizer state, counts. Not written to,
+            unless it is given up by ``donate=True``.
         data : array or tuple of arrays
             With rows along their first axes, as many in each.
         order : array of int, optional
@@ -136,7 +145,7 @@ class Epoch:
         key = flatten((carry,), found)
         call = Call(self._step, (carry, *rows.arrays), {})
         entry = self._entry(key, call, found, rows, size, len(places) % size)
-        loop = entry.loop(found, rows.arrays, places, size)
+        loop = entry.loop(found, rows.arrays, places, size, self._donate)
         try:
             self._run(entry, loop, progress)
         except IndexError:
@@ -145,6 +154,8 @@ class Epoch:
                 raise
             raise error from None
         if not all_finite([*loop.outputs, *loop.carry]):
+            if self._donate:
+                raise untraceable_failure(self._step, loop)
             raise step_failure(self._step, entry.plan, call, loop, found)
         carried = [c[()] if c.ndim == 0 else c for c in map(np.asarray, loop.carry)]
         new, outputs = entry.build([*carried, *loop.outputs])
@@ -233,8 +244,9 @@ class Epoch:
 
 
 def epoch(
-    step: Callable[..., Any], executor: str = "auto", *, mesh: Any = None, specs: Any = None
-) -> Epoch:
+    step: Callable[..., Any], executor: str = "auto", *, mesh: Any = None, specs: Any = None,
+    donate: bool = False,
+) -> Epoch:  # fmt: skip
     """Return a function that runs a step on one minibatch after another, as compiled code.
 
     Rows are gathered, the step is run forward and backward, and parameters are updated without
@@ -250,6 +262,10 @@ def epoch(
         See :func:`compile`.
     mesh, specs
         See :func:`compile`.
+    donate : bool
+        Give the carry up at each call: its arrays may be written to and returned, which saves a
+        copy of them in time and memory. For large carries of which nobody needs the old one. A
+        NaN or an infinity is then told with its step alone: there is nothing left to start from.
 
     Returns
     -------
@@ -270,7 +286,7 @@ def epoch(
     (array([2.54]), array([ 2.  , 21.06]))
     """
     check_executor(executor, mesh, specs)
-    return Epoch(step, executor, mesh, specs)
+    return Epoch(step, executor, mesh, specs, donate)
 
 
 def _data(data: Any) -> _Data:

@@ -24,8 +24,8 @@ class StepError(NonFiniteError):
     ----------
     step : int
         Number of the step, from 0.
-    carry : structure of arrays
-        What the step before it returned: the last good one.
+    carry : structure of arrays, or None
+        What the step before it returned: the last good one. None where the carry was given up.
     """
 
     step: int
@@ -69,6 +69,22 @@ def step_failure(
     )
     error.step, error.carry = number, carry
     error.__cause__ = cause
+    return error
+
+
+def untraceable_failure(step: Callable[..., Any], loop: Loop) -> StepError:
+    """Return the error for an epoch that cannot be run again, since its carry was given up."""
+    finite = [np.isfinite(o).reshape(loop.steps, -1).all(axis=1) for o in loop.outputs]
+    good = np.logical_and.reduce(finite, axis=0) if finite else np.ones(loop.steps, bool)
+    # What is reported may stay finite in the very step that spoils the carry.
+    number = int(np.argmin(good)) if not good.all() else loop.steps - 1
+    error = StepError(
+        f"A NaN or an infinity arose in step {number} of {loop.steps} ({name_of(step)}), or in one "
+        "before that reported finite numbers.",
+        instead="donate=False, which finds the step, the operation and the line, and keeps the "
+        "last good carry",
+    )
+    error.step, error.carry = number, None
     return error
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 #: Bytes from which on memory is kept; what is smaller comes from pages that are in use anyway.
 _LARGE = 2**20
@@ -66,3 +68,28 @@ def _give_back(owner: weakref.ref[Recycler], memory: np.ndarray) -> None:
     recycler = owner()
     if recycler is not None:
         recycler.take(memory)
+
+
+def own(arrays: Sequence[Any], others: Sequence[np.ndarray]) -> list[bool]:
+    """Say which of some arrays can be written to without changing any of the rest.
+
+    Parameters
+    ----------
+    arrays : sequence of array or number
+    others : sequence of array
+        What must not change.
+    """
+    bounds = [byte_bounds(a) if isinstance(a, np.ndarray) and a.size else (0, 0) for a in arrays]
+    taken = [byte_bounds(a) for a in others if a.size] + bounds
+    taken.sort()
+    # Of arrays that overlap in order of where they begin, each reaches beyond the next's begin.
+    shared: set[tuple[int, int]] = set()
+    furthest = (0, 0)
+    for found in taken:
+        if found[0] < furthest[1]:
+            shared |= {found, furthest}
+        furthest = max(furthest, found, key=lambda pair: pair[1])
+    return [
+        isinstance(a, np.ndarray) and a.ndim > 0 and a.flags.writeable and bound not in shared
+        for a, bound in zip(arrays, bounds, strict=True)
+    ]
