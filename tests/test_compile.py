@@ -309,6 +309,36 @@ def test_a_team_of_threads_gives_the_same(f, monkeypatch):
     assert "meet(counter, threads)" in compiled.code()
 
 
+def numbers(x, w):
+    """Come to single numbers in every way, some in one loop with arrays and some not."""
+    z = np.tanh(x * w)
+    spread = z - np.mean(z)
+    return {
+        "sum": np.sum(z), "mean": np.mean(z * z), "max": np.max(z), "min": np.min(z),
+        "prod": np.prod(1 + z / 100), "columns": np.sum(z, axis=0), "any": np.any(z > 0.9),
+        "all": np.all(z > -2), "count": np.count_nonzero(z > 0), "norm": np.linalg.norm(z),
+        "place": np.argmax(z), "of": np.max(spread) * np.sum(spread * spread), "spread": spread,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [37, 2, 1])
+def test_a_team_puts_the_parts_of_a_number_together(count, monkeypatch):
+    monkeypatch.setattr(numba_executor, "_LARGE_WORK", 0)
+    x, w = np.random.default_rng(0).standard_normal((2, count, 5))
+    compiled = cr.compile(numbers, "numba")
+    assert_equal(compiled(x, w), numbers(x, w), rtol=1e-12)
+    assert "shared[thread, " in compiled.code()
+    x[-1, 0] = np.nan
+    with np.errstate(invalid="ignore"):
+        assert_equal(compiled(x, w), numbers(x, w), rtol=1e-12)
+
+
+def test_a_team_does_not_round_whole_numbers(monkeypatch):
+    monkeypatch.setattr(numba_executor, "_LARGE_WORK", 0)
+    k = np.random.default_rng(0).integers(2**58, 2**59, (5, 4))
+    assert cr.compile(lambda k: np.sum(k * 3) + np.max(k), "numba")(k) == np.sum(k * 3) + k.max()
+
+
 # -- the choice ----------------------------------------------------------------------------
 
 

@@ -114,7 +114,7 @@ class Sizes:
             [np.empty(n.shape or (1,), n.abstract.dtype) for n in carried],
             threads,
             np.zeros(1, np.int64),
-            np.empty(max(loops.shared or 0, 1)),
+            np.empty((len(threads), max(loops.shared or 0, 1))),
         )
 
     def give_back(self, carry: int | None, space: Workspace) -> None:

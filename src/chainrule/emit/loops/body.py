@@ -260,7 +260,7 @@ class Body(Elements):
             if alone:  # there is a single element
                 self.begin(statement, depth, path)
             total = self.totals.get(statement) or self.target(statement)
-            self.put(depth, _step(total, statement.fold.step, value))
+            self.put(depth, step_of(total, statement.fold.step, value))
             if alone:
                 self.end(statement, depth, path)
             return
@@ -354,7 +354,8 @@ def statements_of(item: Item) -> Sequence[Statement]:
     return item.statements if isinstance(item, Loop) else [item]
 
 
-def _step(total: str, step: str, value: Written) -> str:
+def step_of(total: str, step: str, value: Written) -> str:
+    """Write how a total takes in a value."""
     if step == "{0} + {1}":
         return f"{total} += {value}"
     if step == "{0} * {1}":

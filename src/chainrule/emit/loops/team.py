@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.emit.kernel import Kernel
-from chainrule.emit.loops.body import statements_of
+from chainrule.emit.loops.body import statements_of, step_of
 from chainrule.emit.loops.index import Var
 from chainrule.emit.loops.scalars import type_name
 from chainrule.emit.loops.schedule import Item, Loop
+from chainrule.emit.loops.statement import Statement
 from chainrule.emit.loops.write import Loops, Writer
 from chainrule.graph import Node
+from chainrule.notation import Written
 
 
 def team_loops(kernel: Kernel, carry: int = 0) -> Loops:
@@ -33,8 +35,10 @@ def team_loops(kernel: Kernel, carry: int = 0) -> Loops:
 class TeamWriter(Writer):
     """Writes loops for a team of threads, which meet after each.
 
-    A loop whose turns write to different places is shared out. One that comes to a single sum is
-    left to the first thread, as are numbers that follow from such sums; the others are told.
+    A loop whose turns write to different places is shared out, as is one that comes to a single
+    number, of which each thread then has a part. A loop whose turns add to the same array is left
+    to the first thread, as are numbers that follow from what is not known to all; the others are
+    told.
     """
 
     fewest = 2
@@ -68,6 +72,7 @@ class TeamWriter(Writer):
             if who == "each":
                 self.meet_before([item])
             self.section(item)
+            self.put_together(item)
         self.by_one(alone)
         self.close()
         self.finish(outputs, 1)
@@ -77,7 +82,9 @@ class TeamWriter(Writer):
     def who(self, item: Item) -> str:
         """Return who does an item: each thread its part, one thread, or all of them the same."""
         if isinstance(item, Loop):
-            split = all(s.kept(item.var) and not s.partial for s in item.statements)
+            split = all(
+                (s.kept(item.var) and not s.partial) or self.has_parts(s) for s in item.statements
+            )
             return "each" if split else "one"
         if item.whole == "product":
             return "each"
@@ -89,6 +96,50 @@ class TeamWriter(Writer):
             self.known.add(item.node)
             return "all"
         return "one"
+
+    def has_parts(self, statement: Statement) -> bool:
+        """Whether a statement comes to one number, which parts of it can be put together to."""
+        fold, place = statement.fold, self.storage.places.get(statement.node)
+        return (
+            fold is not None
+            and "{0}" in fold.step
+            and not (fold.of_truth or statement.partial)
+            and not (statement.goes_on or statement.sequential)
+            and place is not None
+            and not (place.axes or place.within)
+            and statement.node.abstract.dtype.kind == "f"
+        )
+
+    def put_together(self, item: Item) -> None:
+        """Let each thread tell its part of what comes to one number, and put all parts together."""
+        found = [s for s in statements_of(item) if s.path and self.has_parts(s)]
+        for statement in found:
+            self.tell(statement.node, "thread", 0)
+        if found:
+            self.meet()
+        for statement in found:
+            node, fold = statement.node, statement.fold
+            assert fold is not None
+            name, other, part = self.name(node), self.free("other"), self.free("part_of")
+            self.put(0, f"{name} = {self.of_thread('0', node)}")
+            self.put(0, f"for {other} in range(1, threads):")
+            self.put(1, f"{part} = {self.of_thread(other, node)}")
+            self.put(1, step_of(name, fold.step, Written(part)))
+            self.known.add(node)
+
+    def tell(self, node: Node, thread: str, depth: int) -> None:
+        """Write a number where all threads see it."""
+        self.told[node] = len(self.told)
+        self.put(depth, f"{self.slot(thread, node)} = {self.name(node)}")
+
+    def slot(self, thread: str, node: Node) -> str:
+        """Return where a number is told; a whole number is not rounded to 53 bits."""
+        whole = ".view(np.int64)" if node.abstract.dtype.kind in "iu" else ""
+        return f"shared{whole}[{thread}, {self.told[node]}]"
+
+    def of_thread(self, thread: str, node: Node) -> str:
+        """Return the number that a thread has told."""
+        return f"{type_name(node.abstract.dtype)}({self.slot(thread, node)})"
 
     def by_one(self, items: Sequence[Item]) -> None:
         """Write what the first thread does alone, and what it tells the others."""
@@ -102,13 +153,11 @@ class TeamWriter(Writer):
         self.alone = False
         numbers = [node for node in self.numbers_of(items) if node not in self.known]
         for node in numbers:
-            self.told[node] = len(self.told)
-            self.put(1, f"shared[{self.told[node]}] = {self.name(node)}")
+            self.tell(node, "0", 1)
         if numbers:
             self.meet()
         for node in numbers:
-            kind = type_name(node.abstract.dtype)
-            self.put(0, f"{self.name(node)} = {kind}(shared[{self.told[node]}])")
+            self.put(0, f"{self.name(node)} = {self.of_thread('0', node)}")
             self.known.add(node)
 
     def meet(self) -> None:
