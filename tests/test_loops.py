@@ -251,3 +251,15 @@ def test_random_programs_that_have_loops_agree_with_the_reference():
             assert close(mine, theirs, kind), (seed, program.source, mine, theirs)
         outcomes["right"] += 1
     assert outcomes["right"] > 30, outcomes
+
+
+def test_sums_of_exponentials_of_infinities():
+    x, z = np.meshgrid(
+        [-np.inf, -800.0, -1.0, 0.0, 2.5, 800.0, np.inf, np.nan], [0.0, -np.inf, 3.0, np.inf]
+    )
+    for kind in (np.float32, np.float64):
+        a, b = x.astype(kind), z.astype(kind)
+        for f in (np.logaddexp, np.fmax, np.fmin):
+            got = cr.compile(f, "numba")(a, b)
+            with np.errstate(invalid="ignore"):
+                np.testing.assert_allclose(got, f(a, b), rtol=1e-6 if kind is np.float32 else 1e-14)

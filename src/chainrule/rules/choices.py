@@ -12,7 +12,6 @@ Conventions at points without a derivative, in this one place:
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -52,8 +51,12 @@ def _bind_clip(
 
 
 def _greater_and_rest(a: Any, b: Any) -> Any:
-    """Return ln(e^a + e^b) as the greater of the two, and what the other adds to it."""
-    return np.maximum(a, b) + np.log1p(np.exp(-np.abs(a - b)))
+    """Return ln(e^a + e^b) as the greater of the two, and what the other adds to it.
+
+    The distance of two equal infinities is NaN, of which `fmax` makes one that adds nothing: unlike
+    a choice between two results, that can be computed for many numbers at once.
+    """
+    return np.maximum(a, b) + np.log1p(np.exp(np.fmax(-np.abs(a - b), _FAR)))
 
 
 def _over_square(side: Any, a: Any, b: Any) -> Any:
@@ -61,6 +64,9 @@ def _over_square(side: Any, a: Any, b: Any) -> Any:
     distance = without_zero(np.hypot(a, b))
     return side / distance / distance
 
+
+#: So far apart, the smaller of two exponents adds nothing in any precision.
+_FAR = -1e4
 
 TABLE = (
     binary(
@@ -132,7 +138,7 @@ TABLE = (
         ),
         "ln(e^a + e^b) changes with each term's share of the sum",
         call("np.logaddexp", arity=2, loop=""),
-        composition=lambda a, b: np.where(a == b, a + math.log(2), _greater_and_rest(a, b)),
+        composition=_greater_and_rest,
     ),
     binary(
         np.logaddexp2,
@@ -170,7 +176,7 @@ TABLE = (
             lambda g, out, a, b: g * ((a <= b) | np.isnan(a)),
         ),
         "max passes the gradient to the greater of the two and none to the other",
-        call("np.fmax", arity=2),
+        call("np.fmax", arity=2, loop="({0} if {0} > {1} or {1} != {1} else {1})"),
         chooses=True,
         constant_last=True,
     ),
@@ -181,7 +187,7 @@ TABLE = (
             lambda g, out, a, b: g * ((a >= b) | np.isnan(a)),
         ),
         "min passes the gradient to the smaller of the two and none to the other",
-        call("np.fmin", arity=2),
+        call("np.fmin", arity=2, loop="({0} if {0} < {1} or {1} != {1} else {1})"),
         chooses=True,
         constant_last=True,
     ),
