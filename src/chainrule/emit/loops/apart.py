@@ -99,13 +99,14 @@ def _expanded_once(graph: Graph) -> Graph:
                 made[node] = recorder.adopt([node])[node]
                 continue
             operands = [made[i] for i in node.inputs]
+            picks = node.op in _KEYED and not _has_mask(node, unknown=True)
+            if not picks and has_loops(node):
+                made[node] = recorder.again(node, operands, node.name)
+                continue
             before = len(recorder.nodes)
-            if node.op in _KEYED and not _has_mask(node, unknown=True):
-                made[node] = _counted(node, operands)
-            elif has_loops(node):
-                made[node] = node.op(*operands, **node.params)
-            else:
-                made[node] = _taken_apart(node, operands, recorder)
+            made[node] = (
+                _counted(node, operands) if picks else _taken_apart(node, operands, recorder)
+            )
             if made[node].index >= before:
                 recorder.retell(made[node], node.name, node.where)
         return recorder.graph([made[o] for o in graph.outputs])
