@@ -43,19 +43,19 @@ class Rewrites:
     """
 
     def __init__(self, rows: Mapping[Op, tuple[Rewrite, ...]]) -> None:
-        self._rows = rows
+        self.rows = rows
         self._asked = frozenset(op for row in rows.values() for r in row for op in r.among)
         #: Operation and those among its operands that some rewrite asks for -> what may apply.
         self._possible: dict[tuple[Op, frozenset[Op]], tuple[Rewrite, ...]] = {}
 
     def possible(self, op: Op, inputs: Iterable[Node]) -> tuple[Rewrite, ...]:
         """Return what may apply to an operation on these operands."""
-        if op not in self._rows:
+        if op not in self.rows:
             return ()
         among = self._asked.intersection([i.op for i in inputs])
         found = self._possible.get((op, among))
         if found is None:
-            row = self._rows[op]
+            row = self.rows[op]
             found = tuple(r for r in row if not r.among or not r.among.isdisjoint(among))
             self._possible[op, among] = found
         return found

@@ -118,7 +118,8 @@ def simplify(
         graph, image, changed = _rewritten(rewriter, graph, image, REWRITES)
         if not changed:
             break
-    graph, image, _ = _rewritten(rewriter, graph, image, LAST)
+    if changed or any(LAST.possible(node.op, node.inputs) for node in graph.nodes):
+        graph, image, _ = _rewritten(rewriter, graph, image, LAST)
     alive = set(graph.nodes)
     return graph, {node: now for node, now in image.items() if now in alive}
 
