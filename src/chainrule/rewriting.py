@@ -164,11 +164,7 @@ class Rewriter:
 
     def _merged(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         """Return a node with the inputs that there are now, or one that equals it already."""
-        copy = node
-        if inputs != node.inputs:
-            copy = Node(
-                node.op, inputs, node.params, node.abstract, node.value, node.name, node.where
-            )
+        copy = node.on(inputs)
         identity = self._identity(copy)
         known = self._equal.get(identity) if identity is not None else None
         if known is not None and not (node.name and not known.name):

@@ -143,10 +143,7 @@ def _substituted(graph: Graph, same: dict[Node, Node], image: dict[Node, Node]) 
         if node in same:
             made[node] = made[same[node]]
             continue
-        inputs = tuple(made[i] for i in node.inputs)
-        made[node] = node if inputs == node.inputs else Node(
-            node.op, inputs, node.params, node.abstract, node.value, node.name, node.where
-        )  # fmt: skip
+        made[node] = node.on(tuple(made[i] for i in node.inputs))
     image.update({node: made[now] for node, now in image.items()})
     distinct = dict.fromkeys(made[n] for n in graph.nodes)
     return Graph(distinct, (made[o] for o in graph.outputs))
