@@ -54,6 +54,23 @@ def test_one_compilation_serves_every_batch_size(executor):
     assert "def step" in compiled.code()
 
 
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_function_is_traced_for_two_sizes_and_once_for_each(executor):
+    seen = []
+
+    def f(x):
+        seen.append(x.shape)
+        return np.sum(np.tanh(x) * len(x))
+
+    compiled = cr.compile(f, executor)
+    compiled(np.ones(5))
+    assert sorted(seen) == [(5,), (6,)]
+    compiled(np.ones(5))
+    compiled(np.ones(6))
+    compiled(np.ones(9))
+    assert seen.count((5,)) == seen.count((9,)) == 1
+
+
 def test_each_precision_has_a_plan_of_its_own():
     compiled = cr.compile(step, "numba")
     for dtype in (np.float32, np.float64):

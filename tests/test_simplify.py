@@ -1,9 +1,14 @@
 """What a reader expects of the emitted backward pass: nothing that cancels, nothing said twice."""
 
+import dataclasses
+
+import corpus
 import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import simplify
+from chainrule.rewriting import Rewrites
 
 X = np.array([1.0, 2.0, 3.0])
 A = np.arange(6.0).reshape(2, 3) / 3 + 0.5
@@ -111,3 +116,23 @@ def test_an_array_that_is_written_over_is_what_is_written():
 
     assert backward(f, X) == ["dx = 2 * x"]
     assert "copy" not in cr.explain(f, X).code()
+
+
+def test_a_rewrite_applies_only_where_one_of_its_operations_is_among_the_operands(monkeypatch):
+    def codes():
+        for f, args, _ in CASES:
+            yield cr.explain(f, *args).code()
+        for case in corpus.CASES:
+            yield cr.explain(
+                case.function, wrt=case.wrt, upstream=case.upstream, **case.arguments
+            ).code()
+
+    expected = list(codes())
+    for name in ("REWRITES", "LAST"):
+        rows = getattr(simplify, name).rows
+        anywhere = {
+            op: tuple(dataclasses.replace(r, among=frozenset()) for r in row)
+            for op, row in rows.items()
+        }
+        monkeypatch.setattr(simplify, name, Rewrites(anywhere))
+    assert list(codes()) == expected

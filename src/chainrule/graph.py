@@ -87,6 +87,12 @@ class Node:
         label = self.name or self.op.name
         return f"<Node {label} {self.op.name} {self.abstract.shape} {self.abstract.dtype}>"
 
+    def on(self, inputs: tuple[Node, ...]) -> Node:
+        """Return the same operation on other operands of the same kinds; itself on its own."""
+        if inputs == self.inputs:
+            return self
+        return Node(self.op, inputs, self.params, self.abstract, self.value, self.name, self.where)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of its value."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.arguments import name_of, signature_of
+from chainrule.collector import slowed_down
 from chainrule.compiling.arguments import TracedArgumentError, builder, flatten
 from chainrule.compiling.choice import Choice
 from chainrule.compiling.plans import Call, Plan, all_finite, differing_axes, likely_axes, planned
@@ -46,7 +47,7 @@ class Plans:
     def find(self, key: Any, call: Call, kinds: Kinds, leading: Sequence[int]) -> Plan:
         """Return a plan that serves for some arguments, made if there is none."""
         kind = (key, tuple((k.dtype, k.ndim, k.weak) for k in kinds))
-        with self.lock:
+        with self.lock, slowed_down():
             wanted = self.choice.executor(kind)
             known = self.plans.setdefault(kind, [])
             for plan in known:

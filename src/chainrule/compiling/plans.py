@@ -14,6 +14,7 @@ from chainrule.compiling.tracing import Kinds, Outline, outlined
 from chainrule.emit.kernel import Kernel
 from chainrule.execute.executors import Executor
 from chainrule.execute.runnable import Runnable
+from chainrule.op import Abstract
 
 #: A position among the leaves of the arguments, and an axis.
 AxisOf = tuple[int, int]
@@ -26,10 +27,14 @@ class Call:
     f: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    _outlines: dict[tuple[Abstract, ...], Outline] = field(default_factory=dict, repr=False)
 
     def outline(self, kinds: Kinds) -> Outline:
-        """Trace the function for arguments of these kinds."""
-        return outlined(self.f, self.args, self.kwargs, kinds)
+        """Trace the function for arguments of these kinds, unless that has been done."""
+        known = tuple(kinds)
+        if known not in self._outlines:
+            self._outlines[known] = outlined(self.f, self.args, self.kwargs, kinds)
+        return self._outlines[known]
 
 
 @dataclass

@@ -13,6 +13,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -36,6 +37,7 @@ def key_of(source: str, *versions: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
+@lru_cache(maxsize=1)
 def _processor() -> str:
     with contextlib.suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
         kept = [line for line in lines if line.startswith(("model name", "flags"))]

@@ -1,19 +1,18 @@
 """Rewriting of graphs to simpler ones that compute the same.
 
-Each rewrite is a row: the operation that it looks at, and a function from the node to a
-replacement, written in plain NumPy over traced values, or None. :func:`simplify`
-applies the rows, merges equal nodes and drops dead ones until nothing changes. All rows
-hold exactly, for all finite values; none trades a derivative for another.
+Each rewrite is a row: the operation that it looks at, those of which one has computed an
+operand, and a function from the node to a replacement, written in plain NumPy over traced
+values, or None. :func:`simplify` applies the rows, merges equal nodes and drops dead ones until
+nothing changes. All rows hold exactly, for all finite values; none trades a derivative for
+another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from chainrule.graph import Graph, Node
-from chainrule.op import Op
-from chainrule.rewriting import Rewriter
+from chainrule.rewriting import NONE, Rewrite, Rewriter, Rewrites
 from chainrule.rules import TABLE
 from chainrule.simplify import arithmetic, layout, onehot
 
@@ -21,7 +20,7 @@ _PASSES = 12
 
 _ELEMENTWISE = tuple(row.name for row in TABLE.values() if row.elementwise)
 
-_BY_NAME: dict[str, tuple[Callable[..., Any], ...]] = dict.fromkeys(_ELEMENTWISE, (layout.bare,))
+_BY_NAME: dict[str, tuple[Rewrite, ...]] = dict.fromkeys(_ELEMENTWISE, (layout.bare,))
 for _name, _rows in {
     "multiply": (
         arithmetic.folded,
@@ -72,12 +71,12 @@ for _name, _rows in {
     _BY_NAME[_name] = _BY_NAME.get(_name, ()) + _rows
 
 #: Operation -> rewrites to try on it, in order. A user's own operation may bear any name.
-REWRITES: dict[Op, tuple[Callable[..., Any], ...]] = {
-    TABLE[n]: rows for n, rows in _BY_NAME.items()
-}
+REWRITES = Rewrites({TABLE[n]: rows for n, rows in _BY_NAME.items()})
 
 #: Rewrites of what is left in the end.
-LAST: dict[Op, tuple[Callable[..., Any], ...]] = {TABLE["broadcast_to"]: (layout.ones,)}
+LAST = Rewrites({TABLE["broadcast_to"]: (layout.ones,)})
+
+_TIDY = Rewrites({TABLE["add"]: (arithmetic.flat_sum,)})
 
 
 def tidied(graph: Graph) -> Graph:
@@ -85,10 +84,8 @@ def tidied(graph: Graph) -> Graph:
 
     Inputs keep their identity.
     """
-    rewriter = Rewriter(values=all(n.value is not None for n in graph.nodes))
-    rewriter.run(graph, {TABLE["add"]: (arithmetic.flat_sum,)})
-    outputs = [rewriter.node(rewriter.image[o]) for o in graph.outputs]
-    return Graph(rewriter.recorder.nodes, outputs).reachable()
+    smaller, _, _ = Rewriter().run(graph, _TIDY)
+    return smaller.reachable()
 
 
 def simplify(
@@ -110,32 +107,29 @@ def simplify(
     image : dict
         Node of the original -> node of the result; dropped nodes are missing.
     """
-    image = dict(zip(graph.nodes, graph.nodes, strict=True))
+    rewriter = Rewriter(loose)
     # The first pass only merges, so that `same` finds all.
-    graph, image, _ = _rewritten(graph, image, {}, loose)
+    graph, image, _ = rewriter.run(graph, NONE)
     place = {node: i for i, node in enumerate(graph.nodes)}
     # What was merged with an earlier node may stand before its equal: it stays.
     pairs = {image[a]: image[b] for a, b in same if place[image[b]] < place[image[a]]}
     graph = _substituted(graph, pairs, image).reachable()
     for _ in range(_PASSES):
-        graph, image, changed = _rewritten(graph, image, REWRITES, loose)
+        graph, image, changed = _rewritten(rewriter, graph, image, REWRITES)
         if not changed:
             break
-    graph, image, _ = _rewritten(graph, image, LAST, loose)
+    if changed or any(LAST.possible(node.op, node.inputs) for node in graph.nodes):
+        graph, image, _ = _rewritten(rewriter, graph, image, LAST)
     alive = set(graph.nodes)
     return graph, {node: now for node, now in image.items() if now in alive}
 
 
 def _rewritten(
-    graph: Graph, image: dict[Node, Node], rewrites: Mapping[Op, Any], loose: bool
+    rewriter: Rewriter, graph: Graph, image: dict[Node, Node], rewrites: Rewrites
 ) -> tuple[Graph, dict[Node, Node], bool]:
     """Go through a graph once; says whether anything has changed."""
-    rewriter = Rewriter(all(n.value is not None for n in graph.nodes), loose)
-    changed = rewriter.run(graph, rewrites)
-    step = {node: rewriter.node(traced) for node, traced in rewriter.image.items()}
-    smaller = Graph(rewriter.recorder.nodes, (step[o] for o in graph.outputs))
-    if rewrites:
-        smaller = smaller.reachable()
+    whole, step, changed = rewriter.run(graph, rewrites)
+    smaller = whole.reachable()
     image = {node: step[now] for node, now in image.items() if now in step}
     return smaller, image, changed or len(smaller) != len(graph)
 
@@ -149,10 +143,7 @@ def _substituted(graph: Graph, same: dict[Node, Node], image: dict[Node, Node]) 
         if node in same:
             made[node] = made[same[node]]
             continue
-        inputs = tuple(made[i] for i in node.inputs)
-        made[node] = node if inputs == node.inputs else Node(
-            node.op, inputs, node.params, node.abstract, node.value, node.name, node.where
-        )  # fmt: skip
+        made[node] = node.on(tuple(made[i] for i in node.inputs))
     image.update({node: made[now] for node, now in image.items()})
     distinct = dict.fromkeys(made[n] for n in graph.nodes)
     return Graph(distinct, (made[o] for o in graph.outputs))

@@ -7,20 +7,24 @@ from typing import Any
 from chainrule.graph import Node
 from chainrule.rewriting import Rewriter
 from chainrule.rules import TABLE
-from chainrule.simplify.reading import is_derived, is_inner, is_negative, is_op, number
+from chainrule.simplify.reading import is_derived, is_inner, is_negative, is_op, number, rewrite
 
 # -- numbers ---------------------------------------------------------------------------
 
 
+@rewrite("constant")
 def folded(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
     """Compute arithmetic on Python numbers."""
+    if not all(rw.node(o).is_constant and rw.node(o).abstract.weak for o in operands):
+        return None
     numbers = [number(rw, o) for o in operands]
-    if any(n is None for n in numbers) or not all(rw.node(o).abstract.weak for o in operands):
+    if any(n is None for n in numbers):
         return None
     result = node.op.forward(*numbers, **params)
     return rw.recorder.constant(result) if type(result) in (bool, int, float) else None
 
 
+@rewrite("constant")
 def without_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Leave out a factor, a divisor or an exponent of 1."""
     if number(rw, b) == 1:
@@ -28,6 +32,7 @@ def without_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return b if number(rw, a) == 1 and node.op is TABLE["multiply"] else None
 
 
+@rewrite("constant")
 def without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Leave terms of 0 out of a sum."""
     kept = [t for t in terms if number(rw, t) != 0]
@@ -36,11 +41,13 @@ def without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
     return kept[0] if len(kept) == 1 else TABLE["add"](*kept)
 
 
+@rewrite("constant")
 def from_zero(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn 0 - b into -b."""
     return -b if is_derived(node) and number(rw, a) == 0 else None
 
 
+@rewrite("constant", "multiply")
 def plain_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Write the upstream gradient 1 as a number where it is divided, and leave out a factor 1."""
     if rw.node(a).name and number(rw, a) == 1:
@@ -50,6 +57,7 @@ def plain_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return factors[1 - ones[0]] / b if ones else None
 
 
+@rewrite("add")
 def flat_sum(rw: Rewriter, node: Node, first: Any, *rest: Any) -> Any:
     """Write (a + b) + c as a + b + c, which is the order in which Python adds."""
     inner = node.inputs[0]
@@ -58,12 +66,14 @@ def flat_sum(rw: Rewriter, node: Node, first: Any, *rest: Any) -> Any:
     return TABLE["add"](*rw.operands(first), *rest)
 
 
+@rewrite()
 def doubled(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Turn a + a into 2 · a."""
     twice = len(terms) == 2 and rw.node(terms[0]) is rw.node(terms[1])
     return 2 * terms[0] if twice and is_derived(node) else None
 
 
+@rewrite("divide")
 def one_fraction(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn (1 / n) · b into b / n."""
     for fraction, other in ((a, b), (b, a)):
@@ -74,6 +84,7 @@ def one_fraction(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return None
 
 
+@rewrite("divide")
 def one_quotient(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn (c / n) · d into (c · d) / n, for Python numbers c and d."""
     for fraction, other in ((a, b), (b, a)):
@@ -85,6 +96,7 @@ def one_quotient(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return None
 
 
+@rewrite("multiply", "divide")
 def factored(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn c · a - c · b into c · (a - b), for a number c, and quotients likewise."""
     if is_op(rw, a, "multiply") and is_op(rw, b, "multiply"):
@@ -110,6 +122,7 @@ def _opposite(rw: Rewriter, traced: Any) -> Any:
     return -c if type(c) in (int, float) and c < 0 else None
 
 
+@rewrite("negative", "constant")
 def sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Move a minus sign out of a quotient."""
     if is_op(rw, a, "negative"):
@@ -118,6 +131,7 @@ def sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return -(-c / b) if type(c) in (int, float) and c < 0 else None
 
 
+@rewrite("negative", "constant")
 def sign_out_of_product(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Move a minus sign out of a product, matrix products among them."""
     if not is_derived(node):
@@ -131,12 +145,14 @@ def sign_out_of_product(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return None
 
 
+@rewrite("negative", "constant")
 def sign_out_of_divisor(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn a / -b into -(a / b)."""
     positive = _opposite(rw, b) if is_derived(node) else None
     return None if positive is None else -(a / positive)
 
 
+@rewrite("negative")
 def sign_passed(rw: Rewriter, node: Node, a: Any, *rest: Any, **params: Any) -> Any:
     """Let a minus sign come after a sum, a repetition or a change of shape."""
     if not is_derived(node) or not is_negative(rw, a):
@@ -144,6 +160,7 @@ def sign_passed(rw: Rewriter, node: Node, a: Any, *rest: Any, **params: Any) -> 
     return -node.op(rw.operands(a)[0], *rest, **params)
 
 
+@rewrite("subtract")
 def sign_turned(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn -c · (a - b) into c · (b - a), and so spend the sign."""
     for factor, difference, original in ((a, b, node.inputs[1]), (b, a, node.inputs[0])):
@@ -157,6 +174,7 @@ def sign_turned(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return None
 
 
+@rewrite("subtract", "multiply", "divide")
 def sign_spent(rw: Rewriter, node: Node, a: Any) -> Any:
     """Turn -(c · (a - b)) into c · (b - a), and quotients and bare differences likewise."""
     if not is_derived(node) or not is_inner(rw, a, node.inputs[0]):
@@ -177,6 +195,7 @@ def sign_spent(rw: Rewriter, node: Node, a: Any) -> Any:
     return None
 
 
+@rewrite("negative", "constant")
 def sign_in_sum(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Turn a + -b and -b + a into a - b."""
     if len(terms) != 2 or not is_derived(node):
@@ -188,6 +207,7 @@ def sign_in_sum(rw: Rewriter, node: Node, *terms: Any) -> Any:
     return None
 
 
+@rewrite("negative", "constant")
 def sign_in_difference(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn a - -b into a + b, and -a - b into -(a + b)."""
     if not is_derived(node):

@@ -10,13 +10,14 @@ from chainrule.graph import Node
 from chainrule.rewriting import Rewriter
 from chainrule.rules import TABLE
 from chainrule.rules.index import is_basic
-from chainrule.simplify.reading import is_derived, is_op, number
+from chainrule.simplify.reading import is_derived, is_op, number, rewrite
 
 #: Arrays up to this size are asked which of their elements are written.
 _LARGEST = 100_000
 _SAME_SIZE = frozenset(TABLE[n] for n in ("reshape", "expand_dims", "squeeze", "transpose"))
 
 
+@rewrite("negative", "transpose")
 def undone(rw: Rewriter, node: Node, a: Any, **params: Any) -> Any:
     """Negate twice or transpose back: nothing."""
     if not is_op(rw, a, node.op.name):
@@ -29,6 +30,7 @@ def undone(rw: Rewriter, node: Node, a: Any, **params: Any) -> Any:
     return origin if back == tuple(range(len(back))) else None
 
 
+@rewrite("matmul")
 def product_turned(rw: Rewriter, node: Node, a: Any, axes: tuple[int, ...]) -> Any:
     """Turn (a.T @ b).T into b.T @ a."""
     if not is_op(rw, a, "matmul") or len(axes) != 2 or axes != (1, 0) or a.ndim != 2:
@@ -41,11 +43,13 @@ def product_turned(rw: Rewriter, node: Node, a: Any, axes: tuple[int, ...]) -> A
     return right.T @ left.T
 
 
+@rewrite()
 def same_shape(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
     """Leave out what changes neither shape nor dtype."""
     return a
 
 
+@rewrite("broadcast_to", "expand_dims", "reshape", "transpose")
 def bare(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
     """Let elementwise operations broadcast by themselves."""
     stripped = [_unspread(rw, o) for o in operands]
@@ -73,6 +77,7 @@ def _unspread(rw: Rewriter, spread: Any) -> Any:
     return spread
 
 
+@rewrite("broadcast_to")
 def repeated_sum(rw: Rewriter, node: Node, a: Any, *start: Any, **params: Any) -> Any:
     """Turn the sum of one repeated number into the number times the count."""
     if start or not is_op(rw, a, "broadcast_to") or node.shape != () or not is_derived(node):
@@ -81,6 +86,7 @@ def repeated_sum(rw: Rewriter, node: Node, a: Any, *start: Any, **params: Any) -
     return origin * np.size(like[0]) if origin.shape == () and like else None
 
 
+@rewrite("constant")
 def ones(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
     """Write a repeated 1 as ones."""
     if not like or number(rw, a) != 1 or node.shape == () or not is_derived(node):
@@ -88,6 +94,7 @@ def ones(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
     return TABLE["ones_like"](like[0], dtype=None)
 
 
+@rewrite()
 def like_less(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
     """Repeat to the shape of what an unnamed result was computed from, if that is the same."""
     template = rw.node(like[0]) if like else None
@@ -101,11 +108,13 @@ def like_less(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> An
     return None
 
 
+@rewrite()
 def read_whole(rw: Rewriter, node: Node, a: Any, *positions: Any, key: Any) -> Any:
     """Leave out picking all there is."""
     return a if is_derived(node) and key and _is_whole(key) and a.shape == node.shape else None
 
 
+@rewrite("setitem")
 def read_past(rw: Rewriter, node: Node, a: Any, *positions: Any, key: Any) -> Any:
     """Read an element from before a writing that did not touch it, or what was written there."""
     if not is_derived(node) or not is_op(rw, a, "setitem") or a.size > _LARGEST:
@@ -124,6 +133,7 @@ def read_past(rw: Rewriter, node: Node, a: Any, *positions: Any, key: Any) -> An
     return np.broadcast_to(value, node.shape) if whole else None
 
 
+@rewrite("setitem")
 def written_after_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Turn an array with 0 at a place, plus a value there alone, into the array with the value."""
     if len(terms) != 2 or not is_derived(node):
@@ -142,6 +152,7 @@ def _is_whole(key: Any) -> bool:
     return all(k is Ellipsis or (isinstance(k, slice) and k == slice(None)) for k in key)
 
 
+@rewrite()
 def written_whole(rw: Rewriter, node: Node, a: Any, value: Any, *rest: Any, key: Any) -> Any:
     """Turn an array that is written over as a whole into what is written."""
     if _is_whole(key):
@@ -156,6 +167,7 @@ def written_whole(rw: Rewriter, node: Node, a: Any, value: Any, *rest: Any, key:
     return None
 
 
+@rewrite()
 def shape_alone(rw: Rewriter, node: Node, a: Any, g: Any, *rest: Any, **params: Any) -> Any:
     """Take the shape to scatter to from an operand of what would be computed for it alone."""
     template = rw.node(a)
@@ -168,6 +180,7 @@ def shape_alone(rw: Rewriter, node: Node, a: Any, g: Any, *rest: Any, **params: 
     return None
 
 
+@rewrite()
 def counted(rw: Rewriter, node: Node, a: Any, axis: int | None) -> Any:
     """Count one as 1, and count a result by an operand of the same shape, or of the same size."""
     result = rw.node(a)

@@ -10,12 +10,13 @@ from chainrule.graph import Node
 from chainrule.rewriting import Rewriter
 from chainrule.rules import TABLE
 from chainrule.rules.index import Slot
-from chainrule.simplify.reading import is_derived, is_op, known, number
+from chainrule.simplify.reading import is_derived, is_op, known, number, rewrite
 
 #: Of more classes than this no identity matrix is made.
 _MOST_CLASSES = 256
 
 
+@rewrite()
 def one_hot_scatter(rw: Rewriter, node: Node, a: Any, g: Any, *positions: Any, key: Any) -> Any:
     """Write one number scattered to one place a row as that number times one-hot rows."""
     origin = rw.operands(g)[0] if is_op(rw, g, "broadcast_to") else g
@@ -63,6 +64,7 @@ def _is_one_hot(rw: Rewriter, traced: Any, axis: tuple[int, ...]) -> bool:
     return bool(np.all((value == 0) | (value == 1)) and np.all(value.sum(axis=axis) == 1))
 
 
+@rewrite("sum")
 def one_hot_row_sum(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn x · sum of (c · one-hot) over each row into x · c, since each row sums to 1."""
     for x, total in ((a, b), (b, a)):
@@ -95,6 +97,7 @@ def _scaled(rw: Rewriter, x: Any, summed: Any, axis: tuple[int, ...]) -> Any:
     return None
 
 
+@rewrite("scatter")
 def one_hot_difference(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn (c at k, 0 elsewhere) - c · x into c · (one-hot of k - x), for a vector x."""
     if not is_derived(node) or not is_op(rw, a, "scatter") or not is_op(rw, b, "multiply"):

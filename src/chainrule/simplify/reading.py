@@ -1,13 +1,20 @@
-"""What rewrites ask about the nodes that they look at."""
+"""How rewrites are written: what they say of themselves, and ask about the nodes they look at."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from chainrule.graph import Node
-from chainrule.rewriting import Rewriter
+from chainrule.graph import CONSTANT, Node
+from chainrule.rewriting import Rewrite, Rewriter
 from chainrule.rules import TABLE
 from chainrule.trace import Traced
+
+
+def rewrite(*among: str) -> Callable[[Callable[..., Any]], Rewrite]:
+    """Make a row of a function; names what has computed an operand wherever it applies."""
+    ops = frozenset(CONSTANT if name == "constant" else TABLE[name] for name in among)
+    return lambda replacement: Rewrite(replacement, ops)
 
 
 def known(node: Node) -> Any:

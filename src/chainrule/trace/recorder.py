@@ -166,6 +166,18 @@ class Recorder(Trace):
             self.suspect = _non_finite(node)
         return self.add(node)
 
+    def again(self, node: Node, operands: Sequence[Any], name: str | None) -> Traced:
+        """Record an operation of another graph, at the line that it has, on other operands."""
+        inputs = tuple([self.node(o) for o in operands])
+        if self.values or not all(map(_is_alike, inputs, node.inputs)):
+            with self.unlocated():
+                traced = self.record(node.op, operands, node.params)
+            self.retell(traced, name, node.where)
+            return traced
+        # What it gives for operands of these kinds has been found out before.
+        name = self._free_name(name)
+        return self.add(Node(node.op, inputs, node.params, node.abstract, None, name, node.where))
+
     def _one_name(self, frame: FrameType) -> str | None:
         """Return the name that a value is about to get, each item of an array its own."""
         found = assigned_name(frame, self.root)
@@ -264,6 +276,13 @@ class Recorder(Trace):
 def _is_known(node: Node) -> bool:
     """Whether the value of a node is known before the graph is run."""
     return node.op is CONSTANT and node.value.__class__ is not Traced
+
+
+def _is_alike(a: Node, b: Node) -> bool:
+    """Whether as much is known of two operands, and the same."""
+    return a is b or (
+        a.abstract == b.abstract and a.is_constant is b.is_constant and a.value is b.value
+    )
 
 
 def _non_finite(node: Node) -> NonFiniteError | None:

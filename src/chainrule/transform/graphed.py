@@ -100,11 +100,17 @@ def _replayed(
         for node in graph.nodes:
             if node.is_input:
                 made[node] = given[node.name or ""]
-            elif node.is_constant:
+                continue
+            if node.is_constant:
                 made[node] = node.value
-            else:
-                made[node] = node.op(*(made[i] for i in node.inputs), **node.params)
-                outer.retell(made[node], node.name or labels.get(node), node.where)
+                continue
+            operands = [made[i] for i in node.inputs]
+            name = node.name or labels.get(node)
+            if {o._trace for o in operands if o.__class__ is Traced} == {outer}:
+                made[node] = outer.again(node, operands, name)
+            else:  # of numbers alone, or of a trace in between
+                made[node] = node.op(*operands, **node.params)
+                outer.retell(made[node], name, node.where)
     return [made[o] for o in graph.outputs]
 
 

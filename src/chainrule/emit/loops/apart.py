@@ -40,7 +40,7 @@ def index_sum_of(node: Node) -> str | None:
 
 def _is_number(dtype: np.dtype[Any]) -> bool:
     """Whether numbers of a type can be computed with one by one."""
-    return dtype.kind in "iub" or dtype in (np.float32, np.float64)
+    return dtype.kind in "iub" or dtype.char in "fd"
 
 
 def has_loops(node: Node) -> bool:
@@ -99,13 +99,14 @@ def _expanded_once(graph: Graph) -> Graph:
                 made[node] = recorder.adopt([node])[node]
                 continue
             operands = [made[i] for i in node.inputs]
+            picks = node.op in _KEYED and not _has_mask(node, unknown=True)
+            if not picks and has_loops(node):
+                made[node] = recorder.again(node, operands, node.name)
+                continue
             before = len(recorder.nodes)
-            if node.op in _KEYED and not _has_mask(node, unknown=True):
-                made[node] = _counted(node, operands)
-            elif has_loops(node):
-                made[node] = node.op(*operands, **node.params)
-            else:
-                made[node] = _taken_apart(node, operands, recorder)
+            made[node] = (
+                _counted(node, operands) if picks else _taken_apart(node, operands, recorder)
+            )
             if made[node].index >= before:
                 recorder.retell(made[node], node.name, node.where)
         return recorder.graph([made[o] for o in graph.outputs])
@@ -156,16 +157,18 @@ def _with_sums_in_products(graph: Graph) -> Graph:
     consumers, outputs = graph.consumers(), set(graph.outputs)
     made: dict[Node, Node] = {}
     for node in graph.nodes:
-        op, inputs, params = node.op, node.inputs, node.params
-        if op is _SUM and len(inputs) == 1:
-            (product,) = inputs
-            spec = _summed(node, product)
-            if spec is not None and len(consumers[product]) == 1 and product not in outputs:
-                op, inputs, params = _EINSUM, product.inputs, {"spec": spec}
-        made[node] = Node(
-            op, tuple(made[i] for i in inputs), params,
-            node.abstract, node.value, node.name, node.where,
-        )  # fmt: skip
+        spec = None
+        if node.op is _SUM and len(node.inputs) == 1:
+            (product,) = node.inputs
+            if len(consumers[product]) == 1 and product not in outputs:
+                spec = _summed(node, product)
+        if spec is None:
+            made[node] = node.on(tuple(made[i] for i in node.inputs))
+        else:
+            made[node] = Node(
+                _EINSUM, tuple(made[i] for i in product.inputs), {"spec": spec},
+                node.abstract, node.value, node.name, node.where,
+            )  # fmt: skip
     return Graph(made.values(), (made[o] for o in graph.outputs)).reachable()
 
 
@@ -194,7 +197,5 @@ def _with_masks_of_results(graph: Graph) -> Graph:
         largest = results.get(node.inputs) if node.op is _GREATER else None
         if largest is not None and largest in made:
             inputs = (made[largest], inputs[1])
-        made[node] = node if inputs == node.inputs else Node(
-            node.op, inputs, node.params, node.abstract, node.value, node.name, node.where
-        )  # fmt: skip
+        made[node] = node.on(inputs)
     return Graph(made.values(), (made[o] for o in graph.outputs)).reachable()
