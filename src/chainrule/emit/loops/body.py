@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from chainrule.emit.kernel import Kernel, Size
 from chainrule.emit.loops.elements import Elements
@@ -20,8 +20,8 @@ VECTORS = tuple(f"{name}{bits}" for name in VECTORISED for bits in (32, 64))
 _SHORT = 16
 #: Rows that are added in one turn.
 _ROWS = 8
-#: Names of loop variables, outermost first.
-_LETTERS = "ijklpqrs"
+#: Names of loop variables, outermost first, as far as no value has them.
+_LETTERS = ("i", "j", "k", "l", "p", "q", "r", "s", "ii", "jj", "kk", "ll", "pp", "qq", "rr", "ss")
 
 
 class Body(Elements):
@@ -37,8 +37,14 @@ class Body(Elements):
     def __init__(self, kernel: Kernel, carry: int = 0) -> None:
         super().__init__(kernel)
         self.carry = carry
+        #: Result that is carried -> the inputs whose memory it may take.
+        self.carried: dict[Node, list[Node]] = {}
+        for result, given in zip(kernel.graph.outputs[:carry], kernel.graph.inputs, strict=False):
+            self.carried.setdefault(result, []).append(given)
         self.totals: dict[Statement, str] = {}
         self.lines: list[str] = []
+        names = {node.name for node in kernel.graph.nodes} | self.taken
+        self.letters = [letter for letter in _LETTERS if letter not in names]
 
     # -- loops ---------------------------------------------------------------------------
 
@@ -61,9 +67,7 @@ class Body(Elements):
         begun = [s for s in loop.statements if self.begins(s, loop.var, path)]
         for statement in begun:
             self.begin(statement, depth, path)
-        letters = [c for c in _LETTERS if c not in self.taken]
-        used = {self.vars[v] for v in path}
-        self.vars[loop.var] = next(c for c in (*letters, "i_", "j_", "k_", "l_") if c not in used)
+        self.vars[loop.var] = next(self.unused(path))
         if self.is_sum_of_rows(loop):
             self.sum_of_rows(loop, depth, path)
         else:
@@ -74,6 +78,11 @@ class Body(Elements):
             self.ahead.clear()
         for statement in begun:
             self.end(statement, depth, path)
+
+    def unused(self, path: Sequence[Var]) -> Iterator[str]:
+        """Yield names for loops inside others."""
+        used = {self.vars[v] for v in path}
+        return (c for c in self.letters if c not in used)
 
     def read_ahead(self, loop: Loop, depth: int) -> None:
         """Read before an innermost loop what is the same in all its turns.
@@ -102,11 +111,7 @@ class Body(Elements):
         """Return what memory a value is in; a result that is carried may take that of an input."""
         node = self.lowering.seen_in(node)
         place = self.storage.places.get(node)
-        found: list[object] = [node if place is None else place.array]
-        carried = zip(
-            self.kernel.graph.outputs[: self.carry], self.kernel.graph.inputs, strict=False
-        )
-        return found + [given for result, given in carried if result is node]
+        return [node if place is None else place.array, *self.carried.get(node, ())]
 
     def is_sum_of_rows(self, loop: Loop) -> bool:
         """Whether products with rows of numbers are added up, one row after the other."""
@@ -136,8 +141,7 @@ class Body(Elements):
         (statement,) = inner.body
         assert isinstance(statement, Statement)
         whole = int(loop.var.extent) // _ROWS * _ROWS
-        names = {self.vars[v] for v in path} | {self.vars[loop.var]}
-        self.vars[inner.var] = next(c for c in _LETTERS if c not in self.taken | names)
+        self.vars[inner.var] = next(self.unused([*path, loop.var]))
         name, at = self.vars[loop.var], self.vars[inner.var]
         for first, last, step in ((0, whole, _ROWS), (whole, int(loop.var.extent), 1)):
             if first == last:
@@ -218,7 +222,7 @@ class Body(Elements):
         """Do the same to each element that a reduction fills, from here on inwards."""
         place = self.storage.places[statement.node]
         name = self.name(statement.node)
-        letters = iter(c for c in _LETTERS if c not in {self.vars[v] for v in path})
+        letters = self.unused(path)
         key = []
         for k, axis in enumerate(place.axes):
             index = statement.index[axis]

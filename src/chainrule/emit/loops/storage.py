@@ -138,13 +138,13 @@ class Storage:
 
     def _follows(self, place: Place, other: Place, last: int) -> bool:
         """Whether each element is written where it was read for the last time just before."""
+        writers = self.lowering.written[place.node]
+        if last != place.first or len(writers) != 1 or writers[0].fold or writers[0].whole:
+            return False
         holder = next(
             p.node for p in self.places.values()
             if p.array is other and p.last == last
         )  # fmt: skip
-        writers = self.lowering.written[place.node]
-        if last != place.first or len(writers) != 1 or writers[0].fold or writers[0].whole:
-            return False
         late = [s for s in self.readers.get(holder, ()) if self.when[s] == last]
         (writer,) = writers
         return (

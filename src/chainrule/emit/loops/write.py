@@ -25,8 +25,6 @@ VECTORS = tuple(f"{name}{bits}" for name in VECTORISED for bits in (32, 64))
 _SHORT = 16
 #: Rows that are added in one turn.
 _ROWS = 8
-#: Names of loop variables, outermost first.
-_LETTERS = "ijklpqrs"
 
 
 @dataclass(frozen=True)
