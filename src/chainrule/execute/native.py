@@ -1,4 +1,4 @@
-"""What loops call that NumPy has no name for: products of matrices in place, and threads that meet.
+"""What loops call that NumPy has no name for: products in place, arrays by address, threads that meet.
 
 Products go to the BLAS that SciPy brings, by its own interface: a part of a matrix, transposed or
 not, needs no copy. The address of its function is an argument, so that compiled code can be kept
@@ -8,15 +8,27 @@ on disk.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.extending import get_cython_function_address, intrinsic
+from numba import types
+from numba.core.errors import RequireLiteralValue
+from numba.extending import get_cython_function_address, intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
 
-_options: dict[str, Any] = {"error_model": "numpy"}
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let compiled code call a function.
+
+    A function of `njit` would be compiled anew for every number that is written out in a call.
+    """
+    options = {"error_model": "numpy"}
+    known: Any = overload(function, jit_options=options, strict=False, prefer_literal=False)
+    known(lambda *kinds: function)
+    return function
 
 
 @lru_cache(maxsize=1)
@@ -70,7 +82,7 @@ def _gemm_call(context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, 
 _call_gemm: Any = intrinsic(_gemm_call)
 
 
-@njit(**_options)
+@_compiled
 def product(gemm, a, turn_a, b, turn_b, c, low, high):
     """Write rows of a product of matrices.
 
@@ -99,7 +111,38 @@ def product(gemm, a, turn_a, b, turn_b, c, low, high):
     )  # fmt: skip
 
 
-@njit(**_options)
+def _array_at(context, table, place, ndim, kind):
+    """Return the array of a row of the table that `numba_function` makes: its address and shape."""
+    if not isinstance(ndim, types.IntegerLiteral):
+        raise RequireLiteralValue("ndim")
+    array = types.Array(kind.dtype, ndim.literal_value, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, place, *_ = arguments
+        rows = make_array(table)(context, builder, rows)
+        i64 = ir.IntType(64)
+        first = builder.mul(place, builder.extract_value(rows.shape, 1))
+        row = builder.gep(rows.data, [first])
+        address, *shape = (
+            builder.load(builder.gep(row, [ir.Constant(i64, k)])) for k in range(array.ndim + 1)
+        )
+        size = context.get_abi_sizeof(context.get_data_type(array.dtype))
+        strides = [ir.Constant(i64, size)]
+        for length in shape[:0:-1]:
+            strides.insert(0, builder.mul(strides[0], length))
+        made = make_array(array)(context, builder)
+        data = builder.inttoptr(address, made.data.type)
+        populate_array(made, data, shape, strides, size, None)
+        return made._getvalue()
+
+    return array(table, types.int64, ndim, kind), generate
+
+
+#: `array_at(table, place, ndim, kind)`.
+array_at: Any = intrinsic(_array_at)
+
+
+@_compiled
 def placed(position, end):
     """Return a position that was computed; refuse it where it is out of range."""
     if position < -end or position >= end:
@@ -134,7 +177,7 @@ def _looking(context, address):
 _look: Any = intrinsic(_looking)
 
 
-@njit(**_options)
+@_compiled
 def _nothing():
     """Keep the processor, where no system call is known by which it is left."""
 
@@ -147,7 +190,7 @@ _give_way: Any = (
 _PATIENCE = 4000
 
 
-@njit(**_options)
+@_compiled
 def meet(counter, threads):
     """Wait until all threads have come here. `counter` is an array of one, 0 at first."""
     address = np.int64(counter.ctypes.data)
@@ -160,7 +203,7 @@ def meet(counter, threads):
             _give_way()
 
 
-@njit(**_options)
+@_compiled
 def part(count, thread, threads):
     """Return the first of the turns that fall to a thread, and the one after the last."""
     return count * thread // threads, count * (thread + 1) // threads
