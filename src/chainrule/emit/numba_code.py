@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chainrule.emit.kernel import Kernel
+from chainrule.emit.loops.table import Table
 from chainrule.emit.loops.team import team_loops
 from chainrule.emit.loops.write import Loops, written_loops
 
@@ -16,12 +17,14 @@ from numba import njit
 {imports}
 f32, f64 = np.float32, np.float64
 # NaN and infinity are not assumed away: whoever trains has to be told of them.
-compiled = njit(
+options = dict(
     error_model="numpy", fastmath={{"nsz", "arcp", "contract", "afn", "reassoc"}}, nogil=True,
-    cache={cache},
+    no_cfunc_wrapper=True, cache={cache},
 )
-
+compiled = njit(**options)
 '''
+#: For functions that are called from compiled code alone.
+_INNER = "inner = njit(no_cpython_wrapper=True, **options)\n"
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class NumbaCode:
     loops : Loops
     source : str
         With a place for `cache`.
+    listed : tuple of int
+        Which of the arguments are handed over in a table of arrays, which then comes first.
     """
 
     loops: Loops
     source: str
+    listed: tuple[int, ...] = ()
 
     def with_cache(self, cache: bool) -> str:
         """Return the source with caching on disk switched on or off."""
@@ -61,8 +67,10 @@ def numba_code(kernel: Kernel, carry: int | None = None, team: bool = False) -> 
         For an operation that has none.
     """
     write = team_loops if team else written_loops
-    loops = write(kernel, carry or 0)
+    loops = write(kernel, carry)
+    table = loops.table
     called = ["product"] * loops.products + ["placed"] * loops.asks + ["meet", "part"] * team
+    called += ["array_at"] * (table is not None)
     modules = {"native": called, "vector_math": list(loops.functions)}
     imports = "".join(
         f"from chainrule.execute.{module} import {', '.join(sorted(names))}\n"
@@ -74,31 +82,43 @@ def numba_code(kernel: Kernel, carry: int | None = None, team: bool = False) -> 
     ):
         imports = f"import math\n{imports}"
     head = _HEAD.format(name=kernel.name, cache=None, imports=imports and f"\n{imports}")
+    head += _INNER if loops.shared_parts else ""
     parts = "".join(
-        _function(p.name, list(p.parameters), p.summary, [*p.lines]) + "\n\n"
+        _Function(p.name, [*p.parameters], p.summary, [*p.lines], "inner").written() + "\n\n"
         for p in loops.shared_parts
     )
     function = _once(loops) if carry is None else _steps(loops, carry)
-    return NumbaCode(loops, f"{head}{parts}{function}")
+    listed = [] if table is None else table.listed(function.parameters)
+    rows = "" if table is None else table.header(function.parameters)
+    source = f"{head}{rows}\n{parts}{function.written(table)}"
+    return NumbaCode(loops, source, tuple(listed))
 
 
-def loop_source(kernel: Kernel) -> str:
-    """Write the loops alone, for a person to read."""
-    return _once(written_loops(kernel)).removeprefix("@compiled\n")
+@dataclass(frozen=True)
+class _Function:
+    """A function to be written, with all that it is handed."""
 
+    name: str
+    parameters: list[str]
+    summary: str
+    body: list[str]
+    decorator: str = "compiled"
 
-def _function(name: str, parameters: list[str], summary: str, body: list[str]) -> str:
-    lines = [f"@compiled\ndef {name}({', '.join(parameters)}):", f'    """{summary}"""']
-    return "\n".join([*lines, *(f"    {line}" for line in body)]) + "\n"
+    def written(self, table: Table | None = None) -> str:
+        """Write it; what is in a table is not handed over as such."""
+        taken = self.parameters if table is None else table.without_arrays(self.parameters)
+        lines = [f"def {self.name}({', '.join(taken)}):", f'    """{self.summary}"""']
+        lines += _indented(self.body)
+        return "\n".join([f"@{self.decorator}", *lines]) + "\n"
 
 
 def _indented(lines: list[str], depth: int = 1) -> list[str]:
     return ["    " * depth + line for line in lines]
 
 
-def _once(loops: Loops) -> str:
+def _once(loops: Loops) -> _Function:
     parameters = [*loops.inputs, *loops.kernel.given, *loops.constants, *loops.outputs]
-    return _function(
+    return _Function(
         loops.kernel.name,
         [*parameters, *(b.name for b in loops.buffers), *_helpers(loops)],
         f"Write {', '.join(loops.outputs)}; work in the other arrays.",
@@ -106,7 +126,7 @@ def _once(loops: Loops) -> str:
     )
 
 
-def _steps(loops: Loops, carry: int) -> str:
+def _steps(loops: Loops, carry: int) -> _Function:
     """Write the loop over minibatches around the body of a step."""
     kernel, names, outs = loops.kernel, loops.inputs, loops.outputs
     nodes = kernel.graph.inputs
@@ -119,14 +139,21 @@ def _steps(loops: Loops, carry: int) -> str:
         *loops.constants, "start", "stop", *(f"each_{name}" for name in outs[carry:]),
         *rows, *(b.name for b in loops.buffers), *_helpers(loops),
     ]  # fmt: skip
-    team = loops.shared is not None
+    team, table = loops.shared is not None, loops.table
+    made = table.with_arrays if table is not None else list[str]
     gathered = [line for node, name in zip(nodes[carry:], rows, strict=True)
                 for line in _gather(name, node.abstract.ndim)]  # fmt: skip
-    turn = [
+    gather = [
         *([f"low, high = part(len({rows[0]}), thread, threads)"] if team else []),
         "for at in range(low, high):" if team else f"for at in range(len({rows[0]})):",
         f"    row = order[turn * len({rows[0]}) + at]",
         *_indented(gathered),
+    ]
+    copies = [
+        line for k in apart for line in made(_copy(held[k], outs[k], len(nodes[k].shape) or 1))
+    ]
+    turn = [
+        *made(gather),
         *(["meet(counter, threads)"] if team else []),
         *(f"{n} = {h}[0]" for n, h in zip(carried, held, strict=True) if n != h),
         *(
@@ -135,12 +162,9 @@ def _steps(loops: Loops, carry: int) -> str:
             for name, node in zip(outs[carry:], kernel.graph.outputs[carry:], strict=True)
         ),
         *loops.body,
-        *_by_first(
-            [line for k in apart for line in _copy(held[k], outs[k], len(nodes[k].shape) or 1)],
-            team,
-        ),
+        *_by_first(copies, team),
     ]  # fmt: skip
-    return _function(
+    return _Function(
         f"{kernel.name}s",
         parameters,
         "Do the steps from start up to stop, each on the next rows.",

@@ -1,4 +1,4 @@
-"""What loops call that NumPy has no name for: products in place, arrays by address, threads that meet.
+"""What loops call that NumPy has no name for: products in place, arrays of a table, threads.
 
 Products go to the BLAS that SciPy brings, by its own interface: a part of a matrix, transposed or
 not, needs no copy. The address of its function is an argument, so that compiled code can be kept
@@ -8,7 +8,7 @@ on disk.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +25,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     A function of `njit` would be compiled anew for every number that is written out in a call.
     """
-    options = {"error_model": "numpy"}
+    options: Any = {"error_model": "numpy"}
     known: Any = overload(function, jit_options=options, strict=False, prefer_literal=False)
     known(lambda *kinds: function)
     return function
@@ -112,7 +112,7 @@ def product(gemm, a, turn_a, b, turn_b, c, low, high):
 
 
 def _array_at(context, table, place, ndim, kind):
-    """Return the array of a row of the table that `numba_function` makes: its address and shape."""
+    """Return the array that a row of a table tells of: `table_of` makes one."""
     if not isinstance(ndim, types.IntegerLiteral):
         raise RequireLiteralValue("ndim")
     array = types.Array(kind.dtype, ndim.literal_value, "C")
@@ -138,8 +138,15 @@ def _array_at(context, table, place, ndim, kind):
     return array(table, types.int64, ndim, kind), generate
 
 
-#: `array_at(table, place, ndim, kind)`.
+#: `array_at(table, place, ndim, kind)`; who calls has the array kept alive.
 array_at: Any = intrinsic(_array_at)
+
+
+def table_of(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a table of arrays that are laid out row after row: their addresses and shapes."""
+    width = max(a.ndim for a in arrays)
+    rows = [(a.__array_interface__["data"][0], *a.shape, *(0,) * (width - a.ndim)) for a in arrays]
+    return np.array(rows, np.int64)
 
 
 @_compiled
@@ -154,6 +161,8 @@ def _adding(context, address):
     """Add 1 to a number that other threads see; returns what it was."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # `meet`, which this is a part of, is not to be copied to each of many lines that call it.
+        builder.function.attributes.add("noinline")
         i64 = ir.IntType(64)
         pointer = builder.inttoptr(arguments[0], i64.as_pointer())
         return builder.atomic_rmw("add", pointer, ir.Constant(i64, 1), "seq_cst")

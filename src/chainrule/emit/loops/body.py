@@ -39,6 +39,10 @@ class Body(Elements):
         self.carry = carry
         self.totals: dict[Statement, str] = {}
         self.lines: list[str] = []
+        #: Result that is carried -> the inputs that it is the next value of.
+        self.next_of: dict[Node, list[object]] = {}
+        for out, given in zip(kernel.graph.outputs[:carry], kernel.graph.inputs, strict=False):
+            self.next_of.setdefault(out, []).append(given)
 
     # -- loops ---------------------------------------------------------------------------
 
@@ -102,11 +106,7 @@ class Body(Elements):
         """Return what memory a value is in; a result that is carried may take that of an input."""
         node = self.lowering.seen_in(node)
         place = self.storage.places.get(node)
-        found: list[object] = [node if place is None else place.array]
-        carried = zip(
-            self.kernel.graph.outputs[: self.carry], self.kernel.graph.inputs, strict=False
-        )
-        return found + [given for result, given in carried if result is node]
+        return [node if place is None else place.array, *self.next_of.get(node, ())]
 
     def is_sum_of_rows(self, loop: Loop) -> bool:
         """Whether products with rows of numbers are added up, one row after the other."""

@@ -68,6 +68,10 @@ class Storage:
                 self.readers.setdefault(read.node, []).append(statement)
         self.places = {node: self.place(node) for node in lowering.written}
         self._share()
+        #: Place of an array -> the values that are kept in it, one after the other.
+        self.kept_in: dict[Place, list[Node]] = {}
+        for node, place in self.places.items():
+            self.kept_in.setdefault(place.array, []).append(node)
 
     def place(self, node: Node) -> Place:
         """Plan where one value is kept."""
@@ -138,13 +142,13 @@ class Storage:
 
     def _follows(self, place: Place, other: Place, last: int) -> bool:
         """Whether each element is written where it was read for the last time just before."""
+        writers = self.lowering.written[place.node]
+        if last != place.first or len(writers) != 1 or writers[0].fold or writers[0].whole:
+            return False
         holder = next(
             p.node for p in self.places.values()
             if p.array is other and p.last == last
         )  # fmt: skip
-        writers = self.lowering.written[place.node]
-        if last != place.first or len(writers) != 1 or writers[0].fold or writers[0].whole:
-            return False
         late = [s for s in self.readers.get(holder, ()) if self.when[s] == last]
         (writer,) = writers
         return (
