@@ -39,6 +39,19 @@ def gemm_addresses() -> np.ndarray:
     return np.array(found, np.int64)
 
 
+def _addressing(context, array):
+    """Return where the first number of an array is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        held = make_array(array)(context, builder, arguments[0])
+        return builder.ptrtoint(held.data, ir.IntType(64))
+
+    return types.int64(array), generate
+
+
+_address: Any = intrinsic(_addressing)
+
+
 def _gemm_call(context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc):
     signature = types.void(
         types.int64, kind, types.int64, types.int64, types.int64, types.int64, types.int64,
@@ -157,6 +170,18 @@ def placed(position, end):
     return position
 
 
+def _dividing(context, dividend, divisor):
+    """Divide whole numbers that are not negative: Python's division has to look at more cases."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.sdiv(*arguments)
+
+    return types.int64(types.int64, types.int64), generate
+
+
+_divided: Any = intrinsic(_dividing)
+
+
 def _adding(context, address):
     """Add 1 to a number that other threads see; returns what it was."""
 
@@ -204,7 +229,7 @@ def meet(counter, threads):
     """Wait until all threads have come here. `counter` is an array of one, 0 at first."""
     address = np.int64(counter.ctypes.data)
     arrived = _add(address)
-    goal = (arrived // threads + 1) * threads
+    goal = (_divided(arrived, threads) + 1) * threads
     looks = 0
     while _look(address) < goal:
         looks += 1
@@ -215,4 +240,4 @@ def meet(counter, threads):
 @_compiled
 def part(count, thread, threads):
     """Return the first of the turns that fall to a thread, and the one after the last."""
-    return count * thread // threads, count * (thread + 1) // threads
+    return _divided(count * thread, threads), _divided(count * (thread + 1), threads)
