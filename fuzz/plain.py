@@ -23,8 +23,16 @@ def _placed(position, end):
     return position
 
 
+def _array_at(table, place, ndim, kind):
+    array = table[place]
+    assert (array.ndim, array.dtype) == (ndim, np.dtype(kind))
+    assert array.flags.c_contiguous
+    return array
+
+
 #: What the source imports, in NumPy.
-_NAMES = {"np": np, "math": math, "product": _product, "placed": _placed} | {
+_CALLED = {"product": _product, "placed": _placed, "array_at": _array_at}
+_NAMES = {"np": np, "math": math, **_CALLED} | {
     f"{name}{bits}": getattr(np, name)
     for name in ("exp", "expm1", "tanh", "log", "log1p")
     for bits in (32, 64)
@@ -44,7 +52,7 @@ class AsPython:
     def __init__(self, kernel):
         self.kernel = kernel
         code = numba_code(kernel)
-        self.loops, self.source = code.loops, code.source
+        self.loops, self.source, self.listed = code.loops, code.source, code.listed
         lines = [
             line for line in code.with_cache(False).splitlines() if not line.startswith("from ")
         ]
@@ -69,10 +77,12 @@ class AsPython:
         ]
         buffers = [_unset(shape(b.dims), b.dtype) for b in loops.buffers]
         constants = [np.ascontiguousarray(c) for c in loops.constants.values()]
+        arguments = [*taken, *given, *constants, *outputs, *buffers, *([None] * loops.products)]
+        if self.listed:
+            table = [arguments[k] for k in self.listed]
+            arguments = [table, *(a for k, a in enumerate(arguments) if k not in self.listed)]
         with np.errstate(all="ignore"):
-            self.function(
-                *taken, *given, *constants, *outputs, *buffers, *([None] * loops.products)
-            )
+            self.function(*arguments)
         return [
             out if n.shape else out[0] for out, n in zip(outputs, kernel.graph.outputs, strict=True)
         ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule.emit.kernel import Kernel
+from chainrule.emit.kernel import Kernel, free_name
+from chainrule.emit.loops.table import Table
 from chainrule.emit.loops.team import team_loops
 from chainrule.emit.loops.write import Loops, written_loops
 
@@ -16,12 +17,14 @@ from numba import njit
 {imports}
 f32, f64 = np.float32, np.float64
 # NaN and infinity are not assumed away: whoever trains has to be told of them.
-compiled = njit(
+options = dict(
     error_model="numpy", fastmath={{"nsz", "arcp", "contract", "afn", "reassoc"}}, nogil=True,
-    cache={cache},
+    no_cfunc_wrapper=True, cache={cache},
 )
-
+compiled = njit(**options)
 '''
+#: For functions that are called from compiled code alone.
+_INNER = "inner = njit(no_cpython_wrapper=True, **options)\n"
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class NumbaCode:
     loops : Loops
     source : str
         With a place for `cache`.
+    listed : tuple of int
+        Which of the arguments are handed over in a table of arrays, which then comes first.
     """
 
     loops: Loops
     source: str
+    listed: tuple[int, ...] = ()
 
     def with_cache(self, cache: bool) -> str:
         """Return the source with caching on disk switched on or off."""
@@ -61,8 +67,10 @@ def numba_code(kernel: Kernel, carry: int | None = None, team: bool = False) -> 
         For an operation that has none.
     """
     write = team_loops if team else written_loops
-    loops = write(kernel, carry or 0)
+    loops = write(kernel, carry)
+    table = loops.table
     called = ["product"] * loops.products + ["placed"] * loops.asks + ["meet", "part"] * team
+    called += ["array_at"] * (table is not None)
     modules = {"native": called, "vector_math": list(loops.functions)}
     imports = "".join(
         f"from chainrule.execute.{module} import {', '.join(sorted(names))}\n"
@@ -74,31 +82,43 @@ def numba_code(kernel: Kernel, carry: int | None = None, team: bool = False) -> 
     ):
         imports = f"import math\n{imports}"
     head = _HEAD.format(name=kernel.name, cache=None, imports=imports and f"\n{imports}")
+    head += _INNER if loops.shared_parts else ""
     parts = "".join(
-        _function(p.name, list(p.parameters), p.summary, [*p.lines]) + "\n\n"
+        _Function(p.name, [*p.parameters], p.summary, [*p.lines], "inner").written() + "\n\n"
         for p in loops.shared_parts
     )
     function = _once(loops) if carry is None else _steps(loops, carry)
-    return NumbaCode(loops, f"{head}{parts}{function}")
+    listed = [] if table is None else table.listed(function.parameters)
+    rows = "" if table is None else table.header(function.parameters)
+    source = f"{head}{rows}\n{parts}{function.written(table)}"
+    return NumbaCode(loops, source, tuple(listed))
 
 
-def loop_source(kernel: Kernel) -> str:
-    """Write the loops alone, for a person to read."""
-    return _once(written_loops(kernel)).removeprefix("@compiled\n")
+@dataclass(frozen=True)
+class _Function:
+    """A function to be written, with all that it is handed."""
 
+    name: str
+    parameters: list[str]
+    summary: str
+    body: list[str]
+    decorator: str = "compiled"
 
-def _function(name: str, parameters: list[str], summary: str, body: list[str]) -> str:
-    lines = [f"@compiled\ndef {name}({', '.join(parameters)}):", f'    """{summary}"""']
-    return "\n".join([*lines, *(f"    {line}" for line in body)]) + "\n"
+    def written(self, table: Table | None = None) -> str:
+        """Write it; what is in a table is not handed over as such."""
+        taken = self.parameters if table is None else table.without_arrays(self.parameters)
+        lines = [f"def {self.name}({', '.join(taken)}):", f'    """{self.summary}"""']
+        lines += _indented(self.body)
+        return "\n".join([f"@{self.decorator}", *lines]) + "\n"
 
 
 def _indented(lines: list[str], depth: int = 1) -> list[str]:
     return ["    " * depth + line for line in lines]
 
 
-def _once(loops: Loops) -> str:
+def _once(loops: Loops) -> _Function:
     parameters = [*loops.inputs, *loops.kernel.given, *loops.constants, *loops.outputs]
-    return _function(
+    return _Function(
         loops.kernel.name,
         [*parameters, *(b.name for b in loops.buffers), *_helpers(loops)],
         f"Write {', '.join(loops.outputs)}; work in the other arrays.",
@@ -106,41 +126,52 @@ def _once(loops: Loops) -> str:
     )
 
 
-def _steps(loops: Loops, carry: int) -> str:
+def _steps(loops: Loops, carry: int) -> _Function:
     """Write the loop over minibatches around the body of a step."""
     kernel, names, outs = loops.kernel, loops.inputs, loops.outputs
     nodes = kernel.graph.inputs
     carried, rows = names[:carry], names[carry:]
     #: Arrays that hold the carry; a number is held by an array of one.
-    held = [n if node.shape else f"{n}_held" for n, node in zip(carried, nodes, strict=False)]
+    taken = set(loops.names)
+    held = [
+        name if node.shape else free_name(f"{name}_held", taken)
+        for name, node in zip(carried, nodes, strict=False)
+    ]
+    data = [free_name(f"all_{name}", taken) for name in rows]
+    each = [free_name(f"each_{name}", taken) for name in outs[carry:]]
     apart = kept_apart(loops, carry)
     parameters = [
-        *held, *(outs[k] for k in apart), *(f"all_{name}" for name in rows), "order", *kernel.given,
-        *loops.constants, "start", "stop", *(f"each_{name}" for name in outs[carry:]),
-        *rows, *(b.name for b in loops.buffers), *_helpers(loops),
+        *held, *(outs[k] for k in apart), *data, "order", *kernel.given, *loops.constants,
+        "start", "stop", *each, *rows, *(b.name for b in loops.buffers), *_helpers(loops),
     ]  # fmt: skip
-    team = loops.shared is not None
-    gathered = [line for node, name in zip(nodes[carry:], rows, strict=True)
-                for line in _gather(name, node.abstract.ndim)]  # fmt: skip
-    turn = [
+    team, table = loops.shared is not None, loops.table
+    made = table.with_arrays if table is not None else list[str]
+    gathered = [line for node, name, whole in zip(nodes[carry:], rows, data, strict=True)
+                for line in _gather(name, whole, node.abstract.ndim)]  # fmt: skip
+    gather = [
         *([f"low, high = part(len({rows[0]}), thread, threads)"] if team else []),
         "for at in range(low, high):" if team else f"for at in range(len({rows[0]})):",
         f"    row = order[turn * len({rows[0]}) + at]",
         *_indented(gathered),
+    ]
+    copies = [
+        line for k in apart for line in made(_copy(held[k], outs[k], len(nodes[k].shape) or 1))
+    ]
+    turn = [
+        *made(gather),
         *(["meet(counter, threads)"] if team else []),
         *(f"{n} = {h}[0]" for n, h in zip(carried, held, strict=True) if n != h),
         *(
-            f"{name} = each_{name}[turn]" if node.shape else
-            f"{name} = each_{name}[turn : turn + 1]"
-            for name, node in zip(outs[carry:], kernel.graph.outputs[carry:], strict=True)
+            f"{name} = {all_of_it}[turn]" if node.shape else
+            f"{name} = {all_of_it}[turn : turn + 1]"
+            for name, all_of_it, node in zip(
+                outs[carry:], each, kernel.graph.outputs[carry:], strict=True
+            )
         ),
         *loops.body,
-        *_by_first(
-            [line for k in apart for line in _copy(held[k], outs[k], len(nodes[k].shape) or 1)],
-            team,
-        ),
+        *_by_first(copies, team),
     ]  # fmt: skip
-    return _function(
+    return _Function(
         f"{kernel.name}s",
         parameters,
         "Do the steps from start up to stop, each on the next rows.",
@@ -182,7 +213,7 @@ def _copy(target: str, source: str, ndim: int) -> list[str]:
     return [*lines, "    " * ndim + f"{target}[{key}] = {source}[{key}]"]
 
 
-def _gather(name: str, ndim: int) -> list[str]:
+def _gather(name: str, data: str, ndim: int) -> list[str]:
     """Write the copy of one row of data."""
     letters = [f"at{k}" for k in range(1, ndim)]
     key = "".join(f", {letter}" for letter in letters)
@@ -190,4 +221,4 @@ def _gather(name: str, ndim: int) -> list[str]:
         "    " * k + f"for {letter} in range({name}.shape[{k + 1}]):"
         for k, letter in enumerate(letters)
     ]
-    return [*lines, "    " * len(letters) + f"{name}[at{key}] = all_{name}[row{key}]"]
+    return [*lines, "    " * len(letters) + f"{name}[at{key}] = {data}[row{key}]"]

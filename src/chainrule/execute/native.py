@@ -1,4 +1,4 @@
-"""What loops call that NumPy has no name for: products of matrices in place, and threads that meet.
+"""What loops call that NumPy has no name for: products in place, arrays of a table, threads.
 
 Products go to a BLAS by its own interface: a part of a matrix, transposed or not, needs no copy.
 The address of its function is an argument, so that compiled code can be kept on disk.
@@ -7,14 +7,26 @@ The address of its function is an argument, so that compiled code can be kept on
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import types
+from numba.core.errors import RequireLiteralValue
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
 
-_options: dict[str, Any] = {"error_model": "numpy"}
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let compiled code call a function.
+
+    A function of `njit` would be compiled anew for every number that is written out in a call.
+    """
+    options: Any = {"error_model": "numpy"}
+    known: Any = overload(function, jit_options=options, strict=False, prefer_literal=False)
+    known(lambda *kinds: function)
+    return function
 
 
 def _gemm_call(context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc):
@@ -60,7 +72,7 @@ def _gemm_call(context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, 
 _call_gemm: Any = intrinsic(_gemm_call)
 
 
-@njit(**_options)
+@_compiled
 def product(gemm, a, turn_a, b, turn_b, c, low, high):
     """Write rows of a product of matrices.
 
@@ -89,7 +101,45 @@ def product(gemm, a, turn_a, b, turn_b, c, low, high):
     )  # fmt: skip
 
 
-@njit(**_options)
+def _array_at(context, table, place, ndim, kind):
+    """Return the array that a row of a table tells of: `table_of` makes one."""
+    if not isinstance(ndim, types.IntegerLiteral):
+        raise RequireLiteralValue("ndim")
+    array = types.Array(kind.dtype, ndim.literal_value, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, place, *_ = arguments
+        rows = make_array(table)(context, builder, rows)
+        i64 = ir.IntType(64)
+        first = builder.mul(place, builder.extract_value(rows.shape, 1))
+        row = builder.gep(rows.data, [first])
+        address, *shape = (
+            builder.load(builder.gep(row, [ir.Constant(i64, k)])) for k in range(array.ndim + 1)
+        )
+        size = context.get_abi_sizeof(context.get_data_type(array.dtype))
+        strides = [ir.Constant(i64, size)]
+        for length in shape[:0:-1]:
+            strides.insert(0, builder.mul(strides[0], length))
+        made = make_array(array)(context, builder)
+        data = builder.inttoptr(address, made.data.type)
+        populate_array(made, data, shape, strides, size, None)
+        return made._getvalue()
+
+    return array(table, types.int64, ndim, kind), generate
+
+
+#: `array_at(table, place, ndim, kind)`; who calls has the array kept alive.
+array_at: Any = intrinsic(_array_at)
+
+
+def table_of(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a table of arrays that are laid out row after row: their addresses and shapes."""
+    width = max(a.ndim for a in arrays)
+    rows = [(a.__array_interface__["data"][0], *a.shape, *(0,) * (width - a.ndim)) for a in arrays]
+    return np.array(rows, np.int64)
+
+
+@_compiled
 def placed(position, end):
     """Return a position that was computed; refuse it where it is out of range."""
     if position < -end or position >= end:
@@ -97,10 +147,24 @@ def placed(position, end):
     return position
 
 
+def _dividing(context, dividend, divisor):
+    """Divide whole numbers that are not negative: Python's division has to look at more cases."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.sdiv(*arguments)
+
+    return types.int64(types.int64, types.int64), generate
+
+
+_divided: Any = intrinsic(_dividing)
+
+
 def _adding(context, address):
     """Add 1 to a number that other threads see; returns what it was."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # `meet`, which this is a part of, is not to be copied to each of many lines that call it.
+        builder.function.attributes.add("noinline")
         i64 = ir.IntType(64)
         pointer = builder.inttoptr(arguments[0], i64.as_pointer())
         return builder.atomic_rmw("add", pointer, ir.Constant(i64, 1), "seq_cst")
@@ -124,7 +188,7 @@ def _looking(context, address):
 _look: Any = intrinsic(_looking)
 
 
-@njit(**_options)
+@_compiled
 def _nothing():
     """Keep the processor, where no system call is known by which it is left."""
 
@@ -137,12 +201,12 @@ _give_way: Any = (
 _PATIENCE = 4000
 
 
-@njit(**_options)
+@_compiled
 def meet(counter, threads):
     """Wait until all threads have come here. `counter` is an array of one, 0 at first."""
     address = np.int64(counter.ctypes.data)
     arrived = _add(address)
-    goal = (arrived // threads + 1) * threads
+    goal = (_divided(arrived, threads) + 1) * threads
     looks = 0
     while _look(address) < goal:
         looks += 1
@@ -150,7 +214,7 @@ def meet(counter, threads):
             _give_way()
 
 
-@njit(**_options)
+@_compiled
 def part(count, thread, threads):
     """Return the first of the turns that fall to a thread, and the one after the last."""
-    return count * thread // threads, count * (thread + 1) // threads
+    return _divided(count * thread, threads), _divided(count * (thread + 1), threads)

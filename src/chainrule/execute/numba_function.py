@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.emit.numba_code import NumbaCode
-from chainrule.execute import cache
+from chainrule.execute import cache, native
 
 #: What the functions that emitted code calls are made of: it is part of what is compiled.
 _CALLED = "".join(
@@ -34,6 +34,8 @@ class Function:
 
     def __call__(self, arguments: Sequence[Any]) -> None:
         """Call it; several threads may do so at once, of which the first compiles."""
+        if self.code.listed:
+            arguments = self._with_table(arguments)
         function = self._function
         if function is None:
             with self._lock:
@@ -41,6 +43,13 @@ class Function:
                     self._function = self._compiled(arguments)
                 function = self._function
         function(*arguments)
+
+    def _with_table(self, arguments: Sequence[Any]) -> Sequence[Any]:
+        """Put a table in the place of arrays, which stay alive since the caller has them."""
+        listed = self.code.listed
+        table = native.table_of([arguments[k] for k in listed])
+        within = set(listed)
+        return [table, *(a for k, a in enumerate(arguments) if k not in within)]
 
     def _compiled(self, arguments: Sequence[Any]) -> Any:
         """Compile, or load what was compiled; a cache that is broken costs only the time."""

@@ -29,7 +29,8 @@ _SIZE = TABLE["size"]
 #: Names that stand for something else in the code.
 RESERVED = (
     "np", "math", "f32", "f64", "range", "part", "meet", "product", "gemm", "thread", "threads",
-    "counter", "shared", "low", "high", "placed", "order", "start", "stop", "turn", "at", "row",
+    "counter", "shared", "low", "high", "placed", "array_at", "order", "start", "stop", "turn",
+    "at", *(f"at{k}" for k in range(8)), "row", "len",
 )  # fmt: skip
 #: Those of them that are handed to the code.
 GIVEN = ("gemm", "thread", "threads", "counter", "shared")
@@ -76,7 +77,7 @@ class Elements:
             else:
                 sharing = [node]
                 if place is not None and place.axes:
-                    sharing = [n for n, p in self.storage.places.items() if p.array is place]
+                    sharing = self.storage.kept_in[place]
                 found = (n.name for n in sharing if n.name and n.name.isidentifier())
                 label = next(found, None)
                 self.names[node] = self.free(label or ("c" if node.is_constant else "t"))

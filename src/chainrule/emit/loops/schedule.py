@@ -20,10 +20,15 @@ class Loop:
         self.var = var
         self.body: list[Loop | Statement] = []
         self.statements: list[Statement] = []
+        self.written: set[Node] = set()
+        #: What is written inside, and of which elements are read.
+        self.known: set[Node] = set()
 
     def adopt(self, statement: Statement) -> None:
         """Note that a statement stands somewhere inside."""
         self.statements.append(statement)
+        self.written.add(statement.node)
+        self.known |= {statement.node, *(r.node for r in statement.all_reads() if r.index)}
 
 
 Item = Loop | Statement
@@ -49,8 +54,9 @@ def scheduled(statements: Sequence[Statement]) -> list[Item]:
 def _place(statement: Statement, body: list[Item], reads: set[Node], path: list[Loop]) -> None:
     lowest = _lowest(body, reads)
     if statement.whole is None and statement.loops:
+        related = reads | statement.beside
         for item in body[max(lowest, 0) :]:
-            if not isinstance(item, Loop):
+            if not isinstance(item, Loop) or related.isdisjoint(item.known):
                 continue
             var = _joining(statement, item, reads, len(path))
             if var is not None:
@@ -79,8 +85,11 @@ def _lowest(body: list[Item], reads: set[Node]) -> int:
     """Return the last item that writes something that is read; -1 for none."""
     for k in range(len(body) - 1, -1, -1):
         item = body[k]
-        inside = item.statements if isinstance(item, Loop) else (item,)
-        if any(s.node in reads for s in inside):
+        if (
+            item.node in reads
+            if isinstance(item, Statement)
+            else not reads.isdisjoint(item.written)
+        ):
             return k
     return -1
 

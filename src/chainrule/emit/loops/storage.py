@@ -68,6 +68,10 @@ class Storage:
                 self.readers.setdefault(read.node, []).append(statement)
         self.places = {node: self.place(node) for node in lowering.written}
         self._share()
+        #: Place of an array -> the values that are kept in it, one after the other.
+        self.kept_in: dict[Place, list[Node]] = {}
+        for node, place in self.places.items():
+            self.kept_in.setdefault(place.array, []).append(node)
 
     def place(self, node: Node) -> Place:
         """Plan where one value is kept."""

@@ -15,13 +15,13 @@ from chainrule.graph import Node
 from chainrule.notation import Written
 
 
-def team_loops(kernel: Kernel, carry: int = 0) -> Loops:
+def team_loops(kernel: Kernel, carry: int | None = None) -> Loops:
     """Write a kernel as loops of which each of several threads takes a part of the turns.
 
     Parameters
     ----------
     kernel : Kernel
-    carry : int
+    carry : int, optional
         See `written_loops`.
 
     Raises
@@ -43,7 +43,7 @@ class TeamWriter(Writer):
 
     fewest = 2
 
-    def __init__(self, kernel: Kernel, carry: int = 0) -> None:
+    def __init__(self, kernel: Kernel, carry: int | None = None) -> None:
         super().__init__(kernel, carry)
         #: Numbers that every thread has.
         self.known: set[Node] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,14 @@ from chainrule.emit.loops.repeated import Section, Shared, with_functions
 from chainrule.emit.loops.scalars import VECTORISED, literal
 from chainrule.emit.loops.schedule import Item, Loop
 from chainrule.emit.loops.statement import Statement
+from chainrule.emit.loops.table import Table
 from chainrule.graph import Node
 
 _LONGEST = 60
 #: Functions that become vectors, in either precision.
 VECTORS = tuple(f"{name}{bits}" for name in VECTORISED for bits in (32, 64))
+#: So many arrays are handed in; more are reached through a table.
+MOST_ARRAYS = 40
 #: Turns of an innermost loop that the compiler may write out.
 _SHORT = 16
 #: Rows that are added in one turn.
@@ -69,6 +72,10 @@ class Loops:
         What was fused, one line a loop.
     in_place : frozenset of int
         Results that are written over what they are the next value of.
+    table : Table or None
+        What many arrays are reached through.
+    names : frozenset of str
+        All names that are in use.
     """
 
     kernel: Kernel
@@ -85,16 +92,19 @@ class Loops:
     shared: int | None
     groups: tuple[str, ...]
     in_place: frozenset[int]
+    table: Table | None
+    names: frozenset[str]
 
 
-def written_loops(kernel: Kernel, carry: int = 0) -> Loops:
+def written_loops(kernel: Kernel, carry: int | None = None) -> Loops:
     """Write a kernel as loops.
 
     Parameters
     ----------
     kernel : Kernel
-    carry : int
-        So many of the first results take the place of inputs, where nobody reads these later.
+    carry : int, optional
+        For many steps: so many of the first results take the place of inputs, where nobody reads
+        these later.
 
     Raises
     ------
@@ -110,10 +120,15 @@ class Writer(Body):
     #: So many loops that are alike become a function, which costs a call.
     fewest = 3
 
-    def __init__(self, kernel: Kernel, carry: int = 0) -> None:
-        super().__init__(kernel, carry)
+    def __init__(self, kernel: Kernel, carry: int | None = None) -> None:
+        super().__init__(kernel, carry or 0)
+        self.is_once = carry is None
         self.buffers: list[Buffer] = []
         self.sections: list[Section] = []
+        #: Whether there are so many arrays that they are reached through a table.
+        self.many = False
+        #: Name of an array in another shape -> the line that makes it, where there are many.
+        self.views: dict[str, str] = {}
 
     # -- the whole -----------------------------------------------------------------------
 
@@ -123,9 +138,11 @@ class Writer(Body):
             self.name(node)
         outputs = self.output_names()
         self.allocate()
+        self.many = len(self.arrays_of(outputs)) > MOST_ARRAYS and not self.kernel.shown
         checks = self.positions()
         self.top(outputs)
         self.close()
+        table = self.table(outputs) if self.many else None
         fixed = {*RESERVED, *VECTORS, "shape", "f16", "int"} - {*GIVEN}
         lines, functions = with_functions(self.sections, fixed, self.taken, self.fewest)
         return Loops(
@@ -143,7 +160,31 @@ class Writer(Body):
             self.shared(),
             tuple(_group(item, self) for item in self.items),
             self.in_place(),
+            table,
+            frozenset(self.taken),
         )
+
+    def arrays_of(self, outputs: Sequence[str]) -> dict[str, tuple[int, np.dtype[Any]]]:
+        """Return the arrays that are the same in all steps, by name: number of axes and type."""
+        graph = self.kernel.graph
+        results = outputs if self.is_once else outputs[: self.carry]
+        ends = zip(results, graph.outputs, strict=False)
+        constants = ((name, np.asarray(value)) for name, value in self.constants.items())
+        return {
+            **{name: (n.abstract.ndim or 1, n.abstract.dtype) for name, n in ends},
+            **{self.name(n): (n.abstract.ndim, n.abstract.dtype) for n in graph.inputs if n.shape},
+            **{name: (value.ndim or 1, value.dtype) for name, value in constants},
+            **{b.name: (len(b.dims), b.dtype) for b in self.buffers},
+        }
+
+    def table(self, outputs: Sequence[str]) -> Table:
+        """Let each section make the arrays that it speaks of."""
+        table = Table.of(self.arrays_of(outputs), self.views, self.taken)
+        self.sections = [
+            replace(section, lines=tuple(table.with_arrays(section.lines)))
+            for section in self.sections
+        ]
+        return table
 
     def top(self, outputs: Sequence[str]) -> None:
         """Write the lines, one item after the other."""
@@ -161,6 +202,11 @@ class Writer(Body):
         numbers = None
         if isinstance(item, Loop):
             numbers = tuple(self.name(node) for node in self.numbers_of([item]))
+        elif self.many and item.whole == "product":
+            numbers = ()
+        elif self.many and item.whole == "reshape" and item.node not in self.storage.outputs:
+            (self.views[self.name(item.node)],) = lines
+            return
         self.sections.append(Section(lines, numbers, depth))
 
     def numbers_of(self, items: Sequence[Item]) -> list[Node]:
