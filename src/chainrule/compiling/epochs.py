@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -54,6 +55,19 @@ class _Entry:
     carry: int
     memory: Recycler
     pace: int = 0
+    asked: list[ref[np.ndarray]] = field(default_factory=list)
+    answer: list[bool] = field(default_factory=list)
+
+    def owned(self, found: Sequence[Any], data: list[np.ndarray]) -> list[bool]:
+        """Say which arrays of the carry can be written to; the same ones are asked about once."""
+        arrays = [a for a in (*found, *data) if a.__class__ is np.ndarray]
+        alike = len(arrays) == len(self.asked) and all(
+            known() is array for known, array in zip(self.asked, arrays, strict=True)
+        )
+        if not alike:
+            self.answer = own(found, data)
+            self.asked = [ref(a) for a in arrays]
+        return self.answer
 
     def loop(
         self, found: Sequence[Any], data: list[np.ndarray], places: np.ndarray, size: int,
@@ -66,7 +80,7 @@ class _Entry:
             for node in self.plan.kernel.graph.outputs[self.carry :]
         ]
         copy = self.memory.copy
-        given_up = own(found, data) if donate else repeat(False)
+        given_up = self.owned(found, data) if donate else repeat(False)
         held = [
             v if is_own else copy(v) if v.__class__ is np.ndarray else np.array(v)
             for v, is_own in zip(found, given_up, strict=False)
@@ -153,7 +167,7 @@ class Epoch:
             if error is None:
                 raise
             raise error from None
-        if not all_finite([*loop.outputs, *loop.carry]):
+        if not (all_finite(loop.outputs) and (loop.is_finite or all_finite(loop.carry))):
             if self._donate:
                 raise untraceable_failure(self._step, loop)
             raise step_failure(self._step, entry.plan, call, loop, found)

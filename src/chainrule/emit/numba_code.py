@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chainrule.emit.kernel import Kernel, free_name
@@ -70,7 +71,7 @@ def numba_code(kernel: Kernel, carry: int | None = None, team: bool = False) -> 
     loops = write(kernel, carry)
     table = loops.table
     called = ["product"] * loops.products + ["placed"] * loops.asks + ["meet", "part"] * team
-    called += ["array_at"] * (table is not None)
+    called += ["array_at"] * (table is not None) + ["squares"] * (carry is not None)
     modules = {"native": called, "vector_math": list(loops.functions)}
     imports = "".join(
         f"from chainrule.execute.{module} import {', '.join(sorted(names))}\n"
@@ -137,12 +138,14 @@ def _steps(loops: Loops, carry: int) -> _Function:
         name if node.shape else free_name(f"{name}_held", taken)
         for name, node in zip(carried, nodes, strict=False)
     ]
+    numbers = [h for h, n in zip(held, nodes, strict=False) if n.abstract.dtype.kind == "f"]
     data = [free_name(f"all_{name}", taken) for name in rows]
     each = [free_name(f"each_{name}", taken) for name in outs[carry:]]
     apart = kept_apart(loops, carry)
     parameters = [
         *held, *(outs[k] for k in apart), *data, "order", *kernel.given, *loops.constants,
-        "start", "stop", *each, *rows, *(b.name for b in loops.buffers), *_helpers(loops),
+        "start", "stop", *each, "squared", *rows, *(b.name for b in loops.buffers),
+        *_helpers(loops),
     ]  # fmt: skip
     team, table = loops.shared is not None, loops.table
     made = table.with_arrays if table is not None else list[str]
@@ -178,8 +181,20 @@ def _steps(loops: Loops, carry: int) -> _Function:
         [
             "for turn in range(start, stop):",
             *_indented(turn),
+            *_with_squares(numbers, team, made),
         ],
     )
+
+
+def _with_squares(
+    carried: list[str], team: bool, made: Callable[[list[str]], list[str]]
+) -> list[str]:
+    """Write a sum that tells whether all that is carried is finite; each thread has its part."""
+    lines = ["length = 0.0"]
+    for k, name in enumerate(carried):
+        line = made([f"length += squares({name})"])
+        lines += [f"if thread == {k} % threads:", *_indented(line)] if team else line
+    return [*lines, f"squared[{'thread' if team else 0}] = length"]
 
 
 def _helpers(loops: Loops) -> list[str]:

@@ -140,6 +140,15 @@ def table_of(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 @_compiled
+def squares(array):
+    """Return the sum of the squares of all numbers, which is finite only if all of them are."""
+    total = array.dtype.type(0)
+    for x in array.reshape(array.size):
+        total += x * x
+    return total
+
+
+@_compiled
 def placed(position, end):
     """Return a position that was computed; refuse it where it is out of range."""
     if position < -end or position >= end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -148,8 +149,9 @@ class NumbaRunnable:
             order, outputs = order[before * loop.batch_size :], [o[before:] for o in outputs]
         self._call(function, [
             *loop.carry, *space.spare, *data, order, *at.given, *self._constants, *turns,
-            *outputs, *space.rows,
+            *outputs, space.squared, *space.rows,
         ], space)  # fmt: skip
+        loop.is_finite = math.isfinite(sum(space.squared.tolist()))
         at.give_back(carry, space)
 
     def facts(self) -> Facts:

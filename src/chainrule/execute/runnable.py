@@ -58,6 +58,9 @@ class Loop:
         The same for the last minibatch, where it is smaller.
     outputs : list of array
         ``outputs[k][i]`` takes what step ``i`` reports.
+    is_finite : bool
+        Whether all numbers of the carry are known to be finite after the steps so far. False where
+        nobody has looked.
     """
 
     carry: list[Any]
@@ -67,6 +70,7 @@ class Loop:
     given: Sequence[Any]
     last: Sequence[Any]
     outputs: list[np.ndarray] = field(default_factory=list)
+    is_finite: bool = False
 
     @property
     def steps(self) -> int:

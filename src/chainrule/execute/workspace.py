@@ -34,6 +34,8 @@ class Workspace:
         The buffers, as each thread has them.
     counter, shared : array
         For threads that meet.
+    squared : array
+        What each thread adds to the sum of the squares of what is carried.
     """
 
     rows: list[np.ndarray]
@@ -41,6 +43,7 @@ class Workspace:
     threads: list[list[np.ndarray]]
     counter: np.ndarray
     shared: np.ndarray
+    squared: np.ndarray
 
 
 class Sizes:
@@ -115,6 +118,7 @@ class Sizes:
             threads,
             np.zeros(1, np.int64),
             np.empty((len(threads), max(loops.shared or 0, 1))),
+            np.zeros(len(threads)),
         )
 
     def give_back(self, carry: int | None, space: Workspace) -> None:
