@@ -101,42 +101,49 @@ def product(gemm, a, turn_a, b, turn_b, c, low, high):
     )  # fmt: skip
 
 
+#: Where an array's object has the address of its numbers, and that of its shape: what NumPy's
+#: interface for C calls PyArrayObject begins with what every object of Python has.
+_DATA, _SHAPE = object.__basicsize__, object.__basicsize__ + 16
+
+
 def _array_at(context, table, place, ndim, kind):
-    """Return the array that a row of a table tells of: `table_of` makes one."""
+    """Return an array of which a table has the object."""
     if not isinstance(ndim, types.IntegerLiteral):
         raise RequireLiteralValue("ndim")
     array = types.Array(kind.dtype, ndim.literal_value, "C")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows, place, *_ = arguments
-        rows = make_array(table)(context, builder, rows)
         i64 = ir.IntType(64)
-        first = builder.mul(place, builder.extract_value(rows.shape, 1))
-        row = builder.gep(rows.data, [first])
-        address, *shape = (
-            builder.load(builder.gep(row, [ir.Constant(i64, k)])) for k in range(array.ndim + 1)
-        )
+
+        def loaded(address: Any, offset: int, target: Any = i64) -> Any:
+            address = builder.add(address, ir.Constant(i64, offset))
+            return builder.load(builder.inttoptr(address, target.as_pointer()))
+
+        rows = make_array(table)(context, builder, arguments[0])
+        holder = builder.load(builder.gep(rows.data, [arguments[1]]))
+        lengths = loaded(holder, _SHAPE)
+        shape = [loaded(lengths, 8 * k) for k in range(array.ndim)]
         size = context.get_abi_sizeof(context.get_data_type(array.dtype))
         strides = [ir.Constant(i64, size)]
         for length in shape[:0:-1]:
             strides.insert(0, builder.mul(strides[0], length))
         made = make_array(array)(context, builder)
-        data = builder.inttoptr(address, made.data.type)
-        populate_array(made, data, shape, strides, size, None)
+        populate_array(made, loaded(holder, _DATA, made.data.type), shape, strides, size, None)
         return made._getvalue()
 
     return array(table, types.int64, ndim, kind), generate
 
 
-#: `array_at(table, place, ndim, kind)`; who calls has the array kept alive.
+#: `array_at(table, place, ndim, kind)`; who calls keeps the arrays.
 array_at: Any = intrinsic(_array_at)
 
 
 def table_of(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a table of arrays that are laid out row after row: their addresses and shapes."""
-    width = max(a.ndim for a in arrays)
-    rows = [(a.__array_interface__["data"][0], *a.shape, *(0,) * (width - a.ndim)) for a in arrays]
-    return np.array(rows, np.int64)
+    """Return a table of arrays that are laid out row after row: where their objects are.
+
+    To ask each array for its address would take longer than a step of a deep network.
+    """
+    return np.fromiter(map(id, arrays), np.int64, len(arrays))
 
 
 @_compiled

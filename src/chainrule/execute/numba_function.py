@@ -72,7 +72,7 @@ class Function:
         import numba
 
         source = self.code.with_cache(cached)
-        versions = (numba.__version__, np.__version__, _CALLED)
+        versions = (numba.__version__, np.__version__, _CALLED, str(object.__basicsize__))
         self._key = cache.key_of(source, *versions) if cached else ""
         path = cache.stored(self._key, source) if cached else None
         if path is None:

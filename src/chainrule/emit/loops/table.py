@@ -1,8 +1,8 @@
-"""Many arrays, reached through one: a table of their addresses and shapes.
+"""Many arrays, reached through one: a table of where they are.
 
 Each array that a function is handed takes five to seven values all through it. Of several hundred
-arrays these are most of what is compiled. In a table they take a row each, and code makes an
-array of its row where it is used.
+arrays these are most of what is compiled. In a table they take a number each, and code makes an
+array of it where it is used.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Table:
     ----------
     name : str
     arrays : dict
-        Name of an array -> its row.
+        Name of an array -> its place.
     views : dict
         Name of an array in another shape -> the line that makes it of one in the table.
     """
@@ -74,8 +74,8 @@ class Table:
         elif name in self.arrays:
             array = self.arrays[name]
             kind = type_name(array.dtype)
-            row = f"{self.name}, {array.place}, {array.ndim}, {kind}"
-            made[f"{name} = array_at({row})"] = None
+            told = f"{self.name}, {array.place}, {array.ndim}, {kind}"
+            made[f"{name} = array_at({told})"] = None
 
     def listed(self, parameters: Sequence[str]) -> list[int]:
         """Return which of the arrays that a function would be handed are in the table."""
@@ -93,6 +93,6 @@ class Table:
         names = [self.arrays[parameters[k]].place for k in self.listed(parameters)]
         lines = textwrap.fill(", ".join(names) + ",", 96)
         return (
-            "\n# Rows of a table: the address of an array, and its shape.\n"
+            "\n# Places of the arrays in a table.\n"
             f"(\n{textwrap.indent(lines, '    ')}\n) = np.arange({len(names)})\n"
         )
