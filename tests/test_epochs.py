@@ -269,3 +269,36 @@ def test_a_nan_where_the_carry_was_given_up_is_told_with_its_step():
         cr.epoch(f, "numba", donate=True)(np.ones(3), x, batch_size=2)
     assert caught.value.step == 1
     assert caught.value.carry is None
+
+
+@pytest.mark.parametrize("team", [False, True])
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("spoiled", ["a", "b", "c"])
+def test_a_carry_that_is_spoiled_by_the_last_step_is_noticed(spoiled, many, team, monkeypatch):
+    if team:
+        monkeypatch.setattr("chainrule.execute.numba_executor._LARGE_WORK", 0)
+    if many:
+        monkeypatch.setattr("chainrule.emit.loops.write.MOST_ARRAYS", 0)
+
+    def f(carry, x):
+        factor = 1 / np.min(x)
+        new = {k: v * (factor.astype(v.dtype) if k == spoiled else 1) for k, v in carry.items()}
+        new["count"] = carry["count"] + 1
+        return new, np.sum(carry["a"])
+
+    carry = {
+        "a": np.ones((3, 2)), "count": np.array([1, 2]), "b": np.ones(5, np.float32),
+        "c": np.float64(2.0), "d": np.zeros((2, 0, 3)),
+    }  # fmt: skip
+    x = np.ones((6, 1))
+    run = cr.epoch(f, "numba")
+    new, _ = run(carry, x, batch_size=2)
+    assert_equal(new["count"], np.array([4, 5]))
+    x[5] = 0
+    with pytest.raises(StepError, match="step 2 of 3") as caught:
+        run(carry, x, batch_size=2)
+    assert_equal(caught.value.carry["a"], carry["a"])
+    # Finite numbers of which the squares are not.
+    x[5] = 1
+    carry["a"] = np.full((3, 2), 1e200)
+    assert_equal(run(carry, x, batch_size=2)[0]["a"], carry["a"])

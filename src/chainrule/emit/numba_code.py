@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from chainrule.emit.kernel import Kernel, free_name
+from chainrule.emit.loops.scalars import type_name
 from chainrule.emit.loops.table import Table
 from chainrule.emit.loops.team import team_loops
 from chainrule.emit.loops.write import Loops, written_loops
@@ -138,13 +142,12 @@ def _steps(loops: Loops, carry: int) -> _Function:
         name if node.shape else free_name(f"{name}_held", taken)
         for name, node in zip(carried, nodes, strict=False)
     ]
-    numbers = [h for h, n in zip(held, nodes, strict=False) if n.abstract.dtype.kind == "f"]
     data = [free_name(f"all_{name}", taken) for name in rows]
     each = [free_name(f"each_{name}", taken) for name in outs[carry:]]
     apart = kept_apart(loops, carry)
     parameters = [
         *held, *(outs[k] for k in apart), *data, "order", *kernel.given, *loops.constants,
-        "start", "stop", *each, "squared", *rows, *(b.name for b in loops.buffers),
+        "start", "stop", *each, "carried", "squared", *rows, *(b.name for b in loops.buffers),
         *_helpers(loops),
     ]  # fmt: skip
     team, table = loops.shared is not None, loops.table
@@ -181,20 +184,20 @@ def _steps(loops: Loops, carry: int) -> _Function:
         [
             "for turn in range(start, stop):",
             *_indented(turn),
-            *_with_squares(numbers, team, made),
+            _squares([nodes[k].abstract.dtype for k in with_squares(kernel, carry)], team),
         ],
     )
 
 
-def _with_squares(
-    carried: list[str], team: bool, made: Callable[[list[str]], list[str]]
-) -> list[str]:
-    """Write a sum that tells whether all that is carried is finite; each thread has its part."""
-    lines = ["length = 0.0"]
-    for k, name in enumerate(carried):
-        line = made([f"length += squares({name})"])
-        lines += [f"if thread == {k} % threads:", *_indented(line)] if team else line
-    return [*lines, f"squared[{'thread' if team else 0}] = length"]
+def _squares(dtypes: list[np.dtype[Any]], team: bool) -> str:
+    """Write a sum that is finite where all that is carried is; each thread has its part."""
+    thread, threads = ("thread", "threads") if team else (0, 1)
+    ends = np.cumsum([0, *Counter(dtypes).values()])
+    sums = [
+        f"squares(carried, {first}, {last}, {type_name(dtype)}, {thread}, {threads})"
+        for dtype, first, last in zip(Counter(dtypes), ends[:-1], ends[1:], strict=True)
+    ]
+    return f"squared[{thread}] = {' + '.join(sums) or '0.0'}"
 
 
 def _helpers(loops: Loops) -> list[str]:
@@ -209,6 +212,12 @@ def _by_first(lines: list[str], team: bool) -> list[str]:
         return lines
     alone = ["if thread == 0:", *_indented(lines)] if lines else []
     return ["meet(counter, threads)", *alone, *(["meet(counter, threads)"] if lines else [])]
+
+
+def with_squares(kernel: Kernel, carry: int) -> list[int]:
+    """Return which inputs that are carried may cease to be finite, those of a type together."""
+    dtypes = {k: kernel.graph.inputs[k].abstract.dtype for k in range(carry)}
+    return sorted((k for k, d in dtypes.items() if d.kind == "f"), key=lambda k: dtypes[k].char)
 
 
 def kept_apart(loops: Loops, carry: int) -> list[int]:

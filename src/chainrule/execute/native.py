@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.cgutils import alloca_once, alloca_once_value, for_range
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import make_array, populate_array
@@ -27,6 +28,9 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     known: Any = overload(function, jit_options=options, strict=False, prefer_literal=False)
     known(lambda *kinds: function)
     return function
+
+
+_I64 = ir.IntType(64)
 
 
 def _gemm_call(context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc):
@@ -101,9 +105,27 @@ def product(gemm, a, turn_a, b, turn_b, c, low, high):
     )  # fmt: skip
 
 
-#: Where an array's object has the address of its numbers, and that of its shape: what NumPy's
-#: interface for C calls PyArrayObject begins with what every object of Python has.
-_DATA, _SHAPE = object.__basicsize__, object.__basicsize__ + 16
+#: Where an array's object has the address of its numbers, how many axes, and the address of its
+#: shape: what NumPy's interface for C calls PyArrayObject begins with what every object has.
+_DATA, _AXES, _SHAPE = (object.__basicsize__ + k for k in (0, 8, 16))
+
+
+def _loaded(builder: Any, address: Any, offset: int, kind: Any = _I64) -> Any:
+    """Read a number from an address."""
+    address = builder.add(address, ir.Constant(_I64, offset))
+    return builder.load(builder.inttoptr(address, kind.as_pointer()))
+
+
+def _made(context: Any, builder: Any, array: Any, holder: Any, shape: list[Any]) -> Any:
+    """Return an array of the numbers that an object has."""
+    size = context.get_abi_sizeof(context.get_data_type(array.dtype))
+    strides = [ir.Constant(_I64, size)]
+    for length in shape[:0:-1]:
+        strides.insert(0, builder.mul(strides[0], length))
+    made = make_array(array)(context, builder)
+    data = _loaded(builder, holder, _DATA, made.data.type)
+    populate_array(made, data, shape, strides, size, None)
+    return made._getvalue()
 
 
 def _array_at(context, table, place, ndim, kind):
@@ -113,23 +135,11 @@ def _array_at(context, table, place, ndim, kind):
     array = types.Array(kind.dtype, ndim.literal_value, "C")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        i64 = ir.IntType(64)
-
-        def loaded(address: Any, offset: int, target: Any = i64) -> Any:
-            address = builder.add(address, ir.Constant(i64, offset))
-            return builder.load(builder.inttoptr(address, target.as_pointer()))
-
         rows = make_array(table)(context, builder, arguments[0])
         holder = builder.load(builder.gep(rows.data, [arguments[1]]))
-        lengths = loaded(holder, _SHAPE)
-        shape = [loaded(lengths, 8 * k) for k in range(array.ndim)]
-        size = context.get_abi_sizeof(context.get_data_type(array.dtype))
-        strides = [ir.Constant(i64, size)]
-        for length in shape[:0:-1]:
-            strides.insert(0, builder.mul(strides[0], length))
-        made = make_array(array)(context, builder)
-        populate_array(made, loaded(holder, _DATA, made.data.type), shape, strides, size, None)
-        return made._getvalue()
+        lengths = _loaded(builder, holder, _SHAPE)
+        shape = [_loaded(builder, lengths, 8 * k) for k in range(array.ndim)]
+        return _made(context, builder, array, holder, shape)
 
     return array(table, types.int64, ndim, kind), generate
 
@@ -146,13 +156,54 @@ def table_of(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.fromiter(map(id, arrays), np.int64, len(arrays))
 
 
-@_compiled
-def squares(array):
-    """Return the sum of the squares of all numbers, which is finite only if all of them are."""
-    total = array.dtype.type(0)
-    for x in array.reshape(array.size):
-        total += x * x
-    return total
+def _squares(context, table, first, last, kind, thread, threads):
+    """Write the loops down for LLVM at once: numba would take as long for them as for a layer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, first, last, _, thread, threads = arguments
+        rows = make_array(table)(context, builder, rows)
+        number = context.get_data_type(kind.dtype)
+        total = alloca_once_value(builder, ir.Constant(number, 0.0))
+        count = alloca_once(builder, _I64)
+        with for_range(builder, last, first) as place:
+            holder = builder.load(builder.gep(rows.data, [place.index]))
+            data = _loaded(builder, holder, _DATA, number.as_pointer())
+            axes = builder.zext(_loaded(builder, holder, _AXES, ir.IntType(32)), _I64)
+            lengths = _loaded(builder, holder, _SHAPE, _I64.as_pointer())
+            builder.store(ir.Constant(_I64, 1), count)
+            with for_range(builder, axes) as axis:
+                length = builder.load(builder.gep(lengths, [axis.index]))
+                builder.store(builder.mul(builder.load(count), length), count)
+            numbers = builder.load(count)
+            low = builder.sdiv(builder.mul(numbers, thread), threads)
+            after = builder.mul(numbers, builder.add(thread, ir.Constant(_I64, 1)))
+            with for_range(builder, builder.sdiv(after, threads), low) as at:
+                x = builder.load(builder.gep(data, [at.index]))
+                square = builder.fmul(x, x, flags=("contract",))
+                so_far = builder.load(total)
+                builder.store(builder.fadd(so_far, square, flags=("reassoc", "contract")), total)
+        found = builder.load(total)
+        return found if number == ir.DoubleType() else builder.fpext(found, ir.DoubleType())
+
+    return types.float64(table, *[types.int64] * 2, kind, *[types.int64] * 2), generate
+
+
+#: `squares(table, first, last, kind, thread, threads)`: the sum of the squares of arrays of one
+#: type, which tells whether all numbers are finite. Each thread has its part of each array.
+squares: Any = intrinsic(_squares)
+
+
+def _staying(context):
+    """Keep the function that calls this from being copied to the many lines that call it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+_stay: Any = intrinsic(_staying)
 
 
 @_compiled
@@ -179,8 +230,6 @@ def _adding(context, address):
     """Add 1 to a number that other threads see; returns what it was."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        # `meet`, which this is a part of, is not to be copied to each of many lines that call it.
-        builder.function.attributes.add("noinline")
         i64 = ir.IntType(64)
         pointer = builder.inttoptr(arguments[0], i64.as_pointer())
         return builder.atomic_rmw("add", pointer, ir.Constant(i64, 1), "seq_cst")
@@ -220,6 +269,7 @@ _PATIENCE = 4000
 @_compiled
 def meet(counter, threads):
     """Wait until all threads have come here. `counter` is an array of one, 0 at first."""
+    _stay()
     address = np.int64(counter.ctypes.data)
     arrived = _add(address)
     goal = (_divided(arrived, threads) + 1) * threads

@@ -10,8 +10,9 @@ import numpy as np
 
 from chainrule.emit.kernel import Kernel
 from chainrule.emit.loops.statement import NoLoopsError
-from chainrule.emit.numba_code import kept_apart, numba_code
+from chainrule.emit.numba_code import kept_apart, numba_code, with_squares
 from chainrule.execute.blas import blas
+from chainrule.execute.native import table_of
 from chainrule.execute.numba_function import Function
 from chainrule.execute.runnable import Facts, Loop, NotForThisExecutorError
 from chainrule.execute.teams import threads, together
@@ -50,6 +51,7 @@ class NumbaRunnable:
         #: Number of inputs that are carried from step to step -> the loop over steps.
         self._steps: dict[int, Function] = {}
         self._apart: dict[int, list[int]] = {}
+        self._squared: dict[int, list[int]] = {}
         self._sizes: list[Sizes] = []
         self._constants = tuple(np.ascontiguousarray(v) for v in loops.constants.values())
         self._kinds = [(n.shape == (), n.abstract.dtype) for n in kernel.graph.inputs]
@@ -114,6 +116,7 @@ class NumbaRunnable:
         if carry not in self._steps:
             stepping = numba_code(self.kernel, carry, self._team)
             self._apart[carry] = kept_apart(stepping.loops, carry)
+            self._squared[carry] = with_squares(self.kernel, carry)
             self._steps[carry] = Function(stepping, f"{self.kernel.name}s")
         for k, kind in self._numbers:
             if k < carry:
@@ -144,12 +147,13 @@ class NumbaRunnable:
         function = self._steps[carry]
         rows = [((size, *d.shape[1:]), d.dtype) for d in data]
         space = at.workspace(carry, function.code.loops, rows, self._apart[carry])
+        carried = table_of([loop.carry[k] for k in self._squared[carry]])
         order, outputs = loop.order, loop.outputs
         if before:
             order, outputs = order[before * loop.batch_size :], [o[before:] for o in outputs]
         self._call(function, [
             *loop.carry, *space.spare, *data, order, *at.given, *self._constants, *turns,
-            *outputs, space.squared, *space.rows,
+            *outputs, carried, space.squared, *space.rows,
         ], space)  # fmt: skip
         loop.is_finite = math.isfinite(sum(space.squared.tolist()))
         at.give_back(carry, space)
