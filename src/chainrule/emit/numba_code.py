@@ -184,12 +184,12 @@ def _steps(loops: Loops, carry: int) -> _Function:
         [
             "for turn in range(start, stop):",
             *_indented(turn),
-            _squares([nodes[k].abstract.dtype for k in with_squares(kernel, carry)], team),
+            *_squares([nodes[k].abstract.dtype for k in with_squares(kernel, carry)], team),
         ],
     )
 
 
-def _squares(dtypes: list[np.dtype[Any]], team: bool) -> str:
+def _squares(dtypes: list[np.dtype[Any]], team: bool) -> list[str]:
     """Write a sum that is finite where all that is carried is; each thread has its part."""
     thread, threads = ("thread", "threads") if team else (0, 1)
     ends = np.cumsum([0, *Counter(dtypes).values()])
@@ -197,7 +197,8 @@ def _squares(dtypes: list[np.dtype[Any]], team: bool) -> str:
         f"squares(carried, {first}, {last}, {type_name(dtype)}, {thread}, {threads})"
         for dtype, first, last in zip(Counter(dtypes), ends[:-1], ends[1:], strict=True)
     ]
-    return f"squared[{thread}] = {' + '.join(sums) or '0.0'}"
+    lines = ["if len(carried):", f"    squared[{thread}] = {' + '.join(sums)}"]
+    return lines if sums else []
 
 
 def _helpers(loops: Loops) -> list[str]:

@@ -147,7 +147,8 @@ class NumbaRunnable:
         function = self._steps[carry]
         rows = [((size, *d.shape[1:]), d.dtype) for d in data]
         space = at.workspace(carry, function.code.loops, rows, self._apart[carry])
-        carried = table_of([loop.carry[k] for k in self._squared[carry]])
+        at_end = turns[1] + before == loop.steps  # only then is it of interest what is finite
+        carried = table_of([loop.carry[k] for k in self._squared[carry]] if at_end else [])
         order, outputs = loop.order, loop.outputs
         if before:
             order, outputs = order[before * loop.batch_size :], [o[before:] for o in outputs]
@@ -155,7 +156,7 @@ class NumbaRunnable:
             *loop.carry, *space.spare, *data, order, *at.given, *self._constants, *turns,
             *outputs, carried, space.squared, *space.rows,
         ], space)  # fmt: skip
-        loop.is_finite = math.isfinite(sum(space.squared.tolist()))
+        loop.is_finite = at_end and math.isfinite(sum(space.squared.tolist()))
         at.give_back(carry, space)
 
     def facts(self) -> Facts:
