@@ -104,7 +104,7 @@ class Lowering:
             self.turned[node] = copy
             self.copied_dims[copy] = self.dims(node)
             loops, index = self.loops_over(copy)
-            self.add(Statement(copy, loops, index, (Read(node, index),)))
+            self.add(Statement(copy, loops, index, (Read(node, index),), turns=True))
         return self.turned[node]
 
     def loops_over(self, node: Node) -> tuple[list[Var], tuple[Affine, ...]]:

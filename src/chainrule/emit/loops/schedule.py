@@ -102,6 +102,8 @@ def _joining(statement: Statement, loop: Loop, reads: set[Node], depth: int) -> 
             continue
         if statement.sequential and var is not statement.loops[0]:
             continue  # what is written last stays
+        if var.is_long and any(s.turns for s in (statement, *loop.statements)):
+            continue
         others = [v for v in statement.loops if v is not var]
         if var.is_long and not all(v.is_long for v in others):
             continue  # it is to run innermost

@@ -52,6 +52,8 @@ class Statement:
         The fold goes on from what another statement has put there.
     sequential : bool
         It shares no loop with others: the order of its turns counts.
+    turns : bool
+        It reads across memory: others do not share its innermost loop, and run along memory.
     apart : bool
         Other statements write to other places of the same value, and need not be waited for.
     whole : str or None
@@ -76,6 +78,7 @@ class Statement:
     copies: bool = False
     goes_on: bool = False
     sequential: bool = False
+    turns: bool = False
     whole: Whole | None = None
     path: list[Var] = field(default_factory=list)
     beside: frozenset[Node] = frozenset()
