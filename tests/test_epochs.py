@@ -9,7 +9,7 @@ import chainrule as cr
 from chainrule.compiling import epochs
 from chainrule.compiling.failure import StepError
 from chainrule.errors import ArgumentError, DtypeError
-from chainrule.execute import numba_executor
+from chainrule.execute import native, numba_executor
 
 EXECUTORS = ("numpy", "numba", "jax")
 
@@ -302,3 +302,24 @@ def test_a_carry_that_is_spoiled_by_the_last_step_is_noticed(spoiled, many, team
     x[5] = 1
     carry["a"] = np.full((3, 2), 1e200)
     assert_equal(run(carry, x, batch_size=2)[0]["a"], carry["a"])
+
+
+@pytest.mark.parametrize("team", [False, True])
+def test_what_an_update_makes_too_small_for_all_digits_is_zero(team, monkeypatch):
+    if team:
+        monkeypatch.setattr("chainrule.execute.numba_executor._LARGE_WORK", 0)
+    tiny = np.float32(1e-40)
+
+    def f(carry, x):
+        w, m = carry
+        small = tiny * np.sum(x)  # what is no update keeps its digits
+        m = np.float32(0.9) * m + np.float32(0.1) * np.mean(x) * np.float32(0)
+        return (w - m, m), small
+
+    start = np.ones((3, 5), np.float32), np.full((3, 5), 1e-36, np.float32)
+    (w, m), small = cr.epoch(f, "numba")(start, np.ones((60, 2), np.float32), batch_size=1)
+    assert_equal(w, start[0])
+    assert 0 < 0.9**60 * 1e-36 < np.finfo(np.float32).smallest_normal
+    assert (m == 0).all() == native._IS_X86
+    np.testing.assert_array_equal(small, np.full(60, tiny * np.float32(2)))
+    assert tiny * np.float32(1) == tiny  # and Python goes on as before

@@ -75,6 +75,7 @@ def numba_code(kernel: Kernel, carry: int | None = None, team: bool = False) -> 
     loops = write(kernel, carry)
     table = loops.table
     called = ["product"] * loops.products + ["placed"] * loops.asks + ["meet", "part"] * team
+    called += ["as_before", "tiny_to_zero"] * loops.flushes
     called += ["array_at"] * (table is not None) + ["squares"] * (carry is not None)
     modules = {"native": called, "vector_math": list(loops.functions)}
     imports = "".join(

@@ -31,6 +31,7 @@ RESERVED = (
     "np", "math", "f32", "f64", "range", "part", "meet", "product", "gemm", "thread", "threads",
     "counter", "shared", "low", "high", "placed", "array_at", "order", "start", "stop", "turn",
     "at", *(f"at{k}" for k in range(8)), "row", "len", "squares", "squared", "carried",
+    "tiny_to_zero", "as_before", "setting",
 )  # fmt: skip
 #: Those of them that are handed to the code.
 GIVEN = ("gemm", "thread", "threads", "counter", "shared")

@@ -64,6 +64,10 @@ class TeamWriter(Writer):
         alone: list[Item] = []
         for item in self.items:
             who = self.who(item)
+            if item is self.update:
+                self.by_one(alone)
+                alone = []
+                self.before(item)
             if who == "one":
                 alone.append(item)
                 continue
@@ -74,6 +78,7 @@ class TeamWriter(Writer):
             self.section(item)
             self.put_together(item)
         self.by_one(alone)
+        self.after()
         self.close()
         self.finish(outputs, 1)
         if self.lines:

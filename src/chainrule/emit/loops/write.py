@@ -76,6 +76,8 @@ class Loops:
         What many arrays are reached through.
     names : frozenset of str
         All names that are in use.
+    flushes : bool
+        Whether tiny numbers are 0 in a part of it.
     """
 
     kernel: Kernel
@@ -94,6 +96,7 @@ class Loops:
     in_place: frozenset[int]
     table: Table | None
     names: frozenset[str]
+    flushes: bool
 
 
 def written_loops(kernel: Kernel, carry: int | None = None) -> Loops:
@@ -125,6 +128,7 @@ class Writer(Body):
         self.is_once = carry is None
         self.buffers: list[Buffer] = []
         self.sections: list[Section] = []
+        self.update = None if self.is_once or kernel.shown else self.update_of(self.carry)
         #: Whether there are so many arrays that they are reached through a table.
         self.many = False
         #: Name of an array in another shape -> the line that makes it, where there are many.
@@ -162,6 +166,7 @@ class Writer(Body):
             self.in_place(),
             table,
             frozenset(self.taken),
+            self.update is not None,
         )
 
     def arrays_of(self, outputs: Sequence[str]) -> dict[str, tuple[int, np.dtype[Any]]]:
@@ -189,8 +194,46 @@ class Writer(Body):
     def top(self, outputs: Sequence[str]) -> None:
         """Write the lines, one item after the other."""
         for item in self.items:
+            self.before(item)
             self.section(item)
+        self.after()
         self.finish(outputs, 0)
+
+    def before(self, item: Item) -> None:
+        """Write what comes before an item: in the update, tiny numbers are 0.
+
+        The averages of gradients that have become 0, as of dead units, end as numbers too small for
+        all their digits, with which a processor is slow.
+        """
+        if item is self.update:
+            self.put(0, "setting = tiny_to_zero()")
+
+    def after(self) -> None:
+        """Write what comes after all items."""
+        if self.update is not None:
+            self.put(0, "as_before(setting)")
+
+    def update_of(self, carry: int) -> Item | None:
+        """Return the item from which on there are loops for what is carried, and nothing else."""
+        graph = self.kernel.graph
+        allowed = set(graph.outputs[:carry]) - set(graph.outputs[carry:])
+        later: set[Statement] = set()
+        first: Item | None = None
+        for item in reversed(self.items):
+            statements = statements_of(item)
+            later.update(statements)
+            if not all(
+                s.node in allowed
+                or (s.node not in self.storage.outputs and later.issuperset(self.readers_of(s)))
+                for s in statements
+            ):
+                break
+            first = item if isinstance(item, Loop) else first
+        return first
+
+    def readers_of(self, statement: Statement) -> list[Statement]:
+        """Return the statements that read what one has written."""
+        return self.storage.readers.get(statement.node, [])
 
     def section(self, item: Item, depth: int = 0) -> None:
         """Write an item, and take note of it as one that may occur several times."""
