@@ -320,6 +320,21 @@ def test_what_an_update_makes_too_small_for_all_digits_is_zero(team, monkeypatch
     (w, m), small = cr.epoch(f, "numba")(start, np.ones((60, 2), np.float32), batch_size=1)
     assert_equal(w, start[0])
     assert 0 < 0.9**60 * 1e-36 < np.finfo(np.float32).smallest_normal
-    assert (m == 0).all() == native._IS_X86
+    assert (m == 0).all() == native.IS_X86
     np.testing.assert_array_equal(small, np.full(60, tiny * np.float32(2)))
     assert tiny * np.float32(1) == tiny  # and Python goes on as before
+
+
+def test_a_position_that_is_refused_in_an_update_leaves_tiny_numbers_alone():
+    def f(w, x):
+        at = np.sum(x, axis=1).astype(np.int64)
+        return w - 0.1 * np.sum(w[at]), np.sum(x)
+
+    x = np.ones((4, 2))
+    run = cr.epoch(f, "numba")
+    run(np.ones(5), x, batch_size=2)
+    x[3] = 9
+    with pytest.raises(IndexError):
+        run(np.ones(5), x, batch_size=2)
+    tiny = np.float32(1e-40)
+    assert tiny * np.float32(1) == tiny

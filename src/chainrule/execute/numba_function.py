@@ -17,8 +17,11 @@ from chainrule.execute import cache, native
 
 #: What the functions that emitted code calls are made of: it is part of what is compiled.
 _CALLED = "".join(
-    Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-    for name in ("vector_math", "native")
+    path.read_text(encoding="utf-8")
+    for path in (
+        Path(__file__).with_name("vector_math.py"),
+        *sorted(Path(native.__file__).parent.glob("*.py")),
+    )
 )
 
 

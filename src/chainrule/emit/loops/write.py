@@ -222,6 +222,8 @@ class Writer(Body):
         for item in reversed(self.items):
             statements = statements_of(item)
             later.update(statements)
+            if any(_looks_up(s) for s in statements):
+                break  # a position that is refused ends the code, and what was set would stay
             if not all(
                 s.node in allowed
                 or (s.node not in self.storage.outputs and later.issuperset(self.readers_of(s)))
@@ -360,6 +362,12 @@ class Writer(Body):
             if statement.whole == "reshape":
                 found += self.users(statement.node)
         return found
+
+
+def _looks_up(statement: Statement) -> bool:
+    """Whether a statement reads or writes at positions that are data."""
+    places = [*statement.index, *(i for read in statement.all_reads() for i in read.index)]
+    return any(isinstance(place, Lookup) for place in places)
 
 
 def _group(item: Item, writer: Writer) -> str:
