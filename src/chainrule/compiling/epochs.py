@@ -13,31 +13,23 @@ from weakref import ref
 import numpy as np
 
 from chainrule.arguments import name_of
-from chainrule.compiling.arguments import Build, Place, builder, flatten
+from chainrule.compiling.arguments import Build, builder, flatten
 from chainrule.compiling.compiled import Plans, check_executor, kind_of
+from chainrule.compiling.epoch_data import Data, check_result, data_of, order_of
 from chainrule.compiling.failure import index_failure, step_failure, untraceable_failure
 from chainrule.compiling.plans import Call, Plan, all_finite
 from chainrule.compiling.report import CompileReport, reported
 from chainrule.compiling.tracing import Kinds, kinds_of
-from chainrule.errors import ArgumentError, DtypeError
+from chainrule.errors import ArgumentError
 from chainrule.execute.memory import Recycler, own
 from chainrule.execute.runnable import Loop
 from chainrule.op import Abstract
-from chainrule.structure import leaves
 
 #: Seconds between two looks at whether the user has had enough, and told how far things are.
 _PULSE = 0.1
 
 #: ``progress(steps done, steps in all, what the steps so far reported)``
 Progress = Callable[[int, int, Any], None]
-
-
-@dataclass
-class _Data:
-    """Arrays of which each step takes some rows."""
-
-    arrays: list[np.ndarray]
-    rows: int
 
 
 @dataclass
@@ -101,6 +93,8 @@ class Epoch:
         self._plans = Plans(step, executor, mesh, specs)
         self._last: Plan | None = None
         self._entries: dict[Any, _Entry] = {}
+        #: The last signature, and what is known for it.
+        self._recent: tuple[Any, _Entry] | None = None
 
     def __repr__(self) -> str:
         return f"<compiled epoch of {name_of(self._step)}>"
@@ -147,8 +141,8 @@ class Epoch:
         KeyboardInterrupt
             As soon as the steps under way are done, within a fraction of a second.
         """
-        rows = _data(data)
-        places = _order(order, rows.rows)
+        rows = data_of(data)
+        places = order_of(order, rows.rows)
         if not hasattr(batch_size, "__index__") or batch_size < 1:
             raise ArgumentError(
                 "batch_size is how many rows a step takes.", expected="a whole number from 1",
@@ -178,16 +172,18 @@ class Epoch:
     # -- plans ---------------------------------------------------------------------------
 
     def _entry(
-        self, key: Any, call: Call, found: Sequence[Any], rows: _Data, size: int, rest: int
+        self, key: Any, call: Call, found: Sequence[Any], rows: Data, size: int, rest: int
     ) -> _Entry:
         """Return what serves for steps on that many rows, and on the rest."""
         batch = tuple([(a.shape[1:], a.dtype) for a in rows.arrays])
         kinds = [(v.shape, v.dtype) if v.__class__ is np.ndarray else kind_of(v) for v in found]
         signature = key, tuple(kinds), batch, size, rest
+        if self._recent is not None and self._recent[0] == signature:  # quicker than a look-up
+            return self._recent[1]
         entry = self._entries.get(signature)
         if entry is None:
             entry = self._entries[signature] = self._made(key, call, found, batch, size, rest)
-        self._last = entry.plan
+        self._recent, self._last = (signature, entry), entry.plan
         return entry
 
     def _made(
@@ -200,7 +196,7 @@ class Epoch:
 
         leading = list(range(len(kinds), len(kinds) + len(batch)))
         plan = self._plans.find((key, len(batch)), call, with_rows(size), leading)
-        _check_result(self._step, plan, kinds)
+        check_result(self._step, plan, kinds)
         last = plan.given_for(call, with_rows(rest)) if rest else ()
         if last is None:
             raise ArgumentError(
@@ -226,6 +222,7 @@ class Epoch:
                 entry.pace = max(1, min(16 * entry.pace, steps))
                 if self._plans.choice.spent(entry.plan, seconds):
                     self._entries.clear()  # from now on by another executor
+                    self._recent = None
             else:
                 entry.pace = 1
             done = stop
@@ -301,67 +298,3 @@ def epoch(
     """
     check_executor(executor, mesh, specs)
     return Epoch(step, executor, mesh, specs, donate)
-
-
-def _data(data: Any) -> _Data:
-    arrays = data if isinstance(data, (tuple, list)) else (data,)
-    found = [np.asarray(a) for a in arrays]
-    lengths = {len(a) if a.ndim else None for a in found}
-    if not found or None in lengths or len(lengths) > 1:
-        raise ArgumentError(
-            "The arrays of data do not have the same number of rows.",
-            expected="arrays with a row for each sample along the first axis",
-            got=", ".join(str(a.shape) for a in found) or "nothing",
-        )
-    for array in found:
-        if array.dtype.kind not in "fiubc":
-            raise DtypeError(
-                "The data are not numbers.", expected="arrays of numbers", got=str(array.dtype)
-            )
-    return _Data(found, len(found[0]))
-
-
-def _order(order: Any, rows: int) -> np.ndarray:
-    if order is None:
-        return np.arange(rows, dtype=np.int64)
-    places = np.asarray(order)
-    if places.ndim != 1 or places.dtype.kind not in "iu":
-        raise ArgumentError(
-            "order says which row comes when.", expected="an array of row numbers",
-            got=f"an array of {places.dtype}, shape {places.shape}",
-        )  # fmt: skip
-    if places.size and (places.min() < 0 or places.max() >= rows):
-        raise ArgumentError(
-            "order names a row that there is not.", expected=f"numbers from 0 to {rows - 1}",
-            got=f"{places.min()} to {places.max()}",
-        )  # fmt: skip
-    return np.ascontiguousarray(places, np.int64)
-
-
-def _check_result(step: Callable[..., Any], plan: Plan, kinds: Kinds) -> None:
-    """Refuse a step whose carry does not come back as it went in."""
-    result = plan.result
-    if not isinstance(result, tuple) or len(result) != 2:
-        raise ArgumentError(
-            f"{name_of(step)} does not return a carry and outputs.",
-            expected="return carry, outputs",
-            got=type(result).__name__ + (f" of {len(result)}" if isinstance(result, tuple) else ""),
-        )
-    back = [(path, leaf) for path, leaf in leaves(result[0], "carry") if isinstance(leaf, Place)]
-    if len(back) != len(kinds) or any(p.index != k for k, (_, p) in enumerate(back)):
-        raise ArgumentError(
-            f"The carry that {name_of(step)} returns does not have the structure of the one that "
-            "it is given.",
-            expected=f"{len(kinds)} arrays in the same containers",
-            got=f"{len(back)}: {', '.join(path for path, _ in back[:6])}",
-        )
-    for (path, place), kind in zip(back, kinds, strict=True):
-        now = plan.kernel.graph.outputs[place.index].abstract
-        if now.shape != kind.shape or (now.dtype != kind.dtype and not kind.weak):
-            raise ArgumentError(
-                f"{name_of(step)} returns {path} as another kind of array than it is given.",
-                expected=f"shape {kind.shape}, {kind.dtype}",
-                got=f"shape {now.shape}, {now.dtype}",
-                where=plan.kernel.graph.outputs[place.index].where,
-                instead=f"the result .astype({kind.dtype}), where only the type differs",
-            )
