@@ -17,6 +17,7 @@ from chainrule.emit.loops.scalars import VECTORISED, literal
 from chainrule.emit.loops.schedule import Item, Loop
 from chainrule.emit.loops.statement import Statement
 from chainrule.emit.loops.table import Table
+from chainrule.emit.loops.update import update_of
 from chainrule.graph import Node
 
 _LONGEST = 60
@@ -128,7 +129,7 @@ class Writer(Body):
         self.is_once = carry is None
         self.buffers: list[Buffer] = []
         self.sections: list[Section] = []
-        self.update = None if self.is_once or kernel.shown else self.update_of(self.carry)
+        self.update = update_of(self.items, self.storage, self.carry)
         #: Whether there are so many arrays that they are reached through a table.
         self.many = False
         #: Name of an array in another shape -> the line that makes it, where there are many.
@@ -212,30 +213,6 @@ class Writer(Body):
         """Write what comes after all items."""
         if self.update is not None:
             self.put(0, "as_before(setting)")
-
-    def update_of(self, carry: int) -> Item | None:
-        """Return the item from which on there are loops for what is carried, and nothing else."""
-        graph = self.kernel.graph
-        allowed = set(graph.outputs[:carry]) - set(graph.outputs[carry:])
-        later: set[Statement] = set()
-        first: Item | None = None
-        for item in reversed(self.items):
-            statements = statements_of(item)
-            later.update(statements)
-            if any(_looks_up(s) for s in statements):
-                break  # a position that is refused ends the code, and what was set would stay
-            if not all(
-                s.node in allowed
-                or (s.node not in self.storage.outputs and later.issuperset(self.readers_of(s)))
-                for s in statements
-            ):
-                break
-            first = item if isinstance(item, Loop) else first
-        return first
-
-    def readers_of(self, statement: Statement) -> list[Statement]:
-        """Return the statements that read what one has written."""
-        return self.storage.readers.get(statement.node, [])
 
     def section(self, item: Item, depth: int = 0) -> None:
         """Write an item, and take note of it as one that may occur several times."""
@@ -362,12 +339,6 @@ class Writer(Body):
             if statement.whole == "reshape":
                 found += self.users(statement.node)
         return found
-
-
-def _looks_up(statement: Statement) -> bool:
-    """Whether a statement reads or writes at positions that are data."""
-    places = [*statement.index, *(i for read in statement.all_reads() for i in read.index)]
-    return any(isinstance(place, Lookup) for place in places)
 
 
 def _group(item: Item, writer: Writer) -> str:
