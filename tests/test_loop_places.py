@@ -27,6 +27,8 @@ PICKS = {
     "beside a slice": lambda x, i: x[1:3, i],
     "around a slice": lambda x, i: x[None, i, :, None][:, :, 2],
     "apart": lambda x, i: np.stack([x, x])[i % 2, :, i],
+    "one beside several": lambda x, i: x[np.array([0]), i] + np.stack([x, x])[np.arange(1), 2, i],
+    "one apart from several": lambda x, i: np.stack([x, x])[np.array([0]), :, i],
     "beside a number": lambda x, i: np.stack([x, x])[1, i],
     "two arrays": lambda x, i: x[i[:, None], i],
     "of positions": lambda x, i: x[i[i]],

@@ -141,7 +141,8 @@ class _Key:
                 position = self.operands[part.position]
                 place.append(self.looked_up(position, tuple(shared), extent))
             elif is_range(part):
-                place.append(shared[-1] * part.step + part.start)
+                at = Affine() if is_one(self.length(part)) else shared[-1]  # one is broadcast
+                place.append(at * part.step + part.start)
             else:
                 place.append(affine(part if part >= 0 else extent + part))
         return place
