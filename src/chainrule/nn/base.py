@@ -55,6 +55,13 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        known = LAYERS.get(cls.__name__)
+        if known is not None and known.__module__ != cls.__module__:
+            # A file would be read with the wrong one. In a notebook, a cell may run again.
+            raise ArgumentError(
+                f"There is a layer {cls.__name__!r} already, in {known.__module__}.",
+                instead="another name",
+            )
         LAYERS[cls.__name__] = cls
 
     def __repr__(self) -> str:
@@ -68,13 +75,27 @@ class Layer:
         -------
         dict
 
+        Raises
+        ------
+        ArgumentError
+            When an argument is not kept as an attribute of its name.
+
         Examples
         --------
         >>> Layer().config()
         {'name': 'Layer'}
         """
-        names = [n for n in inspect.signature(type(self)).parameters if n not in ("args", "kwargs")]
-        return {"name": type(self).__name__, **{n: getattr(self, n) for n in names}}
+        config: dict[str, Any] = {"name": type(self).__name__}
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            if not hasattr(self, name):
+                raise ArgumentError(
+                    f"{type(self).__name__} does not keep its argument {name!r}.",
+                    instead=f"self.{name} = {name} in its __init__",
+                )
+            config[name] = getattr(self, name)
+        return config
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of one result for the shape of one sample.
