@@ -192,7 +192,7 @@ def test_a_layer_of_a_users_own_is_found():
 
 
 def test_a_layer_of_a_users_own_has_a_name_of_its_own_and_keeps_its_arguments():
-    with pytest.raises(ArgumentError, match="'Dense' already, in chainrule.nn.layers"):
+    with pytest.raises(ArgumentError, match=r"'Dense' already, in chainrule\.nn\.layers"):
         type("Dense", (nn.Layer,), {"__module__": "mine"})
     assert LAYERS["Dense"] is nn.Dense
 
