@@ -1,0 +1,223 @@
+"""What all layers have in common, and how a layer is found by its name.
+
+A layer keeps what it was made with, and no arrays. ``layer.apply(params, state, x, context)`` can
+be traced, explained, differentiated and compiled like any other function; ``context`` is None in
+prediction.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.errors import ArgumentError
+from chainrule.nn.initialisers import Array, Shape
+
+Arrays = Mapping[str, Any]
+
+
+class Context(NamedTuple):
+    """What a layer is told in training, and not in prediction.
+
+    Parameters
+    ----------
+    seed : int, or array without axes
+        Of the random numbers; see :func:`chainrule.nn.random.uniform`.
+    step : number, or array without axes
+        How many training steps there were before.
+    layer : int
+        The position of the layer, so that each draws its own numbers.
+
+    Examples
+    --------
+    >>> Context(seed=0, step=10)
+    Context(seed=0, step=10, layer=0)
+    """
+
+    seed: Any
+    step: Any
+    layer: int = 0
+
+
+#: Class name -> class, of every layer that has been defined.
+LAYERS: dict[str, type[Layer]] = {}
+
+
+class Layer:
+    """The base of all layers, and a layer that does nothing.
+
+    A subclass is found by its name in files. Its arguments are attributes of the same names, and
+    numbers, strings or booleans.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        known = LAYERS.get(cls.__name__)
+        if known is not None and known.__module__ != cls.__module__:
+            # A file would be read with the wrong one. In a notebook, a cell may run again.
+            raise ArgumentError(
+                f"There is a layer {cls.__name__!r} already, in {known.__module__}.",
+                instead="another name",
+            )
+        LAYERS[cls.__name__] = cls
+
+    def __repr__(self) -> str:
+        arguments = list(self.config().items())[1:]
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in arguments)})"
+
+    def config(self) -> dict[str, Any]:
+        """Return the name and the arguments, of which :func:`layer_from` makes the layer again.
+
+        Returns
+        -------
+        dict
+
+        Raises
+        ------
+        ArgumentError
+            When an argument is not kept as an attribute of its name.
+
+        Examples
+        --------
+        >>> Layer().config()
+        {'name': 'Layer'}
+        """
+        config: dict[str, Any] = {"name": type(self).__name__}
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            if not hasattr(self, name):
+                raise ArgumentError(
+                    f"{type(self).__name__} does not keep its argument {name!r}.",
+                    instead=f"self.{name} = {name} in its __init__",
+                )
+            config[name] = getattr(self, name)
+        return config
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of one result for the shape of one sample.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Without the axis of the batch.
+
+        Returns
+        -------
+        tuple of int
+
+        Raises
+        ------
+        ArgumentError
+            When such a sample does not fit.
+        """
+        return shape
+
+    def parameters(self, rng: np.random.Generator, shape: Shape, dtype: Any) -> dict[str, Array]:
+        """Return what is to be trained, as it is before training.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        shape : tuple of int
+            Of one sample.
+        dtype : data type
+
+        Returns
+        -------
+        dict of arrays
+        """
+        return {}
+
+    def state(self, shape: Shape, dtype: Any) -> dict[str, Array]:
+        """Return what is kept from step to step and not trained.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of one sample.
+        dtype : data type
+
+        Returns
+        -------
+        dict of arrays
+        """
+        return {}
+
+    def apply(
+        self, params: Arrays, state: Arrays, x: Any, context: Context | None = None
+    ) -> tuple[Any, Arrays]:
+        """Return the result for a batch, and the state after it.
+
+        Parameters
+        ----------
+        params, state : dict of arrays
+        x : array
+            A batch: the first axis is that of the samples.
+        context : Context, optional
+            In training.
+
+        Returns
+        -------
+        y : array
+        state : dict of arrays
+        """
+        return x, state
+
+    def refusal(self, what: str, expected: str, got: Any) -> ArgumentError:
+        """Return an error that names the layer."""
+        return ArgumentError(f"{self!r} {what}", expected=expected, got=str(got))
+
+    def features(self, shape: Shape) -> int:
+        """Return the length of the last axis of a sample; refuse a sample without axes."""
+        if not shape:
+            raise self.refusal(
+                "takes samples of features.", "one axis or more, besides the batch's", "none"
+            )
+        return shape[-1]
+
+
+def layer_from(config: Mapping[str, Any]) -> Layer:
+    """Make a layer of what its `config` returned.
+
+    Parameters
+    ----------
+    config : dict
+        "name", and the arguments.
+
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    ArgumentError
+        For a name or arguments that there are none of.
+
+    Examples
+    --------
+    >>> import chainrule.nn
+    >>> layer_from({"name": "Dropout", "rate": 0.25})
+    Dropout(rate=0.25)
+    """
+    arguments = dict(config)
+    name = arguments.pop("name", None)
+    if name not in LAYERS:
+        raise ArgumentError(
+            f"There is no layer {name!r}.",
+            expected=", ".join(LAYERS),
+            got=repr(name),
+            instead="import the module that defines it first, if it is your own",
+        )
+    try:
+        inspect.signature(LAYERS[name]).bind(**arguments)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{name} cannot be made of these arguments: {error}.",
+            expected=str(inspect.signature(LAYERS[name])),
+            got=", ".join(arguments) or "none",
+        ) from None
+    return LAYERS[name](**arguments)
