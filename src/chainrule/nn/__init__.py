@@ -1,0 +1,27 @@
+"""Layers, losses, optimizers and training: plain NumPy, so that every gradient can be explained."""
+
+from chainrule.nn.losses import (
+    LOSSES,
+    binary_cross_entropy,
+    cross_entropy,
+    hinge,
+    huber,
+    l1,
+    l2,
+    mae,
+    mse,
+)
+from chainrule.nn.targets import check_targets
+
+__all__ = [
+    "LOSSES",
+    "binary_cross_entropy",
+    "check_targets",
+    "cross_entropy",
+    "hinge",
+    "huber",
+    "l1",
+    "l2",
+    "mae",
+    "mse",
+]
