@@ -11,10 +11,13 @@ from chainrule.nn.losses import (
     mae,
     mse,
 )
+from chainrule.nn.minimize import DivergedError, Minimum, minimize
 from chainrule.nn.targets import check_targets
 
 __all__ = [
     "LOSSES",
+    "DivergedError",
+    "Minimum",
     "binary_cross_entropy",
     "check_targets",
     "cross_entropy",
@@ -23,5 +26,6 @@ __all__ = [
     "l1",
     "l2",
     "mae",
+    "minimize",
     "mse",
 ]
