@@ -139,6 +139,8 @@ def test_second_derivative_in_the_middle(loss):
 def test_binary_cross_entropy_at_zero():
     gradient = cr.grad(lambda z: binary_cross_entropy(z, np.array([0, 1])))(np.zeros(2))
     np.testing.assert_allclose(gradient, [0.25, -0.25])
+    hessian = cr.hessian(lambda z: binary_cross_entropy(z, np.array([0, 1])))(np.zeros(2))
+    np.testing.assert_allclose(hessian, np.eye(2) / 8)
 
 
 def test_kinks():

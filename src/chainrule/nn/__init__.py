@@ -6,12 +6,11 @@ from chainrule.nn.losses import (
     cross_entropy,
     hinge,
     huber,
-    l1,
-    l2,
     mae,
     mse,
 )
 from chainrule.nn.minimize import DivergedError, Minimum, minimize
+from chainrule.nn.penalties import l1, l2
 from chainrule.nn.targets import check_targets
 
 __all__ = [
