@@ -1,19 +1,74 @@
-"""Neural networks: layers, in plain NumPy that chainrule traces like any other."""
+"""Neural networks in plain NumPy: every backward pass is derived, none is written by hand."""
 
-from chainrule.nn.activations import ELU as ELU
-from chainrule.nn.activations import GELU as GELU
-from chainrule.nn.activations import LeakyReLU as LeakyReLU
-from chainrule.nn.activations import ReLU as ReLU
-from chainrule.nn.activations import Sigmoid as Sigmoid
-from chainrule.nn.activations import SiLU as SiLU
-from chainrule.nn.activations import Softmax as Softmax
-from chainrule.nn.activations import Softplus as Softplus
-from chainrule.nn.activations import Tanh as Tanh
-from chainrule.nn.base import Context as Context
-from chainrule.nn.base import Layer as Layer
-from chainrule.nn.layers import BatchNorm as BatchNorm
-from chainrule.nn.layers import Dense as Dense
-from chainrule.nn.layers import Dropout as Dropout
-from chainrule.nn.layers import Flatten as Flatten
-from chainrule.nn.layers import LayerNorm as LayerNorm
-from chainrule.nn.sequential import Sequential as Sequential
+from chainrule.nn import schedules, transformations
+from chainrule.nn.activations import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from chainrule.nn.base import Context, Layer
+from chainrule.nn.layers import BatchNorm, Dense, Dropout, Flatten, LayerNorm
+from chainrule.nn.losses import (
+    LOSSES,
+    binary_cross_entropy,
+    cross_entropy,
+    hinge,
+    huber,
+    mae,
+    mse,
+)
+from chainrule.nn.minimize import DivergedError, Minimum, minimize
+from chainrule.nn.optimizer import Composed, Optimizer
+from chainrule.nn.optimizers import SGD, AdaGrad, Adam, AdamW, Lion, RMSProp
+from chainrule.nn.penalties import l1, l2
+from chainrule.nn.sequential import Sequential
+from chainrule.nn.targets import check_targets
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "LOSSES",
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "BatchNorm",
+    "Composed",
+    "Context",
+    "Dense",
+    "DivergedError",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Lion",
+    "Minimum",
+    "Optimizer",
+    "RMSProp",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "binary_cross_entropy",
+    "check_targets",
+    "cross_entropy",
+    "hinge",
+    "huber",
+    "l1",
+    "l2",
+    "mae",
+    "minimize",
+    "mse",
+    "schedules",
+    "transformations",
+]
