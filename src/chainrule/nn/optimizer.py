@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from chainrule.errors import ArgumentError
 from chainrule.nn.configs import config_of, plain, registered
 from chainrule.nn.transformations import (
     Transformation,
@@ -16,6 +17,7 @@ from chainrule.nn.transformations import (
     l2,
 )
 from chainrule.nn.trees import Tree, check_alike, float_type, mapped
+from chainrule.structure import leaves
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,17 @@ class Optimizer:
         Raises
         ------
         ArgumentError, ShapeError
-            When the gradients do not have the structure and shapes of the parameters.
+            When gradients or state do not have the structure and shapes of the parameters.
         """
         check_alike(params, gradients, "The gradients")
-        steps, state = self.transformation.update(gradients, state, params)
+        try:
+            steps, state = self.transformation.update(gradients, state, params)
+        except KeyError as error:
+            raise ArgumentError(
+                f"The state is not one of {type(self).__name__}'s: it lacks {error}.",
+                expected="what .init(params), or the step before, returned",
+                got=", ".join(path for path, _ in leaves(state)) or "nothing in it",
+            ) from error
         return mapped(lambda p, s: p + s, params, steps), state
 
     def config(self) -> dict[str, Any]:

@@ -200,8 +200,9 @@ def one_cycle(
     """
     _check_rate(rate)
     _check_count("steps", steps, least=2)
-    _check_rate(start, "start")
-    _check_rate(end, "end")
+    _check_rate(start, "start", above=True)
+    _check_rate(end, "end", above=True)
+    _check_rate(rise, "rise")
     top = rise * steps - 1
     if not 0 < top < steps - 1:
         raise ArgumentError(
@@ -236,12 +237,14 @@ def as_rate(rate: Any) -> Any:
     return float(rate)
 
 
-def _check_rate(rate: Any, what: str = "rate") -> None:
+def _check_rate(rate: Any, what: str = "rate", above: bool = False) -> None:
+    """Refuse what is no finite number from 0, or above it."""
     number = isinstance(rate, (int, float, np.number)) and not isinstance(rate, bool)
-    if not number or not 0 <= rate < math.inf:
+    if not number or not 0 <= rate < math.inf or (above and rate == 0):
         raise ArgumentError(
             f"{what} is not one that can be trained with.",
-            expected="a finite number from 0" + (", or a schedule" if what == "rate" else ""),
+            expected=f"a finite number {'greater than' if above else 'from'} 0"
+            + (", or a schedule" if what == "rate" else ""),
             got=repr(rate),
         )
 

@@ -17,11 +17,18 @@ Tree = Any
 def mapped(f: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """Return a structure of what `f` makes of the leaves at each place.
 
+    Raises
+    ------
+    ArgumentError, ShapeError
+        When the structures have different places, or arrays of different shapes there.
+
     Examples
     --------
     >>> mapped(lambda a, b: a + b, {"w": 1.0, "b": 2.0}, {"b": 20.0, "w": 10.0})
     {'w': 11.0, 'b': 22.0}
     """
+    for other in others:
+        check_alike(tree, other)
     found = [dict(leaves(other)) for other in others]
     return map_leaves(lambda leaf, path: f(leaf, *(each[path] for each in found)), tree, "")
 
@@ -31,8 +38,10 @@ def zeros_like(tree: Tree) -> Tree:
     return mapped(np.zeros_like, tree)
 
 
-def check_alike(tree: Tree, other: Tree, what: str) -> None:
-    """Refuse a structure that is not the parameters' own, or has arrays of other shapes.
+def check_alike(
+    tree: Tree, other: Tree, what: str = "Parameters, gradients and state of an optimizer"
+) -> None:
+    """Refuse a structure that is not the same, or has arrays of other shapes.
 
     Raises
     ------
@@ -41,14 +50,15 @@ def check_alike(tree: Tree, other: Tree, what: str) -> None:
     mine, theirs = dict(leaves(tree)), dict(leaves(other))
     if mine.keys() != theirs.keys():
         raise ArgumentError(
-            f"{what} do not have the structure of the parameters.",
+            f"{what} do not have the structure that they should have.",
             expected=", ".join(mine) or "nothing in it",
             got=", ".join(theirs) or "nothing in it",
         )
     for path, leaf in mine.items():
         if np.shape(leaf) != np.shape(theirs[path]):
             raise ShapeError(
-                f"{what} do not have the shapes of the parameters, at {path or 'the only one'}.",
+                f"{what} do not have the shapes that they should have"
+                + (f", at {path}." if path else "."),
                 expected=str(np.shape(leaf)),
                 got=str(np.shape(theirs[path])),
             )
