@@ -113,24 +113,13 @@ def test_executors(executor):
     assert gradients(all_of_them, executor).executor == executor
 
 
-@pytest.mark.parametrize(
-    "executor",
-    [
-        pytest.param(
-            "numpy",
-            marks=pytest.mark.xfail(
-                reason="code for the NumPy executor looks for SciPy's functions in NumPy",
-                raises=AttributeError,
-            ),
-        ),
-        "numba",
-        "jax",
-    ],
-)
+@pytest.mark.parametrize("executor", EXECUTORS)
 def test_executors_of_the_exact_gelu(executor):
     for needed in {"scipy", executor}:
         pytest.importorskip(needed)
     assert gradients(functional.gelu, executor).executor == executor
+    one = cr.compile(cr.value_and_grad(functional.gelu), executor)
+    assert one(0.5) == pytest.approx(cr.value_and_grad(functional.gelu)(0.5))
 
 
 def test_the_exact_gelu_says_what_it_needs(monkeypatch):

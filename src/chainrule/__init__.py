@@ -17,6 +17,7 @@ from chainrule.transform import (
 )
 
 if TYPE_CHECKING:
+    from chainrule import nn
     from chainrule.checking.api import check
     from chainrule.checking.report import Report
     from chainrule.compiling.compiled import compile
@@ -41,6 +42,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "nn",
     "value_and_grad",
     "vjp",
 ]
@@ -54,6 +56,7 @@ _LATER = {
     "compile": "chainrule.compiling.compiled",
     "epoch": "chainrule.compiling.epochs",
     "explain": "chainrule.solution",
+    "nn": "chainrule.nn",
     "testing": "chainrule.testing",
 }
 
@@ -61,7 +64,7 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         module = importlib.import_module(_LATER[name])
-        return module if name == "testing" else getattr(module, name)
+        return module if module.__name__.endswith(f".{name}") else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

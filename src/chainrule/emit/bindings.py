@@ -19,8 +19,8 @@ from chainrule.rules import TABLE
 from chainrule.writing import number
 
 #: What the code names by itself.
-_RESERVED = ("np", "range", "slice", "kept", "carry", "data", "order", "size", "start", "stop",
-             "outputs", "i", "rows", "blocks")  # fmt: skip
+_RESERVED = ("np", "special", "range", "slice", "kept", "carry", "data", "order", "size", "start",
+             "stop", "outputs", "i", "rows", "blocks")  # fmt: skip
 
 
 class Bindings:

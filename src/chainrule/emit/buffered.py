@@ -195,7 +195,9 @@ def _module(
     read = set(re.findall(r"[^\W\d]\w*", "\n".join([*before, *body])))
     kept = [name for name in writer.kept if name in read]
     setup = [*writer.lines[0], f"return {_listed(kept)}" if kept else "return ()"]
-    lines = ["import numpy as np", "", "", f"def {prepare}({', '.join(kernel.given)}):"]
+    required = {line for node in kernel.graph.nodes for line in node.op.notation.requires}
+    imports = ["import numpy as np", *sorted(r for r in required if r.startswith("from "))]
+    lines = [*imports, "", "", f"def {prepare}({', '.join(kernel.given)}):"]
     lines += _indented(setup)
     lines += ["", "", head]
     lines += _indented([*([f"{_listed(kept)} = kept"] if kept else []), *before, *body])

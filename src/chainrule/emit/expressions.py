@@ -83,9 +83,12 @@ class Expressions(Bindings):
                 return number_
         function = op.forward
         public = getattr(np, getattr(function, "__name__", ""), None)
-        called = f"np.{function.__name__}" if public is function else self.constant(
-            op.name, function
-        )  # fmt: skip
+        if public is function:
+            called = f"np.{function.__name__}"
+        elif isinstance(function, np.ufunc):  # SciPy's, whose rows are called special.erf
+            called = op.name
+        else:
+            called = self.constant(op.name, function)
         given = [*names, *(f"{key}={self._literal(v)}" for key, v in node.params.items())]
         return f"{called}({', '.join(given)})"
 

@@ -95,7 +95,9 @@ def _elementwise(node: Node, ufunc: np.ufunc) -> Form | None:
     if ufunc is np.power:
         ufunc = _power(node)
         count = ufunc.nin
-    name, first = f"np.{ufunc.__name__}", ufunc.nin
+    # The rows of SciPy's functions are called what their code is: special.erf.
+    name = node.op.name if node.op.notation.requires else f"np.{ufunc.__name__}"
+    first = ufunc.nin
 
     def expression(operands: Sequence[str]) -> str:
         return f"{name}({', '.join(operands[:first])})"

@@ -13,6 +13,7 @@ from chainrule.nn.activations import (
     Tanh,
 )
 from chainrule.nn.base import Context, Layer
+from chainrule.nn.configs import from_config
 from chainrule.nn.layers import BatchNorm, Dense, Dropout, Flatten, LayerNorm
 from chainrule.nn.losses import (
     LOSSES,
@@ -62,6 +63,7 @@ __all__ = [
     "binary_cross_entropy",
     "check_targets",
     "cross_entropy",
+    "from_config",
     "hinge",
     "huber",
     "l1",
