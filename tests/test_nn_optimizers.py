@@ -80,9 +80,11 @@ def test_each_update_is_one_loop_and_corrections_are_made_once():
     run = cr.epoch(training_step(optimizer), "numba")
     run((parameters(np.float32), optimizer.init(parameters(np.float32))), rows(16, np.float32))
     lines = run.code().splitlines()
-    updates = [line for line in lines if "np.sqrt(" in line]
+    updates = [k for k, line in enumerate(lines) if "np.sqrt(" in line]
     assert len(updates) == 4  # one for each array
-    for line in updates:
+    together = [k for k in updates if "f32(0.999)" in lines[k - 1] and "f32(0.9)" in lines[k - 2]]
+    assert len(together) >= 2, "the matrices' averages and steps are not in one loop"
+    for line in (lines[k] for k in updates):
         assert line.count("/") == 1
         assert "expm1" not in line
     assert sum("expm132(" in line and "import" not in line for line in lines) == 2

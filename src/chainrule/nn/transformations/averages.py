@@ -89,9 +89,10 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> tupl
 
     def update(gradients: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         count = state["count"] + 1
+        # Before the averages, so that compiled loops can go on from these to the step at once.
+        c1, c2 = _unbiasing(b1, count), _unbiasing(b2, count)
         m = mapped(lambda m, g: b1 * m + (1 - b1) * g, state["m"], gradients)
         v = mapped(lambda v, g: b2 * v + (1 - b2) * (g * g), state["v"], gradients)
-        c1, c2 = _unbiasing(b1, count), _unbiasing(b2, count)
 
         def direction(m: Any, v: Any) -> Any:
             return (m * cast(c1, m)) / (np.sqrt(v * cast(c2, v)) + eps)
