@@ -18,7 +18,7 @@ from chainrule.emit.loops.scalars import (
     vector_name,
     widened,
 )
-from chainrule.emit.loops.schedule import scheduled
+from chainrule.emit.loops.schedule import numbers_first, scheduled
 from chainrule.emit.loops.statement import Statement
 from chainrule.emit.loops.storage import Storage
 from chainrule.graph import Node
@@ -48,7 +48,8 @@ class Elements:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.lowering = Lowering(kernel)
-        self.items = scheduled(self.lowering.statements)
+        statements = self.lowering.statements
+        self.items = scheduled(statements if kernel.shown else numbers_first(statements))
         self.storage = Storage(kernel, self.lowering, self.items)
         self.taken = {*RESERVED, *kernel.given}
         self.names: dict[Node, str] = {}

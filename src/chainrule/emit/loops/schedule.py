@@ -34,6 +34,22 @@ class Loop:
 Item = Loop | Statement
 
 
+def numbers_first(statements: Sequence[Statement]) -> list[Statement]:
+    """Return statements with those in front that make numbers of numbers that are given.
+
+    Loops that need them, such as an optimizer's corrections, can then go on from others at once.
+    """
+    early: set[Node] = set()
+    first: list[Statement] = []
+    for statement in statements:
+        alone = not statement.loops and statement.whole is None and statement.fold is None
+        if alone and all(r.node.is_leaf or r.node in early for r in statement.all_reads()):
+            early.add(statement.node)
+            first.append(statement)
+    moved = set(first)
+    return [*first, *(s for s in statements if s not in moved)]
+
+
 def scheduled(statements: Sequence[Statement]) -> list[Item]:
     """Put statements into as few loops as may be, in an order in which all is there in time."""
     top: list[Item] = []
