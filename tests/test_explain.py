@@ -241,3 +241,11 @@ def test_public_surface():
     }  # fmt: skip
     for name in cr.__all__:
         assert getattr(cr, name).__doc__
+
+
+def test_an_axis_that_is_missing_is_named_even_where_it_has_one_row():
+    s = cr.explain(lambda X, b: np.sum(X + b), np.ones((1, 3)), np.ones(3))
+    reasons = [step.reason for step in s.steps if "repeated" in step.reason]
+    assert [reason.split("; ")[1] for reason in reasons] == [
+        "b was repeated along axis 0, so its gradient is summed over axis 0"
+    ]

@@ -333,7 +333,8 @@ class _Writer:
         if consumer.op.elementwise and operand.shape != consumer.shape:
             extra = len(consumer.shape) - len(operand.shape)
             shape = (1,) * extra + operand.shape
-            axes = [i for i, (n, m) in enumerate(zip(shape, consumer.shape, strict=True)) if n != m]
+            both = enumerate(zip(shape, consumer.shape, strict=True))
+            axes = [i for i, (n, m) in both if i < extra or n != m]
             label = self.derivation.labels[operand]
             over = ", ".join(map(str, axes))
             axis = f"ax{'is' if len(axes) == 1 else 'es'} {over}"
