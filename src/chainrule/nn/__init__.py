@@ -24,7 +24,8 @@ from chainrule.nn.losses import (
     mae,
     mse,
 )
-from chainrule.nn.minimize import DivergedError, Minimum, minimize
+from chainrule.nn.minimize import minimize
+from chainrule.nn.minimum import DivergedError, Minimum
 from chainrule.nn.optimizer import Composed, Optimizer
 from chainrule.nn.optimizers import SGD, AdaGrad, Adam, AdamW, Lion, RMSProp
 from chainrule.nn.penalties import l1, l2

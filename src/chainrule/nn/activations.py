@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from chainrule.arguments import with_signature
 from chainrule.nn import functional
 from chainrule.nn.base import Arrays, Context, Layer
 
@@ -22,8 +23,7 @@ class Activation(Layer):
         super().__init_subclass__(**kwargs)
         own = inspect.signature(cls.function)
         options = [p for p in own.parameters.values() if p.name != "x"]
-        # So that `help` and `config` see the options as arguments of the layer.
-        cls.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+        with_signature(cls, options)  # so that `help` and `config` see them as arguments
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         bound = inspect.signature(type(self)).bind(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What all layers have in common, and how a layer is found by its name.
+"""What all layers have in common.
 
 A layer keeps what it was made with, and no arrays. ``layer.apply(params, state, x, context)`` can
 be traced, explained, differentiated and compiled like any other function; ``context`` is None in
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.errors import ArgumentError
+from chainrule.nn.configs import config_of, registered
 from chainrule.nn.initialisers import Array, Shape
 
 Arrays = Mapping[str, Any]
@@ -42,10 +43,6 @@ class Context(NamedTuple):
     layer: int = 0
 
 
-#: Class name -> class, of every layer that has been defined.
-LAYERS: dict[str, type[Layer]] = {}
-
-
 class Layer:
     """The base of all layers, and a layer that does nothing.
 
@@ -55,21 +52,14 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        known = LAYERS.get(cls.__name__)
-        if known is not None and known.__module__ != cls.__module__:
-            # A file would be read with the wrong one. In a notebook, a cell may run again.
-            raise ArgumentError(
-                f"There is a layer {cls.__name__!r} already, in {known.__module__}.",
-                instead="another name",
-            )
-        LAYERS[cls.__name__] = cls
+        registered(cls)
 
     def __repr__(self) -> str:
         arguments = list(self.config().items())[1:]
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in arguments)})"
 
     def config(self) -> dict[str, Any]:
-        """Return the name and the arguments, of which :func:`layer_from` makes the layer again.
+        """Return the name and the arguments, of which :func:`from_config` makes the layer again.
 
         Returns
         -------
@@ -78,14 +68,14 @@ class Layer:
         Raises
         ------
         ArgumentError
-            When an argument is not kept as an attribute of its name.
+            When an argument is not kept as an attribute of its name, or no file can hold it.
 
         Examples
         --------
         >>> Layer().config()
         {'name': 'Layer'}
         """
-        config: dict[str, Any] = {"name": type(self).__name__}
+        arguments: dict[str, Any] = {}
         for name, parameter in inspect.signature(type(self)).parameters.items():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
@@ -94,8 +84,8 @@ class Layer:
                     f"{type(self).__name__} does not keep its argument {name!r}.",
                     instead=f"self.{name} = {name} in its __init__",
                 )
-            config[name] = getattr(self, name)
-        return config
+            arguments[name] = getattr(self, name)
+        return config_of(type(self).__name__, arguments)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of one result for the shape of one sample.
@@ -178,46 +168,3 @@ class Layer:
                 "takes samples of features.", "one axis or more, besides the batch's", "none"
             )
         return shape[-1]
-
-
-def layer_from(config: Mapping[str, Any]) -> Layer:
-    """Make a layer of what its `config` returned.
-
-    Parameters
-    ----------
-    config : dict
-        "name", and the arguments.
-
-    Returns
-    -------
-    Layer
-
-    Raises
-    ------
-    ArgumentError
-        For a name or arguments that there are none of.
-
-    Examples
-    --------
-    >>> import chainrule.nn
-    >>> layer_from({"name": "Dropout", "rate": 0.25})
-    Dropout(rate=0.25)
-    """
-    arguments = dict(config)
-    name = arguments.pop("name", None)
-    if name not in LAYERS:
-        raise ArgumentError(
-            f"There is no layer {name!r}.",
-            expected=", ".join(LAYERS),
-            got=repr(name),
-            instead="import the module that defines it first, if it is your own",
-        )
-    try:
-        inspect.signature(LAYERS[name]).bind(**arguments)
-    except TypeError as error:
-        raise ArgumentError(
-            f"{name} cannot be made of these arguments: {error}.",
-            expected=str(inspect.signature(LAYERS[name])),
-            got=", ".join(arguments) or "none",
-        ) from None
-    return LAYERS[name](**arguments)

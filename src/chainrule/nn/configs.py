@@ -22,7 +22,20 @@ MAKERS: dict[str, Callable[..., Any]] = {}
 
 
 def registered(maker: Callable[P, T]) -> Callable[P, T]:
-    """Add a class or function to what :func:`from_config` finds by its name."""
+    """Add a class or function to what :func:`from_config` finds by its name.
+
+    Raises
+    ------
+    ArgumentError
+        When another module has one of that name, which a file would be read with.
+    """
+    known = MAKERS.get(maker.__name__)
+    # The same module may define it again: a cell of a notebook that is run twice.
+    if known is not None and known.__module__ != maker.__module__:
+        raise ArgumentError(
+            f"There is a {maker.__name__!r} already, in {known.__module__}.",
+            instead="another name",
+        )
     MAKERS[maker.__name__] = maker
     return maker
 
@@ -79,11 +92,11 @@ def from_config(config: Mapping[str, Any]) -> Any:
     Parameters
     ----------
     config : dict
-        What ``.config()`` of an optimizer, a schedule or a transformation returned.
+        What ``.config()`` of a layer, an optimizer, a schedule or a transformation returned.
 
     Returns
     -------
-    Optimizer, Schedule or Transformation
+    Layer, Optimizer, Schedule or Transformation
 
     Raises
     ------
@@ -103,6 +116,7 @@ def from_config(config: Mapping[str, Any]) -> Any:
             "A config names something that chainrule.nn does not have.",
             expected=f"one of {', '.join(sorted(MAKERS))}",
             got=repr(name),
+            instead="import the module that defines it first, if it is your own",
         )
     parts = arguments.pop("parts", [])
     try:

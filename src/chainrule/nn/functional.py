@@ -22,23 +22,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import MissingExtraError
-from chainrule.trace import Traced
+from chainrule.trace import composed
 
 
 def _of_parts(f: Callable[..., Any]) -> Callable[..., Any]:
     """Let the name that a user gives to the result not be given to the parts of it, too."""
 
     @functools.wraps(f)
-    def function(x: Any, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(x, Traced):
-            return f(x, *args, **kwargs)
-        end = x._trace.compose()
-        result = None
-        try:
-            result = f(x, *args, **kwargs)
-        finally:
-            end(result)
-        return result
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return composed(f, args, kwargs)
 
     return function
 

@@ -105,7 +105,21 @@ class Dropout(Layer):
         return np.where(u >= self.rate, x / (1 - self.rate), 0), state
 
 
-class LayerNorm(Layer):
+class Normalisation(Layer):
+    """What layers have in common that make features normal, and then scale and shift them."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape itself, which has to have an axis."""
+        self.features(shape)
+        return shape
+
+    def parameters(self, rng: np.random.Generator, shape: Shape, dtype: Any) -> dict[str, Array]:
+        """Return scale and shift, of shape (features,)."""
+        features = self.features(shape)
+        return {"scale": np.ones(features, dtype), "shift": np.zeros(features, dtype)}
+
+
+class LayerNorm(Normalisation):
     """The features of each sample get mean 0 and variance 1, then a scale and a shift.
 
     y = (x - mean) / √(variance + eps) · scale + shift, with mean and variance along the last axis.
@@ -125,15 +139,6 @@ class LayerNorm(Layer):
     def __init__(self, eps: float = 1e-5) -> None:
         self.eps = _positive(self, "eps", eps)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape itself, which has to have an axis."""
-        self.features(shape)
-        return shape
-
-    def parameters(self, rng: np.random.Generator, shape: Shape, dtype: Any) -> dict[str, Array]:
-        """Return scale and shift, of shape (features,)."""
-        return _scale_and_shift(self.features(shape), dtype)
-
     def apply(
         self, params: Arrays, state: Arrays, x: Any, context: Context | None = None
     ) -> tuple[Any, Arrays]:
@@ -144,7 +149,7 @@ class LayerNorm(Layer):
         return normal * params["scale"] + params["shift"], state
 
 
-class BatchNorm(Layer):
+class BatchNorm(Normalisation):
     """Each feature gets mean 0 and variance 1 over the batch, then a scale and a shift.
 
     y = (x - mean) / √(variance + eps) · scale + shift, with mean and variance along all axes but
@@ -175,15 +180,6 @@ class BatchNorm(Layer):
         if not 0 <= momentum <= 1:
             raise self.refusal("cannot be made.", "momentum: from 0 to 1", momentum)
         self.eps = _positive(self, "eps", eps)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape itself, which has to have an axis."""
-        self.features(shape)
-        return shape
-
-    def parameters(self, rng: np.random.Generator, shape: Shape, dtype: Any) -> dict[str, Array]:
-        """Return scale and shift, of shape (features,)."""
-        return _scale_and_shift(self.features(shape), dtype)
 
     def state(self, shape: Shape, dtype: Any) -> dict[str, Array]:
         """Return the running mean and variance, of shape (features,)."""
@@ -232,10 +228,6 @@ class Flatten(Layer):
     ) -> tuple[Any, Arrays]:
         """Return the batch with one axis besides its own."""
         return np.reshape(x, (x.shape[0], math.prod(x.shape[1:]))), state
-
-
-def _scale_and_shift(features: int, dtype: Any) -> dict[str, Array]:
-    return {"scale": np.ones(features, dtype), "shift": np.zeros(features, dtype)}
 
 
 def _positive(layer: Layer, name: str, value: float) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.nn.functional import log_softmax
 
 
 def mse(prediction: Any, target: Any, *, weights: Any = None) -> Any:
@@ -191,7 +192,7 @@ def cross_entropy(
     logits, target = _array(logits), _array(target)
     _check_classes(logits, target, label_smoothing)
     rows, classes = logits.shape
-    log_p = _log_softmax(logits)
+    log_p = log_softmax(logits)
     if class_weights is not None:
         class_weights = _like(class_weights, logits)
         if class_weights.shape != (classes,):
@@ -338,8 +339,3 @@ def _check_classes(logits: Any, target: Any, label_smoothing: Any) -> None:
             "Labels are integers.", expected=f"integers from 0 to {logits.shape[1] - 1}",
             got=f"an array of {target.dtype}", instead="y.astype(int), where y holds labels",
         )  # fmt: skip
-
-
-def _log_softmax(logits: Any) -> Any:
-    shifted = logits - np.max(logits, axis=1, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))

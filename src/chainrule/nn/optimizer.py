@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -21,7 +22,7 @@ from chainrule.structure import leaves
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(ABC):
     """What all optimizers have in common; use one of its subclasses.
 
     Parameters
@@ -59,9 +60,9 @@ class Optimizer:
         if self.clip_norm is not None:
             yield clip_by_norm(self.clip_norm)
 
+    @abstractmethod
     def _parts(self) -> Iterator[Transformation]:
         """Yield what makes steps of clipped gradients."""
-        raise NotImplementedError
 
     def _l2(self) -> Iterator[Transformation]:
         if self.weight_decay != 0:

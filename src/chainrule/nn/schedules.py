@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, cast
 
 import numpy as np
 
@@ -68,7 +68,8 @@ def _schedule(f: Callable[P, Rate]) -> Callable[P, Schedule]:
     @functools.wraps(f)
     def make(*args: P.args, **kwargs: P.kwargs) -> Schedule:
         arguments = arguments_of(f, args, kwargs)
-        return Schedule(f.__name__, arguments, f(**arguments))  # type: ignore[call-arg]
+        rate = cast("Callable[..., Rate]", f)(**arguments)  # Python's own numbers, unlike `args`
+        return Schedule(f.__name__, arguments, rate)
 
     return registered(make)
 

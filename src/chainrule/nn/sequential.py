@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError
-from chainrule.nn.base import Arrays, Context, Layer, layer_from
+from chainrule.nn.base import Arrays, Context, Layer
+from chainrule.nn.configs import from_config
 from chainrule.nn.initialisers import Array, Shape
 from chainrule.trace import named
 
@@ -92,7 +93,7 @@ class Sequential:
         >>> Sequential.from_config(Sequential(Dropout(0.5)).config())
         Sequential(Dropout(rate=0.5))
         """
-        return cls(*map(layer_from, config["layers"]))
+        return cls(*map(from_config, config["layers"]))
 
     def shapes(self, shape: Shape) -> dict[str, Shape]:
         """Return the shape of what each layer gives for one sample.

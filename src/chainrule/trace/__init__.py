@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from chainrule import collector
 from chainrule.errors import ChainruleError
 from chainrule.trace import builtin, special
-from chainrule.trace.base import Trace
+from chainrule.trace.base import Trace, composed
 from chainrule.trace.operands import refuse_subclass
 from chainrule.trace.recorder import Branch, Recorder
 from chainrule.trace.source import location
@@ -112,6 +112,7 @@ __all__ = [
     "Traced",
     "WholeFloat",
     "apply",
+    "composed",
     "inside_abstract_trace",
     "location",
     "named",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chainrule.errors import LeakError
 from chainrule.op import Op
+from chainrule.rules.operands import is_traced
 from chainrule.trace.source import location
 
 
@@ -57,4 +58,17 @@ class Trace(ABC):
 
 
 def _unchanged(result: Any) -> Any:
+    return result
+
+
+def composed(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call a function whose parts are no lines of the user's: only its result is named."""
+    traced = [a for a in (*args, *kwargs.values()) if is_traced(a)]
+    ends = [a._trace.compose() for a in traced[:1]]
+    result = None
+    try:
+        result = function(*args, **kwargs)
+    finally:
+        for end in ends:
+            end(result)
     return result

@@ -17,6 +17,7 @@ from chainrule.op import Abstract, Op, UnsupportedArgumentError
 from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE, special
 from chainrule.rules.operands import is_traced
 from chainrule.rules.refused import reason
+from chainrule.trace.base import composed
 from chainrule.trace.indexing import linked, split_key
 from chainrule.trace.methods import innermost
 from chainrule.trace.operands import from_list, is_known
@@ -84,7 +85,7 @@ def _ufunc_result(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict
     kwargs = {"axis": 0, **kwargs}
     if function in COMPOSED or function in BY_FUNCTION:
         return call_function(function, inputs, kwargs)
-    return _composed(function, inputs, kwargs)
+    return composed(function, inputs, kwargs)
 
 
 def _cast(function: Any, array: Any, dtype: Any) -> Any:
@@ -209,7 +210,7 @@ def _without_row(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> 
     if composition is None:
         raise _unsupported(function)
     try:
-        return _composed(composition, args, kwargs)
+        return composed(composition, args, kwargs)
     except UnsupportedArgumentError as error:
         raise _unsupported_keyword(function, str(error)) from None
     except UnsupportedError as error:
@@ -217,19 +218,6 @@ def _without_row(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> 
     except TypeError:
         _check_arguments(function, composition, args, kwargs)
         raise
-
-
-def _composed(composition: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """Call a composition: its parts are no lines of the user's, only its result is."""
-    traced = [a for a in (*args, *kwargs.values()) if is_traced(a)]
-    ends = [a._trace.compose() for a in traced[:1]]
-    result = None
-    try:
-        result = composition(*args, **kwargs)
-    finally:
-        for end in ends:
-            end(result)
-    return result
 
 
 def _check_arguments(function: Any, target: Any, args: Sequence[Any], kwargs: Any) -> None:

@@ -50,7 +50,7 @@ def _as_before(context, before):
 
 
 #: `tiny_to_zero()`: from now on numbers below the smallest normal one are 0, in this thread; it
-#: takes a processor a hundred times as long to compute with these. Returns what was set before.
+#: takes a processor many times as long to compute with these. Returns what was set before.
 tiny_to_zero: Any = intrinsic(_tiny_to_zero)
 #: `as_before(setting)`
 as_before: Any = intrinsic(_as_before)

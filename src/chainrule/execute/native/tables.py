@@ -62,7 +62,7 @@ array_at: Any = intrinsic(_array_at)
 def table_of(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Return a table of arrays that are laid out row after row: where their objects are.
 
-    To ask each array for its address would take longer than a step of a deep network.
+    To ask each array for its address takes much longer.
     """
     return np.fromiter(map(id, arrays), np.int64, len(arrays))
 
