@@ -13,11 +13,12 @@ from chainrule.arguments import with_signature
 from chainrule.errors import ArgumentError
 from chainrule.nn.base import Context
 from chainrule.nn.initialisers import Shape
+from chainrule.nn.losses import Loss
 from chainrule.nn.optimizers import Adam
 from chainrule.nn.training.data import features
 from chainrule.nn.training.fit import Settings, prepared, run_of
 from chainrule.nn.training.history import History
-from chainrule.nn.training.trainer import ROWS, Loss, Objective, Trainer, evaluated, scores_of
+from chainrule.nn.training.trainer import ROWS, Objective, Trainer, evaluated, scores_of
 from chainrule.nn.trees import float_type
 from chainrule.solution import Solution
 from chainrule.solution import explain as explain_function

@@ -13,7 +13,7 @@ from chainrule.compiling.compiled import compile as compiled
 from chainrule.compiling.epochs import epoch
 from chainrule.errors import ArgumentError
 from chainrule.nn.base import Context
-from chainrule.nn.losses import LOSSES
+from chainrule.nn.losses import Loss
 from chainrule.nn.trees import Tree, mapped
 from chainrule.transform import value_and_grad
 
@@ -21,33 +21,10 @@ if TYPE_CHECKING:
     from chainrule.nn.model import Model
     from chainrule.nn.training.metrics import Metric
 
-Loss = Callable[..., Any]
 Arrays = Sequence[np.ndarray]
 
 #: Rows of which predictions are made at once when there is no gradient to take.
 ROWS = 4096
-
-
-def found_loss(loss: str | Loss) -> Loss:
-    """Return a loss by its name, or the one that is given.
-
-    Raises
-    ------
-    ArgumentError
-    """
-    if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise ArgumentError(
-                f"There is no loss {loss!r}.", got=repr(loss),
-                expected=f"one of {', '.join(LOSSES)}, or a function of prediction and target",
-            )  # fmt: skip
-        return LOSSES[loss]
-    if not callable(loss):
-        raise ArgumentError(
-            "A loss is a name or a function.", expected=f"one of {', '.join(LOSSES)}",
-            got=repr(loss)[:80],
-        )  # fmt: skip
-    return loss
 
 
 class Objective:
