@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from chainrule.errors import FileError
 from chainrule.nn.files import leftovers
@@ -60,7 +61,7 @@ def replace(
 def _mode_of(path: str, target: str) -> int | None:
     """Return the permissions of the file that is to be replaced; None where there is none."""
     try:
-        found = os.stat(target)
+        found = Path(target).stat()
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(found.st_mode):
@@ -90,11 +91,11 @@ def _write(
             os.fsync(handle)
             verify(temporary)
             if os.name != "nt":  # where an open file cannot be renamed
-                os.replace(temporary, target)
+                Path(temporary).replace(target)
         finally:
             os.close(handle)
         if os.name == "nt":
-            os.replace(temporary, target)
+            Path(temporary).replace(target)
     except BaseException:  # an interrupt, too
         leftovers.remove(temporary)
         raise

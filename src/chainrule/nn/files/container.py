@@ -139,9 +139,7 @@ def path_of(path: Any) -> str:
     return text
 
 
-def _serialised(
-    arrays: Mapping[str, Array], document: Any, kind: str
-) -> tuple[bytes, memoryview]:
+def _serialised(arrays: Mapping[str, Array], document: Any, kind: str) -> tuple[bytes, memoryview]:
     """Return the header and the numbers of a file."""
     import chainrule
 
@@ -158,7 +156,7 @@ def _serialised(
         text = strict_json.write(own)
     except strict_json.JSONError as error:
         raise ArgumentError(f"What is to be saved {error}.") from None
-    data = _safetensors().save(plain, metadata={_OWN: text})
+    data = _safetensors().numpy.save(plain, metadata={_OWN: text})
     end = PREFIX + int.from_bytes(data[:PREFIX], "little")
     if end - PREFIX > LONGEST:
         raise ArgumentError(
@@ -187,7 +185,7 @@ def _plain(name: str, array: Array) -> Array:
 
 def _safetensors() -> Any:
     try:
-        from safetensors import numpy as safetensors
+        import safetensors.numpy
     except ImportError as error:
         raise MissingExtraError(
             "Files of models need safetensors.", instead="pip install 'chainrule[train]'"
@@ -223,10 +221,11 @@ def _own(path: str, metadata: Mapping[str, str]) -> dict[str, Any]:
     if _OWN not in metadata:
         raise foreign(path)
     try:
-        own = strict_json.read(metadata[_OWN])
+        read = strict_json.read(metadata[_OWN])
     except strict_json.JSONError as error:
         raise damaged(path, f"has a document that {error}.") from None
-    number = own.get("format") if isinstance(own, dict) else None
+    own: dict[str, Any] = read if isinstance(read, dict) else {}
+    number = own.get("format")
     if type(number) is not int or number < 1:
         raise damaged(path, "has no format.", expected=f"1 to {FORMAT}", got=repr(number))
     if number > FORMAT:
@@ -285,12 +284,10 @@ def _verify(temporary: str, path: str) -> None:
 
 def _arrays(path: str, data: bytes, entries: Mapping[str, Entry]) -> dict[str, Array]:
     """Return the arrays as safetensors finds them, which has to be where the header was read."""
-    _safetensors()
-    from safetensors import SafetensorError, deserialize
-
+    package = _safetensors()
     try:
-        found = deserialize(data)
-    except SafetensorError as error:
+        found = package.deserialize(data)
+    except package.SafetensorError as error:
         raise damaged(path, f"is refused by safetensors: {error}.") from None
     arrays = {}
     while found:  # each is let go once it is copied
@@ -304,7 +301,7 @@ def _arrays(path: str, data: bytes, entries: Mapping[str, Entry]) -> dict[str, A
 
 def _array(path: str, name: str, data: bytearray, entry: Entry) -> Array:
     dtype = DTYPES[entry.dtype]
-    if dtype == bool and np.any(np.frombuffer(data, np.uint8) > 1):
+    if entry.dtype == "BOOL" and np.any(np.frombuffer(data, np.uint8) > 1):
         raise damaged(path, f"has an array {name!r} of booleans that are neither 0 nor 1.")
     return np.array(
         np.frombuffer(data, dtype).reshape(entry.shape), dtype.newbyteorder("="), order="C"

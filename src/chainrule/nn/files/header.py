@@ -26,7 +26,7 @@ PREFIX = 8
 METADATA = "__metadata__"
 
 #: Types of arrays that files may have, by their names there.
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),

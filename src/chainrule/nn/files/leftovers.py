@@ -13,15 +13,15 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 try:
     import fcntl
 except ImportError:  # Windows, which does not remove files that are open in any case
-    fcntl = None  # type: ignore[assignment]
+    pass
 
-_FLAGS = (
-    getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-)
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+HAS_LOCKS = "fcntl" in globals()
 #: Where there are no locks, only what is older is left over, in seconds.
 _OLD = 86_400
 
@@ -69,8 +69,7 @@ def clear(target: str) -> None:
 
 def remove(path: str) -> None:
     """Remove a temporary file, if it is still there."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    Path(path).unlink(missing_ok=True)
 
 
 def _prefix(name: str) -> str:
@@ -85,7 +84,7 @@ def _candidates(directory: str, name: str) -> Iterator[str]:
 
 
 def _lock(handle: int) -> None:
-    if fcntl is not None:
+    if HAS_LOCKS:
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX)
 
@@ -93,7 +92,7 @@ def _lock(handle: int) -> None:
 def _remove_if_left(path: str) -> None:
     handle = os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | _FLAGS)
     try:
-        if fcntl is not None:
+        if HAS_LOCKS:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         elif time.time() - os.fstat(handle).st_mtime < _OLD:
             return

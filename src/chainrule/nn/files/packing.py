@@ -138,8 +138,7 @@ def _unpacked(path: str, left: dict[str, Array], node: Any, depth: int) -> Any:
             if len(set(keys)) != len(keys):
                 raise damaged(path, "has a dict with the same key twice.")
             return {
-                key: _unpacked(path, left, n, depth + 1)
-                for key, n in zip(keys, nodes, strict=True)
+                key: _unpacked(path, left, n, depth + 1) for key, n in zip(keys, nodes, strict=True)
             }
         case {"array": str(name), **others} if not others and name in left:
             return left.pop(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+from pathlib import Path
 from typing import Any
 
 from chainrule.errors import FileError, MissingFileError
@@ -65,7 +65,7 @@ def failed(path: str, action: str, error: OSError, safe: bool = False) -> FileEr
         Tell that a file which was there before is as it was.
     """
     what = f"{path} could not be {action}: {error.strerror or error}."
-    if safe and os.path.isfile(path):
+    if safe and Path(path).is_file():
         what += " The file that was there is as it was."
     kind = MissingFileError if error.errno == errno.ENOENT else FileError
     made = kind(what, instead=_ADVICE.get(error.errno or 0))
