@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import stat
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
@@ -141,13 +142,11 @@ def path_of(path: Any) -> str:
 
 def _serialised(arrays: Mapping[str, Array], document: Any, kind: str) -> tuple[bytes, memoryview]:
     """Return the header and the numbers of a file."""
-    import chainrule
-
     own = {
         "sha256": _NO_SUM,
         "format": FORMAT,
         "kind": kind,
-        "version": chainrule.__version__,
+        "version": _version(),
         "document": document,
     }
     plain = {name: _plain(name, array) for name, array in arrays.items()}
@@ -167,6 +166,11 @@ def _serialised(arrays: Mapping[str, Array], document: Any, kind: str) -> tuple[
         )
     total = hashlib.sha256(data).hexdigest()
     return data[:end].replace(_NO_SUM.encode(), total.encode(), 1), memoryview(data)[end:]
+
+
+def _version() -> str:
+    # The package stands above all of its modules, none of which imports it.
+    return str(sys.modules["chainrule"].__version__)
 
 
 def _plain(name: str, array: Array) -> Array:

@@ -15,10 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-try:
+with contextlib.suppress(ImportError):  # Windows, which removes no file that is open
     import fcntl
-except ImportError:  # Windows, which does not remove files that are open in any case
-    pass
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 HAS_LOCKS = "fcntl" in globals()
