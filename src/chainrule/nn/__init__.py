@@ -14,6 +14,7 @@ from chainrule.nn.activations import (
 )
 from chainrule.nn.base import Context, Layer
 from chainrule.nn.configs import from_config
+from chainrule.nn.files import load
 from chainrule.nn.function_model import FunctionModel
 from chainrule.nn.layers import BatchNorm, Dense, Dropout, Flatten, LayerNorm
 from chainrule.nn.losses import (
@@ -84,6 +85,7 @@ __all__ = [
     "huber",
     "l1",
     "l2",
+    "load",
     "mae",
     "minimize",
     "mse",

@@ -355,6 +355,28 @@ class Model(ABC):
         with_signature(network, [inspect.Parameter(name, kind) for name in names])
         return explain_function(network, *batch, *arrays.values(), wrt=tuple(arrays))
 
+    def save(self, path: Any) -> None:
+        """Write the model to a file; see :func:`chainrule.nn.load`.
+
+        The file is safetensors, with the layers as JSON beside the arrays. It takes the place of
+        an older one only when it is whole and on the disk.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        ArgumentError
+            When there are no parameters yet, or a layer cannot be written.
+        FileError
+            When the file cannot be written; an older one is as it was.
+        """
+        from chainrule.nn.files import save
+
+        self.require_params("be saved")
+        save(self, path)
+
     def _loss(self, loss: Any) -> Any:
         if loss is None and self.loss is None:
             raise ArgumentError(

@@ -199,7 +199,7 @@ class Run:
             self._one_epoch()
             return
         orders = [self._order(self.epoch + k, 0, data.rows) for k in range(count)]
-        logs = self._advance(data, np.concatenate(orders), size, _BLOCK)
+        logs = self._advance(data, np.concatenate(orders), size)
         for k in range(count):
             own = {n: np.mean(v[k * steps : (k + 1) * steps], dtype=float) for n, v in logs.items()}
             self._epoch_over({name: float(value) for name, value in own.items()})
@@ -232,17 +232,15 @@ class Run:
             if first + count == steps - 1:  # a short last batch is not run by itself
                 count += 1
             places = order[first * size : (first + count) * size]
-            logs = self._advance(data, places, size, _PART)
+            logs = self._advance(data, places, self.batch_size)
             ends = np.minimum(np.arange(1, count + 1) * size, len(places))
             self.reported.append((logs, np.diff(ends, prepend=0)))
             self.position.batch += count
             self.part_done()
 
-    def _advance(
-        self, data: Data, places: np.ndarray, size: int, seconds: float
-    ) -> dict[str, np.ndarray]:
+    def _advance(self, data: Data, places: np.ndarray, size: int) -> dict[str, np.ndarray]:
         """Take steps, and take note of how long they take."""
-        count = -(-len(places) // size)
+        count = -(-len(places) // min(size, len(places)))
         before = self._steps
         began = time.perf_counter()
 
