@@ -214,8 +214,9 @@ def _opened(path: str) -> BinaryIO:
 def _checked_header(path: str, file: BinaryIO) -> tuple[dict[str, Entry], dict[str, Any]]:
     """Return what the header tells of the arrays and of the file, checked."""
     size = os.fstat(file.fileno()).st_size
-    length = length_of(path, file.read(PREFIX), size)
-    header = parsed(path, file.read(length))
+    start = file.read(PREFIX + 1)
+    length = length_of(path, start, size)
+    header = parsed(path, start[PREFIX:] + file.read(length - 1))
     own = _own(path, metadata_of(path, header))
     return entries_of(path, header, size - PREFIX - length), own
 
