@@ -105,7 +105,7 @@ def _check_arguments(path: str, where: str, told: dict[str, Any], maker: type) -
                 got=shortened(repr(value)),
             )
         if type(value) is int and abs(value) >= _LARGEST:
-            raise damaged(path, f"{where} a {name} that is out of range.", got=f"{value:.3e}")
+            raise damaged(path, f"{where} a {name} that is out of range.", got=value)
 
 
 def shapes(model: Sequential, input_shape: Shape) -> dict[tuple[str, str, str], Shape]:
