@@ -86,6 +86,7 @@ def read(tmp_path):
     path = tmp_path / "hostile.safetensors"
 
     def read(data, load):
+        path.unlink(missing_ok=True)  # some disks wait for a file that is written anew
         path.write_bytes(data)
         WATCH.on, WATCH.seen = str(path), ()
         found = error = None
@@ -369,6 +370,7 @@ CONFIGS = {
     "a name of Python's": (layers({"name": "__class__"}), [], "layer 1"),
     "a name that is a list": (layers({"name": ["ReLU"]}), [], "no name"),
     "a layer that is a name": (layers("ReLU"), [], "no name"),
+    "the base of layers": (layers({"name": "Activation"}), [], "layer 1"),
     "a model in a model": (layers(layers({"name": "ReLU"})), [], "layer 1"),
     "another class of model": ({"name": "Popen", "layers": []}, [], "does not know"),
     "more than layers": (layers() | {"module": "os"}, [], "list of layers"),

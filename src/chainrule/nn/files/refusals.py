@@ -70,7 +70,10 @@ def failed(path: str, action: str, error: OSError, safe: bool = False) -> FileEr
         if safe and Path(path).is_file():
             what += " The file that was there is as it was."
     kind = MissingFileError if error.errno == errno.ENOENT else FileError
-    made = kind(what, instead=_ADVICE.get(error.errno or 0))
+    advice = _ADVICE.get(error.errno or 0)
+    if kind is MissingFileError and action == "read":
+        advice = "check the path"
+    made = kind(what, instead=advice)
     made.errno, made.strerror, made.filename = error.errno, error.strerror, path
     return made
 
