@@ -108,6 +108,8 @@ class Trainer:
         self.optimizer = optimizer
         self._epoch = epoch(self._step, executor, mesh=mesh, specs=specs, steps=steps)
         self._scores: Any = None
+        self._asked = executor
+        self._has_run = False
 
     def start(self, params: Tree, state: Tree, seed: int = 0) -> dict[str, Any]:
         """Return what is carried before the first step."""
@@ -172,12 +174,13 @@ class Trainer:
             made: tuple[Any, dict[str, np.ndarray]] = self._epoch(
                 carry, tuple(data), order=order, batch_size=batch_size, progress=progress
             )
+        self._has_run = True
         return made
 
     @property
     def executor(self) -> str:
-        """Which executor runs the steps; known after the first."""
-        return str(self._epoch.report().executor)
+        """Which executor runs the steps; before the first, the one that was asked for."""
+        return str(self._epoch.report().executor) if self._has_run else self._asked
 
     def evaluate(self, params: Tree, state: Tree, data: Arrays) -> dict[str, float]:
         """Return the loss and the metrics on data, as in prediction and without the penalty."""
