@@ -10,8 +10,9 @@ import numpy as np
 from chainrule.errors import ArgumentError, ChainruleError, NonFiniteError
 from chainrule.graph import Node
 from chainrule.nn.base import Context
+from chainrule.nn.health.averages import running_averages
 from chainrule.nn.health.finding import Finding
-from chainrule.nn.health.gradients import gradient_findings, norm, update_findings
+from chainrule.nn.health.gradients import gradient_findings, norm, rate_of, update_findings
 from chainrule.nn.health.inputs import (
     guess,
     input_findings,
@@ -22,7 +23,6 @@ from chainrule.nn.health.inputs import (
 )
 from chainrule.nn.health.probe import Forward, forward, layer_of, readable
 from chainrule.nn.health.report import Health, worst_first
-from chainrule.nn.health.averages import running_averages
 from chainrule.nn.health.thresholds import MIN_ROWS, ROWS
 from chainrule.nn.health.units import Activation, activations, identical_units, unit_findings
 from chainrule.nn.losses import LOSSES
@@ -89,12 +89,15 @@ def health(
 
 
 class Examination:
-    """One look at a model."""
+    """One look at a model, with its own parameters and state or with others."""
 
     def __init__(
-        self, model: Model, x: Any, y: Any, loss: Any, optimizer: Any, slots: Any, rows: int
-    ) -> None:
-        if model.params is None:
+        self, model: Model, x: Any, y: Any, loss: Any, optimizer: Any, slots: Any, rows: int,
+        params: Any = None, state: Any = None,
+    ) -> None:  # fmt: skip
+        self.params = model.params if params is None else params
+        self.state = model.state if params is None else state
+        if self.params is None:
             raise ArgumentError(
                 "The model has no parameters yet, and cannot be looked at.",
                 instead="fit(...), or initialise(x.shape[1:]) first",
@@ -115,6 +118,7 @@ class Examination:
         self.notes: list[str] = []
         self.measures: dict[str, dict[str, Any]] = {}
         self.value: float | None = None
+        self.guess: float | None = None
         self.seen_y: np.ndarray | None = None
 
     def result(self) -> Health:
@@ -164,7 +168,7 @@ class Examination:
 
     def _weights(self) -> None:
         self.looked.append("weights that are not finite")
-        for path, leaf in leaves(self.model.params):
+        for path, leaf in leaves(self.params):
             bad = ~np.isfinite(leaf)
             if np.any(bad):
                 name = readable(path)
@@ -180,17 +184,17 @@ class Examination:
                 )  # fmt: skip
 
     def _forward(self, places: np.ndarray) -> Forward | None:
-        model = self.model
-        x = np.ascontiguousarray(self.x[places], float_type(model.params))
+        model, params, state = self.model, self.params, self.state
+        x = np.ascontiguousarray(self.x[places], float_type(params))
         fits = self.y is not None and self.y.ndim and len(self.y) == self.every
         self.seen_y = self._target(places) if fits else None
         with np.errstate(all="ignore"):
-            prediction = np.asarray(model.apply(model.params, model.state, x)[0])
+            prediction = np.asarray(model.apply(params, state, x)[0])
         by_name = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
         objective = by_name if self._targets(prediction) else None
         context = Context(seed=0, step=0)
         try:
-            return forward(model, model.params, model.state, x, self.seen_y, objective, None, context)
+            return forward(model, params, state, x, self.seen_y, objective, None, context)
         except ChainruleError as error:
             if isinstance(error, NonFiniteError):
                 raise
@@ -200,7 +204,7 @@ class Examination:
     def _target(self, places: np.ndarray) -> np.ndarray:
         assert self.y is not None
         y = self.y[places]
-        return y.astype(float_type(self.model.params)) if y.dtype.kind == "f" else y
+        return np.asarray(y, float_type(self.params)) if y.dtype.kind == "f" else y
 
     def _results(self, run: Forward, rows: int) -> None:
         """Look at what layers give."""
@@ -211,7 +215,7 @@ class Examination:
             self.looked.append("dead and saturated units")
         else:
             self.notes.append(f"Single units are looked at from {MIN_ROWS} rows on.")
-        self.findings += running_averages(run, self.model.state)
+        self.findings += running_averages(run, self.state)
         if any(path.endswith(".var") for path in run.state):
             self.looked.append("running averages of normalisations")
 
@@ -220,7 +224,10 @@ class Examination:
             values = np.asarray(result.value, float)
             layer = self.measures.setdefault(name, _blank())
             with np.errstate(all="ignore"):
-                layer |= {"activation_mean": float(values.mean()), "activation_std": float(values.std())}
+                layer |= {
+                    "activation_mean": float(values.mean()),
+                    "activation_std": float(values.std()),
+                }
         for name, group in _grouped(_in_order_of_use(run)).items():
             layer = self.measures.setdefault(name, _blank())
             layer["parameters"] = sum(int(np.size(each)) for each in group)
@@ -233,10 +240,11 @@ class Examination:
 
     def _backward(self, run: Forward) -> None:
         """Look at gradients, and at what a step would change."""
-        assert run.loss is not None
+        assert run.loss is not None and self.seen_y is not None
         self.value = float(run.loss.value)
         self.looked += ["the loss beside that of guessing", "vanishing and exploding gradients"]
         guessed = guess(self.loss, np.asarray(run.prediction.value), self.seen_y)
+        self.guess = guessed[0] if guessed else None
         self.findings += loss_findings(self.value, guessed)
         if not np.isfinite(self.value):
             return
@@ -259,7 +267,7 @@ class Examination:
             self._update(by_path)
 
     def _update(self, by_path: Mapping[str, Any]) -> None:
-        params = self.model.params
+        params = self.params
         gradients = map_leaves(
             lambda leaf, path: np.asarray(by_path[readable(path)], leaf.dtype), params, ""
         )
@@ -271,9 +279,7 @@ class Examination:
         for name, group in _grouped(changes).items():
             size = self.measures[name]["weight_norm"]
             self.measures[name]["update_ratio"] = norm(group) / size if size else None
-        rate = getattr(self.optimizer, "learning_rate", None)
-        rate = float(rate) if isinstance(rate, (int, float)) else None
-        self.findings += update_findings(self.measures, rate)
+        self.findings += update_findings(self.measures, rate_of(self.optimizer))
         self.looked.append("the size of updates")
 
 

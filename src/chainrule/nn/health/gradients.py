@@ -182,3 +182,9 @@ def _others(found: Mapping[str, float], but: str) -> str:
 
 def _rate(rate: float | None, factor: float) -> str:
     return "" if rate is None else f", such as {rate * factor:.0e} instead of {rate:g}"
+
+
+def rate_of(optimizer: Any) -> float | None:
+    """Return the learning rate of an optimizer, where it is a single number."""
+    rate = getattr(optimizer, "lr", None)
+    return float(rate) if isinstance(rate, (int, float)) else None

@@ -43,7 +43,9 @@ def input_findings(x: np.ndarray, names: Sequence[str] = ()) -> list[Finding]:
     names : sequence of str
         Of the columns, where they have any.
     """
-    columns = np.asarray(x[spread_rows(len(x), COLUMN_ROWS)], float).reshape(min(len(x), COLUMN_ROWS), -1)
+    columns = np.asarray(x[spread_rows(len(x), COLUMN_ROWS)], float).reshape(
+        min(len(x), COLUMN_ROWS), -1
+    )
     if len(columns) < 2:
         return []
     with np.errstate(over="ignore", invalid="ignore"):
@@ -119,17 +121,18 @@ def _constant(found: np.ndarray, every: int, names: Sequence[str]) -> Finding:
 def non_finite(array: np.ndarray, name: str) -> tuple[np.ndarray, Finding | None]:
     """Return which rows are finite, and a finding on those that are not."""
     finite = np.isfinite(array) if array.dtype.kind in "fc" else np.ones(array.shape, bool)
-    rows = finite.reshape(len(array), -1).all(axis=1)
-    if rows.all():
+    rows: np.ndarray = np.all(finite.reshape(len(array), -1), axis=1)
+    bad = int((~rows).sum())
+    if not bad:
         return rows, None
     place = tuple(map(int, np.argwhere(~finite)[0]))
     column = f", column {', '.join(map(str, place[1:]))}" if len(place) > 1 else ""
     return rows, Finding(
         "not_finite", name,
-        f"{name} holds {array[place]} in row {place[0]}{column}; {counted(int((~rows).sum()), 'row')} "
-        f"of {len(array):,} {'holds' if (~rows).sum() == 1 else 'hold'} a NaN or an infinity.",
+        f"{name} holds {array[place]} in row {place[0]}{column}; {counted(bad, 'row')} of "
+        f"{len(array):,} {'holds' if bad == 1 else 'hold'} a NaN or an infinity.",
         "leave such rows out, or fill them: np.nan_to_num, or scikit-learn's SimpleImputer",
-        "severe", {"rows": int((~rows).sum())}, tuple(map(int, np.flatnonzero(~rows)[:100])),
+        "severe", {"rows": bad}, tuple(map(int, np.flatnonzero(~rows)[:100])),
     )  # fmt: skip
 
 

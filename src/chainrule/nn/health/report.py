@@ -113,7 +113,9 @@ class Health:
 
     def _summary(self) -> str:
         counts = {s: sum(f.severity == s for f in self.findings) for s in SEVERITIES}
-        shown = [f"{n} {s}" + ("s" if s != "severe" and n > 1 else "") for s, n in counts.items() if n]
+        shown = [
+            f"{n} {s}" + ("s" if s != "severe" and n > 1 else "") for s, n in counts.items() if n
+        ]
         return f"Found: {', '.join(shown)}."
 
     __str__ = __repr__ = text
