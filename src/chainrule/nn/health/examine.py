@@ -240,7 +240,8 @@ class Examination:
 
     def _backward(self, run: Forward) -> None:
         """Look at gradients, and at what a step would change."""
-        assert run.loss is not None and self.seen_y is not None
+        assert run.loss is not None
+        assert self.seen_y is not None
         self.value = float(run.loss.value)
         self.looked += ["the loss beside that of guessing", "vanishing and exploding gradients"]
         guessed = guess(self.loss, np.asarray(run.prediction.value), self.seen_y)

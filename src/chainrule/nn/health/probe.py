@@ -125,8 +125,11 @@ def forward(
     objective: Objective | None = None,
     penalty: Callable[[Any], Any] | None = None,
     context: Context | None = None,
+    follow_y: bool = False,
 ) -> Forward:
     """Run a model and, if there is an objective, the loss, and record it.
+
+    With `follow_y`, what is computed from the targets alone is recorded, too.
 
     Raises
     ------
@@ -149,7 +152,8 @@ def forward(
         loss = None
         if objective is not None:
             with tracker.inside("loss"):
-                loss = objective(prediction, y)
+                target = tracker.input("y", y) if follow_y else y
+                loss = objective(prediction, target)
                 if penalty is not None:
                     loss = loss + penalty(traced)
         node = tracker.node
