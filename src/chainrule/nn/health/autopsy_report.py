@@ -60,8 +60,8 @@ class Sample:
         target = (
             "" if self.target is None else f", y = {', '.join(f'{v:.4g}' for v in self.target)}"
         )
-        alone = {True: "; alone it fails as well", False: "; alone it does not fail"}
-        return f"row {self.row} {whose}: x = [{shown}]{target}{alone.get(self.alone, '')}"
+        alone = {True: "; alone it fails as well", False: "; alone it does not fail", None: ""}
+        return f"row {self.row} {whose}: x = [{shown}]{target}{alone[self.alone]}"
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ def _slope(origin: Origin) -> Iterator[Cause]:
         "slope",
         f"The derivative of {origin.node.op.name}{place} is {told(local)}, though its value is "
         "finite.",
-        "a small number added before it, as in np.sqrt(x + 1e-12), or np.maximum",
+        "a small number added before it, as in np.sqrt(x + 1e-12); np.maximum(x, 1e-12)",
     )
 
 

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.backward import backpropagate
-from chainrule.explaining.elements import pulled
-from chainrule.graph import Graph, Node
+from chainrule.graph import Node
 from chainrule.notation import Written
 from chainrule.writing import write
 
@@ -127,19 +125,21 @@ def origin_of(node: Node, where: Any = None) -> Origin:
     element = tuple(map(int, np.argwhere(mask)[0]))
     result = float(np.real(value[element]))
     if node.op.elementwise:
-        found = {i: _at(i.value, value.shape, element) for i in node.inputs}
-        numbers = {_label(i, k): found[i] for k, i in enumerate(node.inputs)}
+        found = {i: at(i.value, value.shape, element) for i in node.inputs}
+        numbers = {label(i, k): found[i] for k, i in enumerate(node.inputs)}
         return Origin(node, element, numbers, result, f"{_formula(node, found)} = {told(result)}")
     if node.op.name == "matmul" and all(len(i.shape) == 2 for i in node.inputs):
         return _of_product(node, element, result)
     return _of_many(node, element, result)
 
 
-def _at(value: Any, shape: Index, element: Index) -> float:
+def at(value: Any, shape: Index, element: Index) -> float:
+    """Return the number that stands at a place, once a value is broadcast to a shape."""
     return float(np.real(np.broadcast_to(value, shape)[element]))
 
 
-def _label(node: Node, position: int) -> str:
+def label(node: Node, position: int) -> str:
+    """Return what an operand is called."""
     return node.name or (f"operand {position + 1}" if node.is_leaf else node.op.name)
 
 
@@ -156,16 +156,17 @@ def _of_product(node: Node, element: Index, result: float) -> Origin:
     inner = int(np.argmax(np.where(np.isnan(terms), np.inf, np.abs(terms))))
     left, right = float(a[element[0], inner]), float(b[inner, element[1]])
     numbers = {
-        _label(i, k): v for k, (i, v) in enumerate(zip(node.inputs, (left, right), strict=True))
+        label(i, k): v for k, (i, v) in enumerate(zip(node.inputs, (left, right), strict=True))
     }
     text = (
         f"the sum of {len(terms)} products, the largest of which is {told(left)} · "
-        f"{_signed(right)} = {told(terms[inner])}, is {told(result)}"
+        f"{signed(right)} = {told(terms[inner])}, is {told(result)}"
     )
     return Origin(node, element, numbers, result, text, inner)
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Return a number as a factor: in parentheses if it is negative."""
     return f"({told(value)})" if value < 0 else told(value)
 
 
@@ -177,115 +178,8 @@ def _of_many(node: Node, element: Index, result: float) -> Origin:
             continue
         low, high = float(np.min(array)), float(np.max(array))
         most = high if abs(high) >= abs(low) or np.isnan(high) else low
-        numbers[_label(operand, k)] = most
+        numbers[label(operand, k)] = most
         between = f"{told(low)} to {told(high)}" if array.size > 1 else told(low)
         shown.append(f"{array.size} numbers from {between}" if array.size > 1 else between)
     text = f"{node.op.name} of {', '.join(shown) or 'nothing'} = {told(result)}"
     return Origin(node, element, numbers, result, text)
-
-
-# -- backward --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Product:
-    """What an operation passes back to one of its operands: upstream times local derivative."""
-
-    consumer: Node
-    position: int
-    value: Any
-
-
-@dataclass(frozen=True)
-class Backward:
-    """A backward pass in numbers, as compiled code takes it: without care for 0 · ∞.
-
-    Attributes
-    ----------
-    gradients : dict of Node to array
-    products : list of Product
-        In the order in which they arise.
-    """
-
-    gradients: dict[Node, Any]
-    products: list[Product]
-
-    def origins(self, wrt: Iterable[Node]) -> tuple[Origin, Origin | None] | None:
-        """Return the first product that is not finite, and the one that made a NaN of it.
-
-        None where all gradients asked for are finite.
-        """
-        if all(is_finite(self.gradients.get(node, 0.0)) for node in wrt):
-            return None
-        bad = [p for p in self.products if not is_finite(p.value)]
-        if not bad:
-            return None
-        first = self._origin(bad[0])
-        nan = next((p for p in bad if np.isnan(p.value).any()), None)
-        if nan is None or nan is bad[0]:
-            return first, None
-        return first, self._origin(nan)
-
-    def _origin(self, product: Product) -> Origin:
-        consumer = product.consumer
-        operand = consumer.inputs[product.position]
-        value = np.asarray(product.value)
-        bad = np.isnan(value) if np.isnan(value).any() else ~np.isfinite(value)
-        element = tuple(map(int, np.argwhere(bad)[0]))
-        result = float(value[element])
-        upstream = self.gradients[consumer]
-        name = _label(operand, product.position)
-        if not consumer.op.elementwise or consumer.shape != value.shape:
-            size = float(np.max(np.abs(upstream)))
-            text = (
-                f"the derivative of {consumer.op.name} passes back {told(result)}, of upstream "
-                f"gradients up to {told(size)}"
-            )
-            return Origin(consumer, element, {"upstream": size}, result, text)
-        arriving = _at(upstream, consumer.shape, element)
-        local = _local(consumer, product.position, element)
-        at = _at(operand.value, consumer.shape, element)
-        text = (
-            f"upstream · local = {told(arriving)} · {_signed(local)} = {told(result)}, where "
-            f"{consumer.op.name} is taken at {told(at)}"
-        )
-        numbers = {"upstream": arriving, "local": local, name: at}
-        return Origin(consumer, element, numbers, result, text)
-
-
-def backward(graph: Graph, wrt: Iterable[Node]) -> Backward:
-    """Take the backward pass of a graph with values.
-
-    Parameters
-    ----------
-    graph : Graph
-        Of a single number.
-    wrt : iterable of Node
-    """
-    nodes = graph.nodes
-    place = {node: k for k, node in enumerate(nodes)}
-    parents = [tuple(place[i] for i in node.inputs) for node in nodes]
-    ends, needed = set(wrt), []
-    for node, above in zip(nodes, parents, strict=True):
-        needed.append(node in ends or (node.carries_gradient and any(needed[i] for i in above)))
-    records = [
-        (node.op, above, [i.value for i in node.inputs], node.params, node.value)
-        for node, above in zip(nodes, parents, strict=True)
-    ]
-    products: list[Product] = []
-
-    def observe(consumer: int, position: int, value: Any) -> None:
-        products.append(Product(nodes[consumer], position, value))
-
-    every = [k for k, flag in enumerate(needed) if flag]
-    kept: dict[int, Any] = {}
-    if needed[place[graph.output]]:
-        seed = np.ones((), graph.output.abstract.dtype)[()]
-        kept = backpropagate(records, {place[graph.output]: seed}, every, needed, observe)
-    return Backward({nodes[k]: value for k, value in kept.items()}, products)
-
-
-def _local(consumer: Node, position: int, element: Index) -> float:
-    """Return the local derivative of an elementwise operation at one place."""
-    ones = np.ones(consumer.shape, consumer.abstract.dtype)
-    return _at(pulled(consumer, position, ones), consumer.shape, element)
