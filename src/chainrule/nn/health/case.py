@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,23 +35,33 @@ if TYPE_CHECKING:
     from chainrule.nn.model import Model
 
 
+@dataclass
 class Case:
-    """A failed step, and what is asked of it."""
+    """A failed step: what :func:`~chainrule.nn.health.autopsy` is given, by the same names."""
 
-    def __init__(
-        self, model: Model, params: Any, state: Any, context: Context | None, x: np.ndarray, y: Any,
-        loss: Any, weights: Any, penalty: Any, metrics: Any, optimizer: Any, slots: Any, rows: Any,
-        start: Any, steps: int | None,
-    ) -> None:  # fmt: skip
-        self.model, self.params, self.state, self.context = model, params, state, context
-        self.given_x, self.y, self.weights = x, None if y is None else np.asarray(y), weights
-        first = next((np.asarray(leaf) for _, leaf in leaves(params)), x)
-        self.x = x.astype(first.dtype) if first.dtype.kind == "f" else x
-        self.function = LOSSES[loss] if isinstance(loss, str) else loss
-        self.metrics = dict(metrics or {})
-        self.penalty, self.optimizer, self.slots = penalty, optimizer, slots
-        self.batch = Rows(self.given_x, self.x, self.y, rows)
-        self.start, self.steps = start, steps
+    model: Model
+    params: Any
+    state: Any
+    context: Context | None
+    given_x: np.ndarray
+    y: Any
+    loss: Any
+    weights: Any = None
+    penalty: Callable[[Any], Any] | None = None
+    metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None
+    optimizer: Any = None
+    slots: Any = None
+    rows: Any = None
+    start: Any = None
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        first = next((np.asarray(leaf) for _, leaf in leaves(self.params)), self.given_x)
+        with np.errstate(all="ignore"):
+            self.x = self.given_x.astype(first.dtype) if first.dtype.kind == "f" else self.given_x
+        self.y = None if self.y is None else np.asarray(self.y)
+        self.function = LOSSES[self.loss] if isinstance(self.loss, str) else self.loss
+        self.batch = Rows(self.given_x, self.x, self.y, self.rows)
 
     # -- what was given ------------------------------------------------------------------
 
@@ -72,7 +82,8 @@ class Case:
             remedy = "leave such rows out, or fill them: np.nan_to_num, or a SimpleImputer"
             return {
                 "phase": "data", "layer": name, "product": told(value),
-                "sample": self.batch.sample(place[0], None), "causes": (Cause("data", text, remedy),),
+                "sample": self.batch.sample(place[0], None),
+                "causes": (Cause("data", text, remedy),),
             }  # fmt: skip
         return None
 
@@ -132,7 +143,7 @@ class Case:
 
     def of_metrics(self, run: Forward) -> dict[str, Any] | None:
         """Return what is to be told if a metric is not finite."""
-        for name, metric in self.metrics.items():
+        for name, metric in (self.metrics or {}).items():
             value = metric(run.prediction.value, self.y)
             if not is_finite(value):
                 text = f"The metric {name} is {told(float(value))}; the step itself is finite."

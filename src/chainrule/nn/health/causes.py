@@ -12,8 +12,8 @@ from chainrule.graph import Node
 from chainrule.nn.health.finding import counted
 from chainrule.nn.health.origin import Origin, told
 
-#: Size of a weight from which on it has grown by training: initialisers give about 1 at most.
-_LARGE_WEIGHT = 1e3
+#: Size of a weight from which on it has grown by training, whatever it was before.
+_LARGE_WEIGHT = 1e6
 #: Factor by which weights have to have grown since the start to be what is to blame.
 _GROWN = 30.0
 #: Size of a row over that of the middle one, and of all of x, that are out of the ordinary.

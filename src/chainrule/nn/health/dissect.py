@@ -85,8 +85,8 @@ def autopsy(
     ('log', 'log(0) = -∞', 'log_of_zero', 0)
     """
     case = Case(
-        model, params, state, context, np.asarray(x), y, loss, weights, penalty, metrics, optimizer,
-        slots, rows, start, steps,
+        model, params, state, context, np.asarray(x), y, loss, weights=weights, penalty=penalty,
+        metrics=metrics, optimizer=optimizer, slots=slots, rows=rows, start=start, steps=steps,
     )  # fmt: skip
     found: dict[str, Any] = {"phase": "unknown"}
     with np.errstate(all="ignore"):

@@ -230,20 +230,23 @@ def guess(loss: Any, prediction: np.ndarray, y: np.ndarray) -> tuple[float, str]
     name = name_of_loss(loss)
     if name is None or name not in LOSSES:
         return None
+    function: Callable[..., Any] = LOSSES[name] if isinstance(loss, str) else loss
     said = {
         "cross_entropy": f"all {prediction.shape[-1]} classes alike, log {prediction.shape[-1]}",
         "binary_cross_entropy": "0.5 always, log 2",
         "hinge": "0 always",
-        "mse": "the mean of y always",
-    }.get(name, "the median of y always")
-    if name in ("cross_entropy", "binary_cross_entropy", "hinge"):
-        best: Any = np.zeros_like(prediction)
-    else:
-        target = np.asarray(y, prediction.dtype).reshape(prediction.shape)
-        middle = np.mean if name == "mse" else np.median
+    }
+    if name in said:
+        return float(function(np.zeros_like(prediction), y)), said[name]
+    target = np.asarray(y, prediction.dtype).reshape(prediction.shape)
+    found = []
+    for middle, called in (
+        (np.mean, "the mean of y always"),
+        (np.median, "the median of y always"),
+    ):
         best = np.broadcast_to(middle(target, axis=0), prediction.shape)
-    function: Callable[..., Any] = LOSSES[name] if isinstance(loss, str) else loss
-    return float(function(best, y)), said
+        found.append((float(function(best, y)), called))
+    return min(found)
 
 
 def loss_findings(value: float, guessed: tuple[float, str] | None) -> list[Finding]:

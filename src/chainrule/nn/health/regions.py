@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backward import differentiate
 from chainrule.errors import ChainruleError
 from chainrule.graph import Node
-from chainrule.transform import grad
+from chainrule.trace import Recorder, tracing
 
-#: Where a function of single numbers is tried, to learn how steep it can be; and far out, where a
-#: function that levels off has done so.
-_GRID, _FAR = np.linspace(-4.0, 4.0, 33), np.array([-2e4, -1e4, 1e4, 2e4])
+#: Where a function of single numbers is tried: around 0; further out, since it may be steep beside
+#: 0, as with an offset; and far out, where a function that levels off has done so.
+_GRID, _WIDE = np.linspace(-4.0, 4.0, 33), np.linspace(-64.0, 64.0, 257)
+_FAR = np.array([-2e4, -1e4, 1e4, 2e4])
 #: Change far out, over the change in the middle, below which a function has levelled off.
 _LEVEL = 1e-3
 
@@ -51,10 +53,15 @@ class Region:
             made[node] = node.op(*operands, **node.params)
         return made[self.end]
 
-    def slopes(self, z: Any) -> np.ndarray:
+    def slopes(self, z: np.ndarray) -> np.ndarray:
         """Return the derivative at each number."""
         with np.errstate(all="ignore"):
-            return np.asarray(grad(lambda z: np.sum(self(z)))(z))
+            with tracing(lambda level: Recorder(level)) as recorder:
+                given = recorder.input("z", z)
+                graph = recorder.graph([np.sum(self(given))])
+            (start,) = graph.inputs
+            found = differentiate(graph, [start]).gradients[start].value
+        return np.asarray(np.broadcast_to(found, z.shape))
 
     def shape(self) -> Shape | None:
         """Return what the function looks like; None for one that is not defined everywhere.
@@ -64,15 +71,19 @@ class Region:
         try:
             steep = np.abs(self.slopes(self._rows(_GRID)))
             with np.errstate(all="ignore"):
-                far, near = self(self._rows(_FAR)), self(self._rows(_GRID))
+                far, wide = self(self._rows(_FAR)), self(self._rows(_WIDE))
+            elsewhere = np.abs(self.slopes(self._rows(_WIDE)))
         except ChainruleError:
             return None
         if not np.all(np.isfinite(far)):
             return None
-        spread = np.max(near, axis=0) - np.min(near, axis=0)
+        spread = np.nanmax(wide, axis=0) - np.nanmin(wide, axis=0)
         level = [np.abs(far[i + 1] - far[i]) <= _LEVEL * spread for i in (0, 2)]
         ends = int(np.all(level[0])) + int(np.all(level[1]))
-        return Shape(np.max(steep, axis=0), bool(np.any(steep == 0)), ends)
+        if not np.all(np.isfinite(steep)):
+            return None
+        steepest = np.max(np.concatenate([steep, np.nan_to_num(elsewhere, posinf=0)]), axis=0)
+        return Shape(steepest, bool(np.any(steep == 0)), ends)
 
     def _rows(self, numbers: np.ndarray) -> np.ndarray:
         """Return each of some numbers for all units, in a row of its own."""
@@ -88,7 +99,7 @@ class Shape:
     Attributes
     ----------
     steepest : array
-        The greatest size of its derivative near 0, for each unit.
+        The greatest size of its derivative, for each unit.
     has_flat_part : bool
         Whether the derivative is exactly 0 somewhere near 0, as that of a ReLU.
     level_ends : int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -204,8 +205,9 @@ def identical_units(run: Forward, gradient: Callable[[Node], Any]) -> list[Findi
         pair = np.concatenate([_columns(result.value), _columns(slope)])
         if result is run.prediction and not np.any(slope):
             continue  # nothing left to learn
-        _, which, counts = np.unique(pair, axis=1, return_inverse=True, return_counts=True)
-        alike = counts[which.ravel()] > 1
+        keys = [column.tobytes() for column in np.ascontiguousarray(pair.T + 0.0)]  # no -0.0
+        counts = Counter(keys)
+        alike = np.array([counts[key] > 1 for key in keys])
         if np.any(alike):
             findings.append(_identical(layer, _indices(alike), pair.shape[1]))
     return findings
