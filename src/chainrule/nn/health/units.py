@@ -87,8 +87,10 @@ def _activation(run: Forward, region: Region, shape: Shape, slopes: np.ndarray) 
     elif not shape.has_flat_part:
         dead = np.zeros_like(dead)  # a sigmoid's derivative is never 0, but for rounding
     saturated = tiny & ~dead
+    # What follows in the same region, such as Dropout's factor, belongs to a layer of its own.
+    first = region.nodes[0] if run.layers.get(region.nodes[0]) else region.end
     return Activation(
-        place_of(run, region.nodes[0]), place_of(run, region.start), _indices(dead),
+        place_of(run, first), place_of(run, region.start), _indices(dead),
         _indices(saturated), rows.shape[1], region.end is run.prediction, is_flat,
     )  # fmt: skip
 
