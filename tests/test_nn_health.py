@@ -393,6 +393,16 @@ def test_few_rows_and_no_targets_say_so():
     assert "from 8 rows on" in str(found)
 
 
+def test_a_loss_of_the_users_own_that_fails_is_a_finding():
+    def likelihood(p, y):
+        return -np.mean(p[np.arange(len(y)), y])
+
+    found = health(made(nn.Dense(4), nn.ReLU(), nn.Dense(3)), X, LABELS + 1, loss=likelihood)
+    (finding,) = found.of("targets")
+    assert "IndexError" in finding.text
+    assert found.layers["relu1"]["dead_share"] is not None
+
+
 def test_what_cannot_be_looked_at_is_refused():
     with pytest.raises(ArgumentError, match="no parameters yet"):
         health(nn.Sequential(nn.Dense(3)), X, LABELS, **CE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.errors import ArgumentError, ChainruleError, NonFiniteError
+from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.graph import Node
 from chainrule.nn.base import Context
 from chainrule.nn.health.averages import running_averages
@@ -195,10 +195,24 @@ class Examination:
         context = Context(seed=0, step=0)
         try:
             return forward(model, params, state, x, self.seen_y, objective, None, context)
+        except Exception as error:  # whatever the user's own loss or layer raises
+            what = error.what if isinstance(error, ChainruleError) else str(error)
+            if objective is None:
+                self.notes.append(f"Layers were not looked at, since they cannot be traced: {what}")
+                return None
+            self.findings.append(
+                Finding(
+                    "targets", "loss",
+                    f"The loss cannot be taken of these targets: {type(error).__name__}: {what}",
+                    "targets of the shape and range that the loss takes", "severe",
+                )
+            )  # fmt: skip
+        try:
+            return forward(model, params, state, x, context=context)
         except ChainruleError as error:
-            if isinstance(error, NonFiniteError):
-                raise
-            self.notes.append(f"Layers were not looked at: {error.what}")
+            self.notes.append(
+                f"Layers were not looked at, since they cannot be traced: {error.what}"
+            )
             return None
 
     def _target(self, places: np.ndarray) -> np.ndarray:

@@ -42,7 +42,8 @@ class Watch(Callback):
         Epochs from one look at the layers to the next, at least.
     share : float or None
         Of the time that training takes, what looking at layers may cost at most; None for no
-        limit. Looks come further apart when they would cost more.
+        limit. Looks come further apart when they would cost more, and a run of less than about a
+        second may have none.
     stop : bool
         End training when the loss diverges.
 
