@@ -406,6 +406,8 @@ def test_a_loss_of_the_users_own_that_fails_is_a_finding():
 def test_what_cannot_be_looked_at_is_refused():
     with pytest.raises(ArgumentError, match="no parameters yet"):
         health(nn.Sequential(nn.Dense(3)), X, LABELS, **CE)
+    with pytest.raises(ArgumentError, match="no loss 'entropy'"):
+        health(made(nn.Dense(3)), X, LABELS, loss="entropy")
     with pytest.raises(ArgumentError, match="nothing to look at"):
         health(made(nn.Dense(3)), X[:0], LABELS[:0], **CE)
 

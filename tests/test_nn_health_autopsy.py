@@ -144,6 +144,17 @@ def test_data_that_hold_an_infinity():
     assert found.cause.text == "y holds an infinity: row 5, column 0."
 
 
+def test_weights_of_samples_take_part():
+    model = nn.Sequential(D(1))
+    model.initialise((5,))
+    weights = np.ones(96, np.float32)
+    weights[3] = np.inf
+    found = autopsy(model, model.params, {}, None, X, TARGETS, "mse", weights=weights)
+    assert found.cause.text == "weights hold an infinity: row 3 of the minibatch."
+    found = autopsy(model, model.params, {}, None, X, TARGETS, "mse", weights=np.zeros(96))
+    assert found.product == "0 / 0 = NaN"
+
+
 def test_numbers_too_large_for_single_precision():
     model = nn.Sequential(D(1))
     model.initialise((5,))

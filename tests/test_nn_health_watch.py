@@ -157,7 +157,7 @@ def test_units_that_die_in_training_are_told_once():
     said = [str(w.message) for w in caught]
     dying = [text for text in said if "of the units are dead, after" in text]
     assert len(dying) == 1
-    assert "relu1: 38% of the units are dead, after 12% 2 epochs ago" in dying[0]
+    assert "relu1: 50% of the units are dead, after 12% 3 epochs ago" in dying[0]
     assert watch.series("dead_share")["relu1"][1][-1] == 1.0
     assert {f.kind for f in watch.findings} >= {"dying", "dead"}
     assert model.history.warnings == said

@@ -25,7 +25,7 @@ from chainrule.nn.health.origin import (
 from chainrule.nn.health.probe import Forward, Tracker, forward, layer_of, readable
 from chainrule.nn.health.samples import Rows
 from chainrule.nn.health.way_back import backward
-from chainrule.nn.losses import LOSSES
+from chainrule.nn.losses import found_loss
 from chainrule.recognise import recognise
 from chainrule.structure import leaves, map_leaves
 from chainrule.trace import Traced, tracing
@@ -60,14 +60,14 @@ class Case:
         with np.errstate(all="ignore"):
             self.x = self.given_x.astype(first.dtype) if first.dtype.kind == "f" else self.given_x
         self.y = None if self.y is None else np.asarray(self.y)
-        self.function = LOSSES[self.loss] if isinstance(self.loss, str) else self.loss
+        self.function = found_loss(self.loss)
         self.batch = Rows(self.given_x, self.x, self.y, self.rows)
 
     # -- what was given ------------------------------------------------------------------
 
     def of_data(self) -> dict[str, Any] | None:
         """Return what is to be told if the minibatch is not finite."""
-        for name, array in (("x", self.x), ("y", self.y), ("the weights", self.weights)):
+        for name, array in (("x", self.x), ("y", self.y), ("weights", self.weights)):
             if array is None or is_finite(array):
                 continue
             place = first_bad(array)
@@ -75,7 +75,8 @@ class Case:
             column = f", column {', '.join(map(str, place[1:]))}" if len(place) > 1 else ""
             kind = "a NaN" if np.isnan(value) else "an infinity"
             row = f"{self.batch.name(place[0])}{column}"
-            text = f"{name} holds {kind}: {row}."
+            verb = "hold" if name == "weights" else "holds"
+            text = f"{name} {verb} {kind}: {row}."
             if name == "x" and is_finite(self.given_x):
                 number = float(self.given_x[place])
                 text = f"x is too large for {self.x.dtype}: {told(number)} in {row}."

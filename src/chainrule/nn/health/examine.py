@@ -25,7 +25,7 @@ from chainrule.nn.health.probe import Forward, forward, layer_of, readable
 from chainrule.nn.health.report import Health, worst_first
 from chainrule.nn.health.thresholds import MIN_ROWS, ROWS
 from chainrule.nn.health.units import Activation, activations, identical_units, unit_findings
-from chainrule.nn.losses import LOSSES
+from chainrule.nn.losses import found_loss
 from chainrule.nn.trees import float_type
 from chainrule.structure import leaves, map_leaves
 
@@ -71,7 +71,7 @@ def health(
     Raises
     ------
     ArgumentError
-        When the model has no parameters yet, or there are no rows.
+        When the model has no parameters yet, there are no rows, or no such loss.
 
     Examples
     --------
@@ -111,7 +111,9 @@ class Examination:
                 "There is nothing to look at.", expected="x of shape (n, ...), with numbers",
                 got=f"an array of {self.x.dtype} with shape {self.x.shape}",
             )  # fmt: skip
-        self.loss = getattr(model, "loss", None) if loss is None else loss
+        self.loss: Any = getattr(model, "loss", None) if loss is None else loss
+        if self.loss is not None:
+            found_loss(self.loss)  # a name that is not one is refused at once
         self.optimizer, self.slots, self.rows = optimizer, slots, max(1, int(rows))
         self.findings: list[Finding] = []
         self.looked: list[str] = []
@@ -190,30 +192,33 @@ class Examination:
         self.seen_y = self._target(places) if fits else None
         with np.errstate(all="ignore"):
             prediction = np.asarray(model.apply(params, state, x)[0])
-        by_name = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
-        objective = by_name if self._targets(prediction) else None
-        context = Context(seed=0, step=0)
+        if not self._targets(prediction):
+            return self._traced(x)
         try:
-            return forward(model, params, state, x, self.seen_y, objective, None, context)
-        except Exception as error:  # whatever the user's own loss or layer raises
-            what = error.what if isinstance(error, ChainruleError) else str(error)
-            if objective is None:
-                self.notes.append(f"Layers were not looked at, since they cannot be traced: {what}")
-                return None
+            return self._run(x, found_loss(self.loss))
+        except Exception as error:  # whatever a loss of the user's own raises
             self.findings.append(
                 Finding(
                     "targets", "loss",
-                    f"The loss cannot be taken of these targets: {type(error).__name__}: {what}",
+                    f"The loss cannot be taken of these targets: {type(error).__name__}: {error}",
                     "targets of the shape and range that the loss takes", "severe",
                 )
             )  # fmt: skip
+            return self._traced(x)
+
+    def _traced(self, x: np.ndarray) -> Forward | None:
+        """Run the layers alone."""
         try:
-            return forward(model, params, state, x, context=context)
+            return self._run(x, None)
         except ChainruleError as error:
-            self.notes.append(
-                f"Layers were not looked at, since they cannot be traced: {error.what}"
-            )
+            self.notes.append(f"Layers were not looked at: they cannot be traced. {error.what}")
             return None
+
+    def _run(self, x: np.ndarray, objective: Any) -> Forward:
+        context = Context(seed=0, step=0)
+        return forward(
+            self.model, self.params, self.state, x, self.seen_y, objective, None, context
+        )
 
     def _target(self, places: np.ndarray) -> np.ndarray:
         assert self.y is not None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from chainrule.nn.health.thresholds import (
     UNSEEN_COLUMN,
     WORSE_THAN_GUESSING,
 )
-from chainrule.nn.losses import LOSSES
+from chainrule.nn.losses import LOSSES, Loss, found_loss, original
 from chainrule.nn.targets import check_targets
 
 _SCALE = "(x - x.mean(axis=0)) / x.std(axis=0), or scikit-learn's StandardScaler"
@@ -198,13 +197,10 @@ def _classes(y: np.ndarray, every: int) -> list[Finding]:
 # -- the loss --------------------------------------------------------------------------
 
 
-def name_of_loss(loss: Any) -> str | None:
+def name_of_loss(loss: str | Loss) -> str | None:
     """Return the name of a loss, or None for one of the user's own."""
-    while isinstance(loss, functools.partial):
-        loss = loss.func
-    if isinstance(loss, str):
-        return loss
-    return next((name for name, known in LOSSES.items() if known is loss), None)
+    known = original(found_loss(loss))
+    return next((name for name, each in LOSSES.items() if each is known), None)
 
 
 def guess(loss: Any, prediction: np.ndarray, y: np.ndarray) -> tuple[float, str] | None:
@@ -228,9 +224,9 @@ def guess(loss: Any, prediction: np.ndarray, y: np.ndarray) -> tuple[float, str]
     (1.099, 'all 3 classes alike, log 3')
     """
     name = name_of_loss(loss)
-    if name is None or name not in LOSSES:
+    if name is None:
         return None
-    function: Callable[..., Any] = LOSSES[name] if isinstance(loss, str) else loss
+    function = found_loss(loss)
     said = {
         "cross_entropy": f"all {prediction.shape[-1]} classes alike, log {prediction.shape[-1]}",
         "binary_cross_entropy": "0.5 always, log 2",
