@@ -176,6 +176,40 @@ def test_an_infinity_that_a_mask_takes_care_of_is_not_to_blame():
     assert found.numbers
 
 
+def test_a_row_that_is_masked_altogether():
+    def net(p, x):
+        z = x @ p["w"] + np.where(x[:, :1] > -9, 0, -np.inf)
+        shifted = z - np.max(z, axis=1, keepdims=True)
+        return shifted
+
+    model = FunctionModel(net, {"w": np.ones((5, 3))})
+    x = X.astype(float)
+    x[30, 0] = -10
+    found = autopsy(model, model.params, {}, None, x, LABELS, "cross_entropy")
+    assert (found.operation, found.name) == ("subtract", "shifted")
+    assert found.product == "-∞ - (-∞) = NaN"
+    assert found.sample.row == 30
+
+
+def test_weights_that_have_hardly_grown_are_not_to_blame():
+    model = nn.Sequential(D(3))
+    model.initialise((5,))
+    start = {"dense1": {k: w / 4 for k, w in model.params["dense1"].items()}}
+    found = autopsy(
+        model, model.params, {}, None, 1000 * X, LABELS, own_cross_entropy, start=start, steps=9
+    )
+    assert [cause.kind for cause in found.causes] == ["log_of_zero", "not_scaled"]
+
+
+def test_a_row_far_larger_than_the_others_is_told_besides():
+    x = 0.01 * X
+    x[8] = [0, 0, 40, 0, 0]
+    model = nn.Sequential(Steep(), D(1))
+    found = failed(model, x, TARGETS, "mse", nn.SGD(1e-3)).autopsy
+    assert [cause.kind for cause in found.causes] == ["overflow", "outlier"]
+    assert "Row 8 is out of the ordinary: 40 in column 2" in found.causes[1].text
+
+
 # -- backward and update ---------------------------------------------------------------
 
 
@@ -307,9 +341,10 @@ def test_one_epoch_is_run_the_same_way_by_every_executor():
         found.append(
             failed_step(
                 caught.value, model, objective, optimizer, (X, TARGETS), np.arange(96), 16,
-                epoch=0, start=model.params,
+                epoch=0, first=10, start=model.params,
             ).autopsy
         )  # fmt: skip
+        assert found[-1].batch == 10 + caught.value.step
     assert found[0].batch == found[1].batch
     assert found[0].operation == found[1].operation
     assert found[0].layer == found[1].layer
