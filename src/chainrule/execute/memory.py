@@ -69,8 +69,8 @@ class Recycler:
         if size < _LARGE:
             return np.empty(shape, dtype)
         try:
-            memory = self._free[size + _ROOM].pop()
-            self._kept -= size + _ROOM
+            memory = self._free[size].pop()
+            self._kept -= size
         except IndexError:
             memory = np.empty(size + _ROOM, np.uint8)
         # Views have this array for their base, and not the memory: NumPy looks through arrays to
@@ -89,9 +89,10 @@ class Recycler:
 
     def take(self, memory: np.ndarray) -> None:
         """Keep memory that nobody uses any more, unless there is enough of it."""
-        if self._kept + memory.nbytes <= self._most:
-            self._kept += memory.nbytes
-            self._free[memory.nbytes].append(memory)
+        size = memory.nbytes - _ROOM
+        if self._kept + size <= self._most:
+            self._kept += size
+            self._free[size].append(memory)
 
 
 def _give_back(owner: weakref.ref[Recycler], memory: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from chainrule.nn.base import Context, Layer
 from chainrule.nn.configs import from_config
 from chainrule.nn.files import load
 from chainrule.nn.function_model import FunctionModel
+from chainrule.nn.health import Autopsy, Finding, Health, TrainingDivergedError, Watch
 from chainrule.nn.layers import BatchNorm, Dense, Dropout, Flatten, LayerNorm
 from chainrule.nn.losses import (
     LOSSES,
@@ -49,6 +50,7 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
+    "Autopsy",
     "BatchNorm",
     "Callback",
     "Composed",
@@ -57,8 +59,10 @@ __all__ = [
     "DivergedError",
     "Dropout",
     "EarlyStopping",
+    "Finding",
     "Flatten",
     "FunctionModel",
+    "Health",
     "History",
     "Layer",
     "LayerNorm",
@@ -77,6 +81,8 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "TrainingDivergedError",
+    "Watch",
     "binary_cross_entropy",
     "check_targets",
     "cross_entropy",
