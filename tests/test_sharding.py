@@ -216,3 +216,65 @@ def test_two_processes_give_what_one_gives(tmp_path):
         np.testing.assert_allclose(found["value"], value, rtol=1e-12)
         for k, g in gradients.items():
             np.testing.assert_allclose(found[f"d{k}"], g, rtol=1e-10, atol=1e-14)
+
+
+_FIT = """
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_num_cpu_devices", 1)
+file, port, me, checkpoint, slow = sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:]
+jax.distributed.initialize(f"localhost:{port}", 2, me)
+from chainrule import nn
+import time
+mesh = jax.make_mesh((2,), ("data",))
+r = np.random.default_rng(0)
+X = r.normal(size=(80, 5))
+y = (X[:, 0] > 0).astype(int)
+model = nn.Sequential(nn.Dense(16), nn.ReLU(), nn.Dropout(0.2), nn.Dense(2))
+
+def look(run):
+    if slow == "slow":
+        print("epoch", run.epoch, flush=True)
+        time.sleep(0.3)
+
+history = model.fit(
+    X, y, loss="cross_entropy", epochs=8, batch_size=16, executor="jax", mesh=mesh,
+    checkpoint=checkpoint, checkpoint_seconds=0.0, callbacks=look, metrics="accuracy",
+    validation_split=0.2,
+)
+np.savez(
+    file, W=model.params["dense2"]["W"], V=model.params["dense1"]["W"], losses=history["loss"],
+    validation=history["val_loss"],
+)
+"""
+
+
+def test_a_killed_peer_ends_in_a_restart_that_reaches_the_same(tmp_path):
+    def both(name, slow):
+        files, port = [tmp_path / f"{name}{i}.npz" for i in range(2)], free_port()
+        checkpoint = tmp_path / f"{'alone' if name == 'alone' else 'run'}.safetensors"
+        return files, [started(_FIT, f, port, i, checkpoint, slow) for i, f in enumerate(files)]
+
+    files, processes = both("alone", "quick")
+    finished(processes)
+    want = np.load(files[0])
+
+    _, processes = both("killed", "slow")
+    try:
+        for line in processes[0].stdout:
+            if line.startswith("epoch 2"):
+                break
+        else:
+            raise AssertionError("ended before it could be killed")
+        processes[1].send_signal(signal.SIGKILL)
+    finally:
+        for process in processes:
+            # A peer that is left waits for a long time, and would then end by itself.
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+    files, processes = both("again", "quick")
+    finished(processes)
+    for file in files:
+        found = np.load(file)
+        assert len(found["losses"]) == 8
+        for key in ("W", "V", "losses", "validation"):
+            np.testing.assert_array_equal(found[key], want[key])

@@ -22,6 +22,7 @@ from chainrule.compiling.tracing import Kinds, kinds_of
 from chainrule.errors import ArgumentError
 from chainrule.execute.memory import Recycler, own, spread
 from chainrule.execute.runnable import Loop
+from chainrule.execute.sharding import spans_processes
 from chainrule.op import Abstract
 from chainrule.structure import leaves, map_leaves
 
@@ -89,6 +90,8 @@ class Epoch:
         self._step = step
         self._donate = donate
         self._steps = steps
+        #: Whether other processes run the same steps, and have to be given them in the same parts.
+        self.is_shared = mesh is not None and spans_processes(mesh)
         self._plans = Plans(step, executor, mesh, specs)
         self._last: Plan | None = None
         self._entries: dict[Any, _Entry | None] = {}
@@ -259,7 +262,7 @@ class Epoch:
         """Run all steps, in parts that take no longer than a person waits."""
         done = 0
         while done < loop.steps:
-            stop = min(done + (entry.pace or 1), loop.steps)
+            stop = loop.steps if self.is_shared else min(done + (entry.pace or 1), loop.steps)
             began = time.perf_counter()
             entry.plan.runnable.run_steps(loop, done, stop)
             seconds = time.perf_counter() - began

@@ -18,6 +18,11 @@ from chainrule.emit.kernel import Kernel, Size
 from chainrule.errors import ArgumentError
 
 
+def spans_processes(mesh: Any) -> bool:
+    """Whether the devices of a mesh belong to several processes."""
+    return len({device.process_index for device in mesh.devices.flat}) > 1
+
+
 class Layout:
     """Where each input of a kernel lies.
 
@@ -41,7 +46,7 @@ class Layout:
         # Explicit axes would have each operation say how its result lies; NumPy code does not.
         auto = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
         self.mesh = jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=auto)
-        self.several = len({d.process_index for d in mesh.devices.flat}) > 1
+        self.several = spans_processes(mesh)
         self.batch = self._batch()
         told = {self._position(key): spec for key, spec in specs.items()}
         count = len(kernel.graph.inputs)

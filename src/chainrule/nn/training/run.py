@@ -184,6 +184,7 @@ class Run:
         rows, size = self.source.rows, self.batch_size
         return (
             isinstance(self.source, Whole)
+            and not self.trainer.is_shared
             and not self.callbacks
             and self.validation is None
             and self.position.is_between_epochs
@@ -241,7 +242,9 @@ class Run:
         steps = -(-data.rows // size)
         while self.position.batch < steps:
             first = self.position.batch
-            count = min(max(1, int(self._pace * _PART / _BLOCK)), steps - first)
+            count = steps - first
+            if not self.trainer.is_shared:
+                count = min(max(1, int(self._pace * _PART / _BLOCK)), count)
             if first + count == steps - 1:  # a short last batch is not run by itself
                 count += 1
             places = order[first * size : (first + count) * size]

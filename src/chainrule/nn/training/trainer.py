@@ -182,6 +182,11 @@ class Trainer:
         return made
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other processes take the same steps, and have to be given the same parts."""
+        return self._epoch.is_shared
+
+    @property
     def executor(self) -> str:
         """Which executor runs the steps; before the first, the one that was asked for."""
         return str(self._epoch.report().executor) if self._has_run else self._asked
