@@ -371,6 +371,48 @@ def test_single_precision_and_double():
         assert model.predict(X).dtype == dtype
 
 
+def test_partial_fit_goes_on_where_the_last_call_ended():
+    parts = [(X[:30], Y[:30]), (X[30:50], Y[30:50]), (X[50:], Y[50:])]
+    options = {"loss": "cross_entropy", "optimizer": nn.Adam(0.02), "batch_size": 10}
+    model = network()
+    for k, (x, y) in enumerate(parts):
+        history = model.partial_fit(x, y, **(options if k == 0 else {}))
+    assert history.length == 3
+    # Orders follow from the number of the call: so does one epoch of each, carried over by hand.
+    other = network()
+    other.initialise((4,))
+    step = 0
+    slots = nn.Adam(0.02).init(other.params)
+    for k, (x, y) in enumerate(parts):
+        order = np.random.default_rng([0, k, 0]).permutation(len(x))
+        for start in range(0, len(x), 10):
+            rows = order[start : start + 10]
+            context = nn.Context(0, np.array(step))
+
+            def loss(params, x=x, y=y, rows=rows, context=context):
+                given = x[rows].astype(np.float32)
+                return nn.cross_entropy(
+                    other.apply(params, other.state, given, context)[0], y[rows]
+                )
+
+            gradients = cr.grad(loss)(other.params)
+            _, state = other.apply(other.params, other.state, x[rows].astype(np.float32), context)
+            other.params, slots = nn.Adam(0.02).apply(other.params, gradients, slots)
+            other.state, step = state, step + 1
+    for a, b in zip(arrays(model), arrays(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-5)
+    before = copy.deepcopy(arrays(model))
+    with pytest.raises(ArgumentError, match="no option 'epochs'"):
+        model.partial_fit(X, Y, epochs=3)
+    with pytest.raises(ShapeError):
+        model.partial_fit(X[:, :2], Y)
+    for a, b in zip(before, arrays(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert model.partial_fit(X, Y).length == 4
+    assert model.fit(X, Y, loss="cross_entropy").length == 1
+    assert model.partial_fit(X, Y, loss="cross_entropy").length == 1
+
+
 # -- what does not fit -----------------------------------------------------------------
 
 

@@ -32,14 +32,14 @@ from chainrule.trace import Traced, tracing
 from chainrule.trace.source import user_frame
 
 if TYPE_CHECKING:
-    from chainrule.nn.model import Model
+    from chainrule.nn.trainable import Trainable
 
 
 @dataclass
 class Case:
     """A failed step: what :func:`~chainrule.nn.health.autopsy` is given, by the same names."""
 
-    model: Model
+    model: Trainable
     params: Any
     state: Any
     context: Context | None

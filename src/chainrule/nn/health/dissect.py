@@ -14,11 +14,11 @@ from chainrule.nn.health.causes import Cause
 from chainrule.nn.health.gradients import rate_of
 
 if TYPE_CHECKING:
-    from chainrule.nn.model import Model
+    from chainrule.nn.trainable import Trainable
 
 
 def autopsy(
-    model: Model,
+    model: Trainable,
     params: Any,
     state: Any,
     context: Context | None,
@@ -41,7 +41,7 @@ def autopsy(
 
     Parameters
     ----------
-    model : Model
+    model : Trainable
     params, state
         Before the step: the last good ones.
     context : Context or None

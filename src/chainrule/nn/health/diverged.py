@@ -14,7 +14,7 @@ from chainrule.nn.health.autopsy_report import Autopsy
 from chainrule.nn.health.dissect import autopsy
 
 if TYPE_CHECKING:
-    from chainrule.nn.model import Model
+    from chainrule.nn.trainable import Trainable
     from chainrule.nn.training.trainer import Objective
 
 
@@ -63,7 +63,7 @@ def diverged_error(found: Autopsy, params: Any, state: Any = None) -> TrainingDi
 
 
 def failed_step(
-    error: StepError, model: Model, objective: Objective, optimizer: Any,
+    error: StepError, model: Trainable, objective: Objective, optimizer: Any,
     data: Sequence[np.ndarray], places: np.ndarray, batch_size: int, *, epoch: int, first: int = 0,
     start: Any = None,
 ) -> NonFiniteError:  # fmt: skip
@@ -73,7 +73,7 @@ def failed_step(
     ----------
     error : StepError
         Its carry has the keys ``params``, ``state``, ``optimizer``, ``seed`` and ``step``.
-    model : Model
+    model : Trainable
     objective : Objective
     optimizer : Optimizer
     data : sequence of arrays

@@ -30,11 +30,11 @@ from chainrule.nn.trees import float_type
 from chainrule.structure import leaves, map_leaves
 
 if TYPE_CHECKING:
-    from chainrule.nn.model import Model
+    from chainrule.nn.trainable import Trainable
 
 
 def health(
-    model: Model,
+    model: Trainable,
     x: Any,
     y: Any = None,
     *,
@@ -50,7 +50,7 @@ def health(
 
     Parameters
     ----------
-    model : Model
+    model : Trainable
         With parameters.
     x : array, shape (n, ...)
     y : array, shape (n, ...), optional
@@ -92,7 +92,7 @@ class Examination:
     """One look at a model, with its own parameters and state or with others."""
 
     def __init__(
-        self, model: Model, x: Any, y: Any, loss: Any, optimizer: Any, slots: Any, rows: int,
+        self, model: Trainable, x: Any, y: Any, loss: Any, optimizer: Any, slots: Any, rows: int,
         params: Any = None, state: Any = None,
     ) -> None:  # fmt: skip
         self.params = model.params if params is None else params

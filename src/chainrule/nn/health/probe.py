@@ -23,7 +23,7 @@ from chainrule.trace.source import user_frame
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from chainrule.nn.model import Model
+    from chainrule.nn.trainable import Trainable
 
 #: ``objective(prediction, y)``: the loss.
 Objective = Callable[[Any, Any], Any]
@@ -117,7 +117,7 @@ class Forward:
 
 
 def forward(
-    model: Model,
+    model: Trainable,
     params: Any,
     state: Any,
     x: Any,
@@ -168,7 +168,7 @@ def forward(
     return found
 
 
-def _watched(model: Model, tracker: Tracker, seen: dict[str, Any]) -> Any:
+def _watched(model: Trainable, tracker: Tracker, seen: dict[str, Any]) -> Any:
     """Return the model with layers that tell the tracker; itself where it has no layers."""
     layers = getattr(model, "layers", None)
     if not isinstance(layers, Mapping):

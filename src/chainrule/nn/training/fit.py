@@ -21,7 +21,7 @@ from chainrule.nn.training.streams import Source, Stream, Whole, is_stream
 from chainrule.nn.training.trainer import Objective
 
 if TYPE_CHECKING:
-    from chainrule.nn.model import Model
+    from chainrule.nn.trainable import Trainable
 
 #: Rows of a minibatch, unless the user says how many.
 BATCH = 32
@@ -39,7 +39,7 @@ class Settings:
     mesh: Any = field(default=None, compare=False)
     specs: Any = field(default=None, compare=False)
 
-    def objective(self, model: Model) -> Objective:
+    def objective(self, model: Trainable) -> Objective:
         """Return what is measured."""
         loss = found_loss(self.loss)
         return Objective(model, loss, found_metrics(self.metrics, loss), self.penalty)
@@ -84,7 +84,7 @@ def whole_number(name: str, value: Any, least: int) -> int:
 
 
 def prepared(
-    model: Model, x: Any, y: Any, *, loss: Any, dtype: Any, weights: Any = None,
+    model: Trainable, x: Any, y: Any, *, loss: Any, dtype: Any, weights: Any = None,
     class_weights: Any = None, name: str = "",
 ) -> Data:  # fmt: skip
     """Return checked data for a model, which they are the first to tell the shape of a sample."""
@@ -99,7 +99,7 @@ def prepared(
 
 
 def source_of(
-    model: Model, x: Any, y: Any, weights: Any, *, loss: Any, dtype: Any, class_weights: Any,
+    model: Trainable, x: Any, y: Any, weights: Any, *, loss: Any, dtype: Any, class_weights: Any,
     validation_split: float, validation_data: Any, epochs: int,
 ) -> tuple[Source, Data | None]:  # fmt: skip
     """Return what gives the rows to train on, and those to validate with.
@@ -134,7 +134,7 @@ def source_of(
     return Whole(data), _held_out(model, validation_data, loss, dtype, shape)
 
 
-def _held_out(model: Model, given: Any, loss: Any, dtype: Any, shape: Any) -> Data | None:
+def _held_out(model: Trainable, given: Any, loss: Any, dtype: Any, shape: Any) -> Data | None:
     """Return the data to validate with, whose samples are of the shape of those trained on."""
     if given is None:
         return None
@@ -168,7 +168,7 @@ def batch_of(batch_size: Any, rows: int | None) -> int:
 
 
 def run_of(
-    model: Model,
+    model: Trainable,
     x: Any,
     y: Any,
     settings: Settings,
@@ -187,8 +187,11 @@ def run_of(
     verbose: int,
     checkpoint: Any = None,
     checkpoint_seconds: float = 60.0,
+    steps: int | None = None,
 ) -> Run:
     """Return a run that is ready to go.
+
+    `steps` is about how many there are to be in all, where it is more than this run takes.
 
     Raises
     ------
@@ -211,7 +214,7 @@ def run_of(
     per_epoch = 1000 if source.rows is None else -(-source.rows // size)
     if isinstance(source, Whole) and len(source.data.arrays) > 2:
         objective.check_weights()
-    trainer = model.trainer(settings, objective, per_epoch * epochs)
+    trainer = model.trainer(settings, objective, per_epoch * epochs if steps is None else steps)
     shown = progress(verbose, epochs, per_epoch * epochs)
     if model.params is None:
         model.initialise(next(source.parts()).arrays[0].shape[1:], seed, dtype)

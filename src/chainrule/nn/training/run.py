@@ -22,7 +22,7 @@ from chainrule.nn.training.trainer import Trainer
 from chainrule.nn.trees import Tree
 
 if TYPE_CHECKING:
-    from chainrule.nn.model import Model
+    from chainrule.nn.trainable import Trainable
 
 #: Seconds of steps in one call: of several short epochs, and of a part of a long one, after which
 #: an interrupt loses no more and a checkpoint can be written.
@@ -52,7 +52,7 @@ class Run:
 
     Attributes
     ----------
-    model : Model
+    model : Trainable
     epochs : int
         How many there are to be.
     logs : dict of str to float
@@ -65,7 +65,7 @@ class Run:
 
     def __init__(
         self,
-        model: Model,
+        model: Trainable,
         trainer: Trainer,
         source: Source,
         carry: Any,

@@ -18,7 +18,7 @@ from chainrule.nn.trees import Tree, mapped
 from chainrule.transform import value_and_grad
 
 if TYPE_CHECKING:
-    from chainrule.nn.model import Model
+    from chainrule.nn.trainable import Trainable
     from chainrule.nn.training.metrics import Metric
 
 Arrays = Sequence[np.ndarray]
@@ -32,7 +32,7 @@ class Objective:
 
     Parameters
     ----------
-    model : Model
+    model : Trainable
     loss : callable
     metrics : mapping of str to callable
     penalty : callable, optional
@@ -41,7 +41,7 @@ class Objective:
 
     def __init__(
         self,
-        model: Model,
+        model: Trainable,
         loss: Loss,
         metrics: Mapping[str, Metric],
         penalty: Callable[[Tree], Any] | None = None,
