@@ -82,6 +82,6 @@ def _product(context, gemm, a, turn_a, b, turn_b, c, low, high):
 
 
 #: `product(gemm, a, turn_a, b, turn_b, c, low, high)`: write rows of `c`, from `low` to `high`, of
-#: the product of `a` and `b`. They have two axes, and are laid out row after row. `gemm` is an array
-#: of addresses, from `blas.blas`; `turn_a` and `turn_b` are 1 where the transpose is read.
+#: the product of `a` and `b`. They have two axes, and lie row after row. `gemm` is an array of
+#: addresses, from `blas.blas`; `turn_a` and `turn_b` are 1 where the transpose is read.
 product: Any = intrinsic(_product)
