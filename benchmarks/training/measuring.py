@@ -135,7 +135,7 @@ def measured(case: Case, peers: Iterable[str], effort: Effort, caches: Path) -> 
             if outcome.reason:
                 continue
             if PEERS[name].ours:
-                outcome.warm = _from_cache(case, name, caches, seconds)
+                outcome.warm = _from_cache(case, name, caches)
             timed[name] = process, max(1, round(effort.seconds / seconds))
         if not case.compile_only:
             machine = stack.enter_context(Process(case.name, REFERENCE_NAME, caches))
@@ -201,10 +201,16 @@ def compared(
     return outcome, last["seconds"]
 
 
-def _from_cache(case: Case, peer: str, caches: Path, epoch_seconds: float) -> float:
-    """Return the first epoch of a fresh process beyond a later one: the cache is filled by now."""
+def _from_cache(case: Case, peer: str, caches: Path) -> float:
+    """Return the first epoch of a fresh process beyond the next one: the cache is filled by now.
+
+    The next one is of the same process: where products are large, the same epoch may take longer
+    in one process than in another by more than loading takes.
+    """
     with Process(case.name, peer, _cache(caches, case, peer)) as process:
-        return max(0.0, process.ask("start").get("seconds", math.nan) - epoch_seconds)
+        first, later = process.ask("start"), process.ask("run", epochs=1)
+        seconds = first.get("seconds", math.nan) - later.get("seconds", math.nan)
+        return max(seconds, 0.0)  # in this order, a NaN stays one
 
 
 def _round(result: Result, timed: dict[str, tuple[Process, int]], number: int) -> None:

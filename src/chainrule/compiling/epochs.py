@@ -245,6 +245,7 @@ class Epoch:
         def with_rows(count: int) -> Kinds:
             return (*kinds, *(Abstract((count, *shape), dtype) for shape, dtype in batch))
 
+        call.carry = len(kinds)
         leading = list(range(len(kinds), len(kinds) + len(batch)))
         plan = self._plans.find((key, len(batch)), call, with_rows(size), leading)
         if self._steps is not None and self._plans.choice.foresee(plan, self._steps):

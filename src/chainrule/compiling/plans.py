@@ -22,11 +22,15 @@ AxisOf = tuple[int, int]
 
 @dataclass
 class Call:
-    """A function and arguments, of which only the structure counts."""
+    """A function and arguments, of which only the structure counts.
+
+    Of a step, the first leaves are carried from one call to the next; of others, `carry` is None.
+    """
 
     f: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    carry: int | None = None
     _outlines: dict[tuple[Abstract, ...], Outline] = field(default_factory=dict, repr=False)
 
     def outline(self, kinds: Kinds) -> Outline:
@@ -112,6 +116,7 @@ def planned(
             note = f"compiled for these sizes alone: {_why(error)}"
     if kernel is None:
         kernel = unified(first)
+    kernel = replace(kernel, carry=call.carry)
     plan = Plan(executor, kinds, kernel, executor.make(kernel), outline.result, note=note)
     plan.given[tuple(k.shape for k in kinds)] = kernel.values
     return plan

@@ -121,6 +121,8 @@ class Kernel:
         Name in `given` -> (position of an input, axis) of a size that is to be read there.
     shown : bool
         To be read by a person: nothing is left to a library or written out for speed.
+    carry : int or None
+        How many of the inputs each step hands on to the next, where it is to run step by step.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Kernel:
     varying: Mapping[Node, str] = field(default_factory=dict)
     read: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     shown: bool = False
+    carry: int | None = None
 
     @property
     def values(self) -> tuple[Any, ...]:

@@ -24,11 +24,11 @@ f32, f64 = np.float32, np.float64
 # NaN and infinity are not assumed away: whoever trains has to be told of them.
 options = dict(
     error_model="numpy", fastmath={{"nsz", "arcp", "contract", "afn", "reassoc"}}, nogil=True,
-    no_cfunc_wrapper=True, cache={cache},
+    no_cfunc_wrapper=True,
 )
-compiled = njit(**options)
+compiled = njit(cache={cache}, **options)
 '''
-#: For functions that are called from compiled code alone.
+#: For functions that are called from compiled code alone, of which they become a part.
 _INNER = "inner = njit(no_cpython_wrapper=True, **options)\n"
 
 

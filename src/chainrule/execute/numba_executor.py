@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.emit.kernel import Kernel
 from chainrule.emit.loops.statement import NoLoopsError
-from chainrule.emit.numba_code import kept_apart, numba_code, with_squares
+from chainrule.emit.numba_code import NumbaCode, kept_apart, numba_code, with_squares
 from chainrule.execute.blas import blas
 from chainrule.execute.native import table_of
 from chainrule.execute.numba_function import Function
@@ -41,15 +41,15 @@ class NumbaRunnable:
         #: Large work is shared among threads; small work would wait for them longer than it takes.
         self._team = sum(work(kernel)) >= _LARGE_WORK
         try:
-            self._code = numba_code(kernel, team=self._team)
+            self._code = numba_code(kernel, kernel.carry, self._team)
         except NoLoopsError as error:
             raise NotForThisExecutorError(str(error)) from error
         if self._team and self._code.loops.asks:  # who stops at a position is missed by the others
-            self._team, self._code = False, numba_code(kernel)
+            self._team, self._code = False, numba_code(kernel, kernel.carry)
         loops = self._code.loops
-        self._once = Function(self._code, kernel.name)
-        #: Number of inputs that are carried from step to step -> the loop over steps.
-        self._steps: dict[int, Function] = {}
+        #: Number of inputs that are carried from step to step -> the loop over steps; None -> one
+        #: call. The one that is likely to be called is there at once.
+        self._functions = {kernel.carry: self._named(self._code, kernel.carry)}
         self._apart: dict[int, list[int]] = {}
         self._squared: dict[int, list[int]] = {}
         self._sizes: list[Sizes] = []
@@ -64,8 +64,18 @@ class NumbaRunnable:
     @property
     def source(self) -> str:
         """The source that runs."""
-        last = [f.code for f in self._steps.values()] or [self._code]
-        return last[-1].with_cache(True)
+        steps = [f.code for carry, f in self._functions.items() if carry is not None]
+        return (steps or [self._code])[-1].with_cache(True)
+
+    def _function(self, carry: int | None) -> Function:
+        """Return the loop over steps, or what runs once, written when it is first asked for."""
+        if carry not in self._functions:
+            made = self._named(numba_code(self.kernel, carry, self._team), carry)
+            self._functions.setdefault(carry, made)
+        return self._functions[carry]
+
+    def _named(self, code: NumbaCode, carry: int | None) -> Function:
+        return Function(code, self.kernel.name + ("" if carry is None else "s"))
 
     def __call__(self, inputs: Sequence[Any], given: Sequence[Any]) -> list[Any]:
         """Run once."""
@@ -74,8 +84,9 @@ class NumbaRunnable:
         for position, end in at.positions:
             _check_positions(taken[position], end)
         outputs = [at.memory.empty(shape, dtype) for shape, dtype in at.outputs]
-        space = at.workspace(None, self._once.code.loops)
-        self._call(self._once, [*taken, *at.given, *self._constants, *outputs], space)
+        function = self._function(None)
+        space = at.workspace(None, function.code.loops)
+        self._call(function, [*taken, *at.given, *self._constants, *outputs], space)
         at.give_back(None, space)
         return [
             out if node.shape else out[0]
@@ -113,11 +124,9 @@ class NumbaRunnable:
         """Run steps."""
         held = loop.carry
         carry = len(held)
-        if carry not in self._steps:
-            stepping = numba_code(self.kernel, carry, self._team)
-            self._apart[carry] = kept_apart(stepping.loops, carry)
+        if carry not in self._apart:
             self._squared[carry] = with_squares(self.kernel, carry)
-            self._steps[carry] = Function(stepping, f"{self.kernel.name}s")
+            self._apart[carry] = kept_apart(self._function(carry).code.loops, carry)
         for k, kind in self._numbers:
             if k < carry:
                 held[k] = np.array(held[k], kind, ndmin=1)
@@ -144,7 +153,7 @@ class NumbaRunnable:
         for position, extent in at.positions:
             array = loop.carry[position] if position < carry else data[position - carry]
             _check_positions(array, extent)
-        function = self._steps[carry]
+        function = self._function(carry)
         rows = [((size, *d.shape[1:]), d.dtype) for d in data]
         space = at.workspace(carry, function.code.loops, rows, self._apart[carry])
         at_end = turns[1] + before == loop.steps  # only then is it of interest what is finite

@@ -9,165 +9,142 @@ of sums, on which bringing near zero depends.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-_options = {"fastmath": {"contract"}, "error_model": "numpy", "inline": "never"}
+from chainrule.execute.native.values import Value
 
 
-def _reinterpreting(source: Any, target: Any, element: ir.Type) -> Any:
-    """Return a function that takes the bits of one type for the other."""
+class _Precision:
+    """What the series depend on, in single or double precision."""
 
-    @intrinsic
-    def reinterpreted(context: Any, value: Any) -> Any:  # pragma: no cover - compiled
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return builder.bitcast(arguments[0], element)
+    def __init__(
+        self, dtype: Any, kept: int, terms: tuple[int, int], lowest: float, least: float
+    ) -> None:
+        info = np.finfo(dtype)
+        whole = np.int32 if info.bits == 32 else np.int64
+        self.kind: Any = types.float32 if info.bits == 32 else types.float64
+        self.mantissa, self.bias = int(info.nmant), int(info.maxexp) - 1
+        self.magic = 1.5 * 2.0**self.mantissa  # what is added to it becomes whole
+        #: exp is 0 below, and infinite above; expm1 is -1 below the last.
+        self.lowest, self.highest, self.least = lowest, float(np.log(info.max)), least
+        #: Of ln 2 a number of few bits, so that its multiples are exact, and the rest.
+        self.ln2_high = math.floor(math.log(2) * 2**kept) / 2**kept
+        # log(2) to twice the digits of a double: 0.693147180559945309417232121458176568
+        rest = 0.693147180559945309417232121458176568 - self.ln2_high
+        self.ln2_low = rest + 2.3190468138462996e-17
+        self.smallest = float(info.smallest_normal)
+        self.root_half = int(np.sqrt(dtype(0.5)).view(whole))
+        #: (exp(r) - 1) / r and atanh(s) / s as series; the terms left out are below rounding
+        #: for r up to ln(2) / 2 and s up to (sqrt(2) - 1) / (sqrt(2) + 1).
+        self.growth = [1 / math.factorial(k + 1) for k in range(terms[0])]
+        self.atanh = [1 / (2 * k + 1) for k in range(terms[1])]
 
-        return target(source), generate
 
-    return reinterpreted
-
-
-_float_of = _reinterpreting(types.int32, types.float32, ir.FloatType())
-_double_of = _reinterpreting(types.int64, types.float64, ir.DoubleType())
-_int_of = _reinterpreting(types.float32, types.int32, ir.IntType(32))
-_long_of = _reinterpreting(types.float64, types.int64, ir.IntType(64))
+_PRECISIONS = {
+    32: _Precision(np.float32, kept=12, terms=(8, 6), lowest=-104.0, least=-40.0),
+    64: _Precision(np.float64, kept=32, terms=(14, 13), lowest=-746.0, least=-60.0),
+}
 
 
-def _horner(coefficients: list[float], variable: str, kind: str) -> str:
-    """Write a polynomial, its lowest coefficient first."""
-    written = f"{kind}({coefficients[-1]!r})"
+def _polynomial(coefficients: Sequence[float], x: Value) -> Value:
+    """Return a polynomial, its lowest coefficient first."""
+    total = x.constant(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
-        written = f"({written} * {variable} + {kind}({coefficient!r}))"
-    return written
+        total = total * x + coefficient
+    return total
 
 
-#: (exp(r) - 1) / r and atanh(s) / s as series; the terms left out are below rounding
-#: for r up to ln(2) / 2 and s up to (sqrt(2) - 1) / (sqrt(2) + 1).
-_GROWTH = {32: [1 / math.factorial(k + 1) for k in range(8)],
-           64: [1 / math.factorial(k + 1) for k in range(14)]}  # fmt: skip
-_ATANH = {32: [1 / (2 * k + 1) for k in range(6)], 64: [1 / (2 * k + 1) for k in range(13)]}
+def _between(x: Value, low: float, high: float) -> Value:
+    x = (x > low).where(x, low)
+    return (x < high).where(x, high)
 
-_TEMPLATE = '''
-def parts{bits}(x):
+
+def _parts(x: Value, p: _Precision) -> tuple[Value, Value, Value]:
     """Return exp(r) - 1 and two factors whose product times exp(r) is exp(x)."""
-    shifted = x * f({log2e!r}) + f({magic!r})
-    k = shifted - f({magic!r})  # a whole number
-    r = (x - k * f({ln2_high!r})) - k * f({ln2_low!r})
-    n = i(k)
-    half = n >> i(1)
-    first = float_of((half + i({bias})) << i({mantissa}))
-    second = float_of(((n - half) + i({bias})) << i({mantissa}))
-    return r * {growth}, first, second
+    shifted = x * (1 / math.log(2)) + p.magic
+    k = shifted - p.magic  # a whole number
+    r = (x - k * p.ln2_high) - k * p.ln2_low
+    n = k.whole()
+    half = n >> 1
+    first = ((half + p.bias) << p.mantissa).reinterpreted()
+    second = ((n - half + p.bias) << p.mantissa).reinterpreted()
+    return r * _polynomial(p.growth, r), first, second
 
 
-def exp{bits}(x):
-    """Return the exponential."""
-    x = f(x)
-    inside = min(max(x, f({lowest!r})), f({highest!r}))
-    growth, first, second = parts{bits}(inside)
-    value = (growth + f(1.0)) * first * second
-    value = f(0.0) if x < f({lowest!r}) else value
-    value = f(np.inf) if x > f({highest!r}) else value
-    return x if x != x else value
+def _exp(x: Value, p: _Precision) -> Value:
+    growth, first, second = _parts(_between(x, p.lowest, p.highest), p)
+    value = (growth + 1.0) * first * second
+    value = (x < p.lowest).where(0.0, value)
+    value = (x > p.highest).where(math.inf, value)
+    return (x != x).where(x, value)
 
 
-def expm1{bits}(x):
-    """Return the exponential less 1."""
-    x = f(x)
-    inside = min(max(x, f({least!r})), f({highest!r}))
-    growth, first, second = parts{bits}(inside)
+def _expm1(x: Value, p: _Precision) -> Value:
+    growth, first, second = _parts(_between(x, p.least, p.highest), p)
     scale = first * second
-    value = scale * growth + (scale - f(1.0))
-    value = f(np.inf) if x > f({highest!r}) else value
-    return x if x != x else value
+    value = scale * growth + (scale - 1.0)
+    value = (x > p.highest).where(math.inf, value)
+    return (x != x).where(x, value)
 
 
-def tanh{bits}(x):
-    """Return the hyperbolic tangent."""
-    x = f(x)
-    inside = min(max(x + x, f(-60.0)), f(60.0))
-    growth, first, second = parts{bits}(inside)
+def _tanh(x: Value, p: _Precision) -> Value:
+    growth, first, second = _parts(_between(x + x, -60.0, 60.0), p)
     scale = first * second
-    grown = scale * growth + (scale - f(1.0))
-    value = grown / (grown + f(2.0))
-    return x if x != x else value
+    grown = scale * growth + (scale - 1.0)
+    value = grown / (grown + 2.0)
+    return (x != x).where(x, value)
 
 
-def log{bits}(x):
-    """Return the natural logarithm."""
-    x = f(x)
-    small = x < f({smallest!r})
-    scaled = x * f({up!r}) if small else x
-    bits = int_of(scaled)
+def _log(x: Value, p: _Precision) -> Value:
+    up = p.mantissa + 2
+    small = x < p.smallest
+    bits = small.where(x * 2.0**up, x).reinterpreted()
     # The exponent is taken so that what is left lies between sqrt(1/2) and sqrt(2).
-    shifted = bits - i({root_half})
-    n = shifted >> i({mantissa})
-    m = float_of(bits - (n << i({mantissa})))
-    s = (m - f(1.0)) / (m + f(1.0))
-    square = s * s
-    k = f(n) - (f({up_power!r}) if small else f(0.0))
-    value = k * f({ln2_high!r}) + (f(2.0) * s * {atanh} + k * f({ln2_low!r}))
-    value = f(np.inf) if x == f(np.inf) else value
-    value = f(-np.inf) if x == f(0.0) else value
-    return f(np.nan) if x < f(0.0) or x != x else value
+    n = (bits - p.root_half) >> p.mantissa
+    m = (bits - (n << p.mantissa)).reinterpreted()
+    s = (m - 1.0) / (m + 1.0)
+    k = n.floating()
+    k = small.where(k - float(up), k)
+    series = s * 2.0 * _polynomial(p.atanh, s * s)
+    value = k * p.ln2_high + (series + k * p.ln2_low)
+    value = (x == math.inf).where(math.inf, value)
+    value = (x == 0.0).where(-math.inf, value)
+    return ((x < 0.0) | (x != x)).where(math.nan, value)
 
 
-def log1p{bits}(x):
-    """Return the logarithm of 1 + x."""
-    x = f(x)
-    u = f(1.0) + x
-    value = log{bits}(u) + (x - (u - f(1.0))) / u
-    value = x if u == f(1.0) else value
-    return log{bits}(u) if u == f(np.inf) or u <= f(0.0) else value
-'''
+def _log1p(x: Value, p: _Precision) -> Value:
+    u = x + 1.0
+    log = _log(u, p)
+    value = log + (x - (u - 1.0)) / u
+    value = (u == 1.0).where(x, value)
+    return ((u == math.inf) | (u <= 0.0)).where(log, value)
 
 
-def _split_ln2(kept: int) -> tuple[float, float]:
-    """Return ln 2 as a number of few bits, so that its multiples are exact, and the rest."""
-    high = math.floor(math.log(2) * 2**kept) / 2**kept
-    # log(2) to twice the digits of a double: 0.693147180559945309417232121458176568
-    rest = (0.693147180559945309417232121458176568 - high) + 2.3190468138462996e-17
-    return high, rest
+def _callable(name: str, write: Callable[[Value, Any], Value], p: _Precision) -> Any:
+    """Return what compiled code may call."""
+
+    def typed(context: Any, x: Any) -> Any:  # pragma: no cover - compiled
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return write(Value(builder, arguments[0]), p).value
+
+        return p.kind(p.kind), generate
+
+    typed.__name__ = typed.__qualname__ = name
+    return intrinsic(typed)
 
 
-def _functions(bits: int) -> dict[str, Any]:
-    single = bits == 32
-    high, low = _split_ln2(12 if single else 32)
-    mantissa = 23 if single else 52
-    info = np.finfo(np.float32 if single else np.float64)
-    root = np.sqrt(info.dtype.type(0.5))
-    as_int = np.int32 if single else np.int64
-    source = _TEMPLATE.format(
-        bits=bits, log2e=1 / math.log(2), magic=1.5 * 2.0**mantissa, ln2_high=high, ln2_low=low,
-        bias=127 if single else 1023, mantissa=mantissa,
-        growth=_horner(_GROWTH[bits], "r", "f"), atanh=_horner(_ATANH[bits], "square", "f"),
-        lowest=-104.0 if single else -746.0, least=-40.0 if single else -60.0,
-        highest=float(np.log(info.max)), smallest=float(info.smallest_normal),
-        up=2.0**(mantissa + 2), up_power=float(mantissa + 2),
-        root_half=int(root.view(as_int)),
-    )  # fmt: skip
-    namespace: dict[str, Any] = {
-        "__name__": __name__,  # compiled code that was kept asks for the module
-        "np": np,
-        "f": np.float32 if single else np.float64,
-        "i": as_int,
-        "float_of": _float_of if single else _double_of,
-        "int_of": _int_of if single else _long_of,
-    }
-    exec(compile(source, f"<chainrule functions of {bits} bits>", "exec"), namespace)
-    compiled: dict[str, Any] = {}
-    for name in ("parts", "exp", "expm1", "tanh", "log", "log1p"):
-        function = njit(fastmath={"contract"}, error_model="numpy")(namespace[f"{name}{bits}"])
-        namespace[f"{name}{bits}"] = compiled[f"{name}{bits}"] = function
-    return compiled
-
-
-#: Name, with the number of bits, -> compiled function.
-FUNCTIONS: dict[str, Any] = {**_functions(32), **_functions(64)}
+#: Name, with the number of bits, -> what compiled code calls.
+FUNCTIONS: dict[str, Any] = {
+    f"{name}{bits}": _callable(f"{name}{bits}", write, p)
+    for name, write in (
+        ("exp", _exp), ("expm1", _expm1), ("tanh", _tanh), ("log", _log), ("log1p", _log1p)
+    )
+    for bits, p in _PRECISIONS.items()
+}  # fmt: skip
 
 globals().update(FUNCTIONS)

@@ -8,81 +8,80 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
-from chainrule.execute.native.calls import compiled
+from chainrule.execute.native.calls import once
+from chainrule.execute.native.values import I32, I64, Value
+
+_LETTER = ir.IntType(8)
 
 
-def _gemm_call(context, address, kind, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc):
-    signature = types.void(
-        types.int64, kind, types.int64, types.int64, types.int64, types.int64, types.int64,
-        types.int64, types.int64, types.int64, types.int64, types.int64, types.int64,
-    )  # fmt: skip
+def _write_product(
+    builder: Any, gemm: Value, turn_a: Value, turn_b: Value, a: Value, a_rows: Value,
+    a_columns: Value, b: Value, b_columns: Value, c: Value, c_columns: Value, low: Value,
+    high: Value,
+) -> None:  # fmt: skip
+    """Write rows of a product. What lies row after row is, column after column, the transpose."""
+    number = a.value.type.pointee
 
+    def reference(value: Any) -> Any:
+        slot = builder.alloca(value.type)
+        builder.store(value, slot)
+        return slot
+
+    def letter(turned: Value) -> Any:
+        chosen = (turned != 0).where(*(Value(builder, _LETTER(ord(name))) for name in "TN"))
+        return reference(chosen.value)
+
+    def size(value: Value) -> Any:
+        return reference(builder.trunc(value.value, I32))
+
+    def from_element(array: Value, element: Value) -> Any:
+        return builder.gep(array.value, [element.value])
+
+    rows = high - low
+    inner = (turn_a != 0).where(a_rows, a_columns)
+    first = (turn_a != 0).where(low, low * a_columns)
+    one, zero = reference(number(1.0)), reference(number(0.0))
+    passed = [
+        letter(turn_b), letter(turn_a), size(c_columns), size(rows), size(inner), one, b.value,
+        size(b_columns), from_element(a, first), size(a_columns), zero,
+        from_element(c, low * c_columns), size(c_columns),
+    ]  # fmt: skip
+    kind = ir.FunctionType(ir.VoidType(), [p.type for p in passed]).as_pointer()
+    with builder.if_then((rows * c_columns != 0).value):
+        builder.call(builder.inttoptr(gemm.value, kind), passed)
+
+
+def _product(context, gemm, a, turn_a, b, turn_b, c, low, high):
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address, _, turn_a, turn_b, m, n, k, a, lda, b, ldb, c, ldc = arguments
-        number = ir.FloatType() if kind == types.float32 else ir.DoubleType()
-        i32, i8 = ir.IntType(32), ir.IntType(8)
-
-        def reference(value: Any) -> Any:
-            slot = builder.alloca(value.type)
-            builder.store(value, slot)
-            return slot
-
-        def letter(turned: Any) -> Any:
-            is_turned = builder.icmp_signed("!=", turned, ir.Constant(turned.type, 0))
-            chosen = builder.select(is_turned, ir.Constant(i8, ord("T")), ir.Constant(i8, ord("N")))
-            return reference(chosen)
-
-        def size(value: Any) -> Any:
-            return reference(builder.trunc(value, i32))
-
-        def pointer(value: Any) -> Any:
-            return builder.inttoptr(value, number.as_pointer())
-
-        one, zero = reference(ir.Constant(number, 1.0)), reference(ir.Constant(number, 0.0))
+        gemm, a, turn_a, b, turn_b, c, low, high = arguments
+        kinds = signature.args
+        places = make_array(kinds[0])(context, builder, gemm).data
+        single = kinds[1].dtype == types.float32
+        address = builder.load(builder.gep(places, [I64(0 if single else 1)]))
+        shapes, data = [], []
+        for kind, value in ((kinds[1], a), (kinds[3], b), (kinds[5], c)):
+            array = make_array(kind)(context, builder, value)
+            shapes.append(unpack_tuple(builder, array.shape))
+            data.append(array.data)
         passed = [
-            letter(turn_a), letter(turn_b), size(m), size(n), size(k), one, pointer(a), size(lda),
-            pointer(b), size(ldb), zero, pointer(c), size(ldc),
+            address, turn_a, turn_b, data[0], *shapes[0], data[1], shapes[1][1], data[2],
+            shapes[2][1], low, high,
         ]  # fmt: skip
-        kinds = [p.type for p in passed]
-        function = ir.FunctionType(ir.VoidType(), kinds).as_pointer()
-        builder.call(builder.inttoptr(address, function), passed)
+        name = f"chainrule_product_{kinds[1].dtype}"
+        builder.call(once(builder, name, [p.type for p in passed], _write_product), passed)
         return context.get_dummy_value()
 
-    return signature, generate
+    whole = types.int64
+    return types.void(gemm, a, whole, b, whole, c, whole, whole), generate
 
 
-_call_gemm: Any = intrinsic(_gemm_call)
-
-
-@compiled
-def product(gemm, a, turn_a, b, turn_b, c, low, high):
-    """Write rows of a product of matrices.
-
-    Parameters
-    ----------
-    gemm : array of int64
-        Addresses, from `blas.blas`.
-    a, b, c : arrays of two axes, laid out row after row
-    turn_a, turn_b : int
-        1 to read the transpose.
-    low, high : int
-        The rows of `c` that are written.
-    """
-    # What lies row after row is, column after column, the transpose; so is the product.
-    rows, columns = high - low, c.shape[1]
-    if rows == 0 or columns == 0:
-        return
-    inner = a.shape[0] if turn_a else a.shape[1]
-    size = c.itemsize
-    lda, ldb = a.shape[1], b.shape[1]
-    first = low * size if turn_a else low * lda * size
-    _call_gemm(
-        gemm[0] if size == 4 else gemm[1], c.dtype.type(0), turn_b, turn_a, columns, rows, inner,
-        np.int64(b.ctypes.data), ldb, np.int64(a.ctypes.data) + first, lda,
-        np.int64(c.ctypes.data) + low * columns * size, columns,
-    )  # fmt: skip
+#: `product(gemm, a, turn_a, b, turn_b, c, low, high)`: write rows of `c`, from `low` to `high`, of
+#: the product of `a` and `b`. They have two axes, and lie row after row. `gemm` is an array of
+#: addresses, from `blas.blas`; `turn_a` and `turn_b` are 1 where the transpose is read.
+product: Any = intrinsic(_product)

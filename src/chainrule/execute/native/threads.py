@@ -5,81 +5,68 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.cgutils import get_or_insert_function, pack_array
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
-from chainrule.execute.native.calls import compiled, stay
-
-
-def _dividing(context, dividend, divisor):
-    """Divide whole numbers that are not negative: Python's division has to look at more cases."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.sdiv(*arguments)
-
-    return types.int64(types.int64, types.int64), generate
-
-
-_divided: Any = intrinsic(_dividing)
-
-
-def _adding(context, address):
-    """Add 1 to a number that other threads see; returns what it was."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        i64 = ir.IntType(64)
-        pointer = builder.inttoptr(arguments[0], i64.as_pointer())
-        return builder.atomic_rmw("add", pointer, ir.Constant(i64, 1), "seq_cst")
-
-    return types.int64(types.int64), generate
-
-
-_add: Any = intrinsic(_adding)
-
-
-def _looking(context, address):
-    """Return a number that other threads change."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-        return builder.load_atomic(pointer, "seq_cst", 8)
-
-    return types.int64(types.int64), generate
-
-
-_look: Any = intrinsic(_looking)
-
-
-@compiled
-def _nothing():
-    """Keep the processor, where no system call is known by which it is left."""
-
-
-_give_way: Any = (
-    _nothing if os.name == "nt" else types.ExternalFunction("sched_yield", types.int32())
-)
+from chainrule.execute.native.calls import once
+from chainrule.execute.native.values import I32, I64, Value
 
 #: Looks at the counter before the processor is left to others.
 _PATIENCE = 4000
+#: The system call by which a processor is left, where one is known.
+_GIVE_WAY = None if os.name == "nt" else "sched_yield"
 
 
-@compiled
-def meet(counter, threads):
-    """Wait until all threads have come here. `counter` is an array of one, 0 at first."""
-    stay()
-    address = np.int64(counter.ctypes.data)
-    arrived = _add(address)
-    goal = (_divided(arrived, threads) + 1) * threads
-    looks = 0
-    while _look(address) < goal:
-        looks += 1
-        if looks > _PATIENCE:
-            _give_way()
+def _write_meeting(builder: Any, address: Value, threads: Value) -> None:
+    """Add 1 to the counter, and look at it until as many have done so as there are threads."""
+    counter = builder.inttoptr(address.value, I64.as_pointer())
+    arrived = Value(builder, builder.atomic_rmw("add", counter, I64(1), "seq_cst"))
+    goal = (arrived / threads + 1) * threads
+    start = builder.block
+    look, again, leave, end = (builder.append_basic_block() for _ in range(4))
+    builder.branch(look)
+    builder.position_at_end(look)
+    looks = builder.phi(I64)
+    now = Value(builder, builder.load_atomic(counter, "seq_cst", 8))
+    builder.cbranch((now < goal).value, again, end)
+    builder.position_at_end(again)
+    count = Value(builder, looks) + 1
+    builder.cbranch((count > _PATIENCE).value, leave, look)
+    builder.position_at_end(leave)
+    if _GIVE_WAY is not None:
+        kind = ir.FunctionType(I32, [])
+        builder.call(get_or_insert_function(builder.module, kind, _GIVE_WAY), [])
+    builder.branch(look)
+    for block, value in ((start, I64(0)), (again, count.value), (leave, count.value)):
+        looks.add_incoming(value, block)
+    builder.position_at_end(end)
 
 
-@compiled
-def part(count, thread, threads):
-    """Return the first of the turns that fall to a thread, and the one after the last."""
-    return _divided(count * thread, threads), _divided(count * (thread + 1), threads)
+def _meet(context, counter, threads):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = make_array(counter)(context, builder, arguments[0]).data
+        function = once(builder, "chainrule_meet", [I64, I64], _write_meeting)
+        builder.call(function, [builder.ptrtoint(data, I64), arguments[1]])
+        return context.get_dummy_value()
+
+    return types.void(counter, types.int64), generate
+
+
+def _part(context, count, thread, threads):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        count, thread, threads = (Value(builder, argument) for argument in arguments)
+        low, high = (count * k / threads for k in (thread, thread + 1))
+        return pack_array(builder, [low.value, high.value])
+
+    return types.UniTuple(types.int64, 2)(*[types.int64] * 3), generate
+
+
+#: `meet(counter, threads)`: wait until all threads have come here. `counter` is an array of one, 0
+#: at first.
+meet: Any = intrinsic(_meet)
+#: `part(count, thread, threads)`: the first of the turns that fall to a thread, and the one after
+#: the last.
+part: Any = intrinsic(_part)
