@@ -1,0 +1,225 @@
+"""``MLPClassifier``: classes from features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import unique_labels
+
+from chainrule.errors import ArgumentError
+from chainrule.sklearn import labels
+from chainrule.sklearn.base import BaseMLP
+from chainrule.sklearn.stochastic import goes_by_parts
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """DOC"""
+
+    _numeric = False
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        executor: str = "auto",
+        dropout: float = 0.0,
+        class_weight: Any = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.executor = executor
+        self.dropout = dropout
+        self.class_weight = class_weight
+
+    @available_if(goes_by_parts)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> MLPClassifier:
+        """Go through some rows once, on from where the last call stopped.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n, features)
+        y : array-like, shape (n,) or (n, labels)
+        sample_weight : array-like, shape (n,), optional
+        classes : array-like, optional
+            All classes that will come; needed at the first call, and the same later on.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit`, and for a class that is not among those of the first call.
+        """
+        if isinstance(self.class_weight, str):
+            raise ArgumentError(
+                "partial_fit sees one part of the data at a time, and cannot balance classes.",
+                expected="class_weight=None or a dict", got=f"class_weight={self.class_weight!r}",
+                instead="sklearn.utils.class_weight.compute_class_weight on all labels",
+            )  # fmt: skip
+        self._set_classes(classes)
+        trained: MLPClassifier = self._train(X, y, sample_weight, incremental=True)
+        return trained
+
+    def _set_classes(self, classes: Any) -> None:
+        known = getattr(self, "classes_", None)
+        if classes is None:
+            if known is None:
+                raise ArgumentError(
+                    "classes must be passed on the first call to partial_fit.",
+                    instead="partial_fit(X, y, classes=np.unique(all labels))",
+                )
+            return
+        classes = unique_labels(classes)
+        if known is None:
+            labels.check_several(classes, "classes")
+            self.classes_ = classes
+        elif not np.array_equal(known, classes):
+            raise ArgumentError(
+                f"`classes={classes.tolist()}` is not the same as on last call to partial_fit.",
+                expected=f"{known.tolist()}, or leave it out",
+            )
+
+    def _data(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Any, Any]:
+        X, y = super()._data(X, y, incremental, first)
+        y, is_multilabel = labels.checked_labels(y)
+        if hasattr(self, "classes_") and (self.warm_start or incremental):
+            labels.check_known(y, self.classes_, is_multilabel)
+            if self.warm_start and not incremental and not is_multilabel:
+                self._check_same_classes(y)
+        else:
+            self.classes_ = labels.classes_of(y, is_multilabel)
+        return X, y
+
+    def _check_same_classes(self, y: np.ndarray) -> None:
+        found = unique_labels(y)
+        if not np.array_equal(found, self.classes_):
+            raise ArgumentError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                "call to fit.",
+                expected=str(self.classes_.tolist()), got=str(found.tolist()),
+                instead="partial_fit, which takes some of the classes",
+            )  # fmt: skip
+
+    def _targets(
+        self, y: Any, weights: np.ndarray | None, dtype: Any
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        y, is_multilabel = labels.checked_labels(y)
+        labels.check_known(y, self.classes_, is_multilabel)
+        several = not is_multilabel and len(self.classes_) > 2
+        self.out_activation_ = "softmax" if several else "logistic"
+        weights = labels.class_weights(self.class_weight, y, self.classes_, weights, dtype)
+        return labels.encoded(y, self.classes_, self.out_activation_, dtype), weights
+
+    def _outputs(self, y: np.ndarray) -> int:
+        return y.shape[1] if self.out_activation_ == "logistic" else len(self.classes_)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the likeliest class of each row, or 0 and 1 for each label.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n, features)
+
+        Returns
+        -------
+        array, shape (n,) or (n, labels)
+        """
+        network, outputs = self._raw(X)
+        return labels.decoded(network.predicted(outputs), self.classes_, network.output)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, or of each label.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n, features)
+
+        Returns
+        -------
+        array, shape (n, classes) or (n, labels)
+            In the order of `classes_`.
+        """
+        network, outputs = self._raw(X)
+        predicted: np.ndarray = network.predicted(outputs)
+        if self.n_outputs_ == 1:
+            return np.hstack([1 - predicted, predicted])
+        return predicted
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the probabilities, finite where these would be rounded to 0.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n, features)
+
+        Returns
+        -------
+        array, shape (n, classes) or (n, labels)
+        """
+        network, outputs = self._raw(X)
+        if self.n_outputs_ == 1:
+            outputs = np.hstack([-outputs, outputs])
+        found: np.ndarray = network.log_probabilities(outputs)
+        return found
+
+    def _score_of(self, predicted: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> float:
+        if self.out_activation_ == "softmax":
+            right = np.argmax(predicted, axis=1) == y
+        else:
+            right = ((predicted > 0.5) == (y > 0.5)).all(axis=1)
+        return float(np.average(right, weights=weights))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

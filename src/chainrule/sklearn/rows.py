@@ -1,0 +1,56 @@
+"""The rows that are trained on; sparse ones become dense a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+#: Bytes of a block; a sparse matrix that takes no more is made dense once.
+BLOCK = 2**27
+
+
+class Rows:
+    """Data in the same order: X, targets and perhaps weights.
+
+    Parameters
+    ----------
+    X : array or sparse matrix, shape (n, features)
+    y : array, n along its first axis
+    weights : array, shape (n,), or None
+    """
+
+    def __init__(self, X: Any, y: np.ndarray, weights: np.ndarray | None) -> None:
+        self.count = X.shape[0]
+        self._row_bytes = max(1, X.shape[1] * X.dtype.itemsize)
+        if hasattr(X, "toarray") and self.count * self._row_bytes <= BLOCK:
+            X = X.toarray()
+        self._is_sparse = hasattr(X, "toarray")
+        self._X = X.tocsr() if self._is_sparse else np.ascontiguousarray(X)
+        self._others = tuple([v for v in (y, weights) if v is not None])
+
+    def parts(
+        self, order: np.ndarray, batch: int = 1
+    ) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
+        """Yield arrays, and which of their rows come next.
+
+        Parameters
+        ----------
+        order : array of int
+        batch : int
+            Rows that stay together.
+
+        Yields
+        ------
+        data : tuple of arrays
+        places : array of int
+        """
+        if not self._is_sparse:
+            yield (self._X, *self._others), order
+            return
+        length = max(1, BLOCK // (self._row_bytes * batch)) * batch
+        for first in range(0, len(order), length):
+            rows = order[first : first + length]
+            data = (self._X[rows].toarray(), *(v[rows] for v in self._others))
+            yield data, np.arange(len(rows))
