@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from chainrule import nn
 from chainrule.errors import ArgumentError
-from chainrule.sklearn.data import checked, weights_of
+from chainrule.sklearn.data import features, features_and_targets, weights_of
 from chainrule.sklearn.lbfgs import LBFGS
 from chainrule.sklearn.network import Network
 from chainrule.sklearn.parameters import check_parameters
@@ -99,7 +99,8 @@ class BaseMLP(BaseEstimator, ABC):
         if weights is not None and not weights.all():  # a row that does not count is not there
             counts = weights != 0
             X, y, weights = X[counts], y[counts], weights[counts]
-        self._check_rows(y)
+        if not incremental:
+            self._check_rows(y)
         rng = check_random_state(self.random_state)
         outputs = self._outputs(y)
         network = self._network((X.shape[1], *self._hidden(), outputs))
@@ -159,7 +160,7 @@ class BaseMLP(BaseEstimator, ABC):
     _numeric: ClassVar[bool]
 
     def _data(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Any, Any]:
-        X, y = checked(self, X, y, reset=first, numeric=self._numeric)
+        X, y = features_and_targets(self, X, y, reset=first, numeric=self._numeric)
         return X, y
 
     @abstractmethod
@@ -188,7 +189,7 @@ class BaseMLP(BaseEstimator, ABC):
     def _raw(self, X: Any) -> tuple[Network, np.ndarray]:
         """Return the network and the numbers of its last layer."""
         network = self._fitted()
-        X = checked(self, X, reset=False)
+        X = features(self, X)
         params = network.params(self.coefs_, self.intercepts_)
         with np.errstate(over="ignore"):
             return network, network.outputs(params, X)
@@ -220,7 +221,7 @@ class BaseMLP(BaseEstimator, ABC):
             dropout; `grads["params"]` has the gradient of each layer.
         """
         network = self._fitted()
-        X, y = checked(self, X, y, reset=False, numeric=self._numeric)
+        X, y = features_and_targets(self, X, y, reset=False, numeric=self._numeric)
         y, weights = self._targets(y, weights_of(X, sample_weight), X.dtype)
         X = X.toarray() if hasattr(X, "toarray") else X
         alpha = float(self.alpha)

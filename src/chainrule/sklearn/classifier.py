@@ -160,6 +160,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         weights = labels.class_weights(self.class_weight, y, self.classes_, weights, dtype)
         return labels.encoded(y, self.classes_, self.out_activation_, dtype), weights
 
+    def _check_rows(self, y: np.ndarray) -> None:
+        if y.ndim == 1 or y.shape[1] == 1:  # rows of weight 0 may have been all of a class
+            labels.check_several(self.classes_[np.unique(y).astype(int)], "y")
+
     def _outputs(self, y: np.ndarray) -> int:
         return y.shape[1] if self.out_activation_ == "logistic" else len(self.classes_)
 
@@ -177,6 +181,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         network, outputs = self._raw(X)
         return labels.decoded(network.predicted(outputs), self.classes_, network.output)
 
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the logits, of which the probabilities are made.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n, features)
+
+        Returns
+        -------
+        array, shape (n,), (n, classes) or (n, labels)
+            With two classes one number a row, above 0 for the second.
+        """
+        _, outputs = self._raw(X)
+        return outputs[:, 0] if self.n_outputs_ == 1 else outputs
+
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, or of each label.
 
@@ -191,12 +210,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         network, outputs = self._raw(X)
         predicted: np.ndarray = network.predicted(outputs)
-        if self.n_outputs_ == 1:
-            return np.hstack([1 - predicted, predicted])
+        if self.n_outputs_ == 1:  # 1 - predicted would be 0 too soon
+            return np.hstack([network.predicted(-outputs), predicted])
         return predicted
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of the probabilities, finite where these would be rounded to 0.
+        """Return the logarithm of the probabilities, exact also where these are nearly 0 or 1.
 
         Parameters
         ----------
@@ -209,8 +228,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         network, outputs = self._raw(X)
         if self.n_outputs_ == 1:
             outputs = np.hstack([-outputs, outputs])
-        found: np.ndarray = network.log_probabilities(outputs)
-        return found
+        logarithms: np.ndarray = network.log_probabilities(outputs)
+        logarithms[network.predicted(outputs) == 0] = -np.inf
+        return logarithms
 
     def _score_of(self, predicted: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> float:
         if self.out_activation_ == "softmax":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -57,16 +56,16 @@ def chosen(name: str, rows: int, passes: float, steps: float, network: Network) 
 
 
 @lru_cache(maxsize=_KINDS)
-def epoch_of(
-    network: Network, solver: str, nesterov: bool, weighted: bool, executor: str
-) -> Epoch:
-    """Return the compiled epoch of a kind of networks.
+def epoch_of(network: Network, solver: str, nesterov: bool, executor: str) -> Epoch:
+    """Return the compiled epoch of a kind of networks, over ``(X, y, weights)``.
 
-    It carries ``{"params", "optimizer", "alpha"}``, and ``{"seed", "step"}`` with dropout.
+    It carries ``{"params", "optimizer", "alpha"}``, and ``{"seed", "step"}`` with dropout. There
+    are always weights: the rows of a batch are then counted by a sum rather than by a number in
+    the graph, and one compilation serves with weights and without.
     """
     update = optimizer(solver, nesterov).apply
 
-    def step(carry: Any, X: Any, y: Any, weights: Any = None) -> Any:
+    def training_step(carry: Any, X: Any, y: Any, weights: Any) -> Any:
         context = None
         if network.dropout:
             context = nn.Context(carry["seed"], carry["step"])
@@ -79,26 +78,17 @@ def epoch_of(
         params, state = update(carry["params"], gradients, carry["optimizer"])
         return {**carry, "params": params, "optimizer": state}, value
 
-    if weighted:
-        return epoch(step, executor)
-    return epoch(lambda carry, X, y: step(carry, X, y), executor)
+    return epoch(training_step, executor)
 
 
 @lru_cache(maxsize=_KINDS)
-def gradient_of(network: Network, weighted: bool, executor: str) -> Compiled:
+def gradient_of(network: Network, executor: str) -> Compiled:
     """Return the compiled loss and gradient of a kind of networks, for L-BFGS.
 
-    Of ``(params, alpha, X, y)``, or ``(params, alpha, X, y, weights)``.
+    Of ``(params, alpha, X, y, weights)``.
     """
-    loss: Callable[..., Any]
-    if weighted:
 
-        def loss(params: Any, alpha: Any, X: Any, y: Any, weights: Any) -> Any:
-            return network.loss(params, X, y, weights, alpha)
-
-    else:
-
-        def loss(params: Any, alpha: Any, X: Any, y: Any) -> Any:
-            return network.loss(params, X, y, None, alpha)
+    def loss(params: Any, alpha: Any, X: Any, y: Any, weights: Any) -> Any:
+        return network.loss(params, X, y, weights, alpha)
 
     return compile(value_and_grad(loss), executor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,16 +14,30 @@ from chainrule.errors import ArgumentError
 #: Types of numbers that are trained in; others become the first.
 FLOATS = (np.float64, np.float32)
 
+_OPTIONS: dict[str, Any] = {"accept_sparse": "csr", "dtype": FLOATS}
 
-def checked(estimator: Any, X: Any, y: Any = None, *, reset: bool, numeric: bool = False) -> Any:
-    """Return data as scikit-learn has it: dense, or sparse by rows.
+
+def features(estimator: Any, X: Any) -> Any:
+    """Return X for predictions, dense or sparse by rows.
+
+    Raises
+    ------
+    ValueError
+        As from scikit-learn; for a NaN or an infinity with row and column.
+    """
+    with _placing(X):
+        return validate_data(estimator, X, reset=False, **_OPTIONS)
+
+
+def features_and_targets(estimator: Any, X: Any, y: Any, *, reset: bool, numeric: bool) -> Any:
+    """Return X, dense or sparse by rows, and y.
 
     Parameters
     ----------
     estimator : object
         Gets `n_features_in_` and `feature_names_in_`, or is asked whether they still hold.
     X : array-like or sparse matrix, shape (n, features)
-    y : array-like, optional
+    y : array-like
     reset : bool
         Whether this is data to begin with.
     numeric : bool
@@ -29,18 +45,23 @@ def checked(estimator: Any, X: Any, y: Any = None, *, reset: bool, numeric: bool
 
     Returns
     -------
-    X, or X and y
+    X, y
 
     Raises
     ------
     ValueError
         As from scikit-learn; for a NaN or an infinity with row and column.
     """
-    options: dict[str, Any] = {"accept_sparse": "csr", "dtype": FLOATS, "reset": reset}
+    options = {**_OPTIONS, "multi_output": True, "y_numeric": numeric, "reset": reset}
+    with _placing(X, y):
+        return validate_data(estimator, X, y, **options)
+
+
+@contextmanager
+def _placing(X: Any, y: Any = None) -> Iterator[None]:
+    """Say where, when scikit-learn says that there is a NaN or an infinity."""
     try:
-        if y is None:
-            return validate_data(estimator, X, **options)
-        return validate_data(estimator, X, y, multi_output=True, y_numeric=numeric, **options)
+        yield
     except ValueError as error:
         where = _where(error, X, y)
         if where is None:

@@ -156,7 +156,8 @@ def _of_classes(
     numbers = np.searchsorted(classes, y)
     if isinstance(class_weight, str):  # each class counts as much as any other that is there
         counts = np.bincount(numbers, weights, minlength=len(classes))
-        return (counts.sum() / (np.count_nonzero(counts) * counts[numbers])).astype(float)
+        each = counts.sum() / np.count_nonzero(counts) / np.where(counts > 0, counts, 1)
+        return each[numbers]
     given = {c: class_weight.get(c) for c in classes.tolist()}
     unknown = [c for c in class_weight if c not in given]
     if unknown and None in given.values():

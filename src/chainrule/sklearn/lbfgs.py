@@ -45,7 +45,7 @@ class LBFGS:
         self._total = float(self._rows.count if weights is None else weights.sum())
         passes = estimator.max_iter
         name = chosen(estimator.executor, self._rows.count, passes, passes, network)
-        self._both = gradient_of(network, weights is not None, name)
+        self._both = gradient_of(network, name)
         self._start = [*estimator.coefs_, *estimator.intercepts_]
         self._dtype = estimator.coefs_[0].dtype
         #: Place, value and slope of the last point that was finite.
@@ -106,8 +106,7 @@ class LBFGS:
         value, slope = 0.0, np.zeros(len(x))
         alpha = self._estimator.alpha
         for data, places in self._rows.parts(self._order):
-            weight = len(places) if len(data) == 2 else float(data[2].sum())
-            share = weight / self._total  # of a mean over the block, in the mean over all
+            share = float(data[2].sum()) / self._total  # of this mean in the mean over all rows
             found, gradient = self._both(params, np.array(alpha, self._dtype), *data)
             coefs, intercepts = self._network.lists(gradient)
             value += share * float(found)

@@ -12,13 +12,14 @@ BLOCK = 2**27
 
 
 class Rows:
-    """Data in the same order: X, targets and perhaps weights.
+    """Data in the same order: X, targets and weights.
 
     Parameters
     ----------
     X : array or sparse matrix, shape (n, features)
     y : array, n along its first axis
     weights : array, shape (n,), or None
+        Unless given, all 1.
     """
 
     def __init__(self, X: Any, y: np.ndarray, weights: np.ndarray | None) -> None:
@@ -28,7 +29,7 @@ class Rows:
             X = X.toarray()
         self._is_sparse = hasattr(X, "toarray")
         self._X = X.tocsr() if self._is_sparse else np.ascontiguousarray(X)
-        self._others = tuple([v for v in (y, weights) if v is not None])
+        self._others = y, np.ones(self.count, X.dtype) if weights is None else weights
 
     def parts(
         self, order: np.ndarray, batch: int = 1

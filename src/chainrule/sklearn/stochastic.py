@@ -63,7 +63,6 @@ class Stochastic:
             network,
             estimator.solver,
             bool(estimator.nesterovs_momentum) and estimator.solver == "sgd",
-            weights is not None,
             self._executor(),
         )
         self._best: Params = self._carry["params"]
@@ -78,20 +77,17 @@ class Stochastic:
                 "partial_fit sees one part of the data at a time, and cannot hold rows out.",
                 expected="early_stopping=False", got="early_stopping=True",
             )  # fmt: skip
-        binary = self._network.output == "logistic" and self._network.units[-1] == 1
-        self._order, out = train_test_split(
-            self._order,
-            random_state=self._rng,
-            test_size=estimator.validation_fraction,
-            stratify=y if binary else None,
-        )
-        if len(out) < 2:
+        rows, part = len(self._order), estimator.validation_fraction
+        if math.ceil(rows * part) < 2:
             raise ArgumentError(
                 "The validation set is too small.", expected="2 rows or more held out",
-                got=f"{len(out)} of {X.shape[0]}, with "
-                f"validation_fraction={estimator.validation_fraction!r}",
+                got=f"validation_fraction={part!r} of {rows} rows",
                 instead="a larger validation_fraction, or early_stopping=False",
             )  # fmt: skip
+        binary = self._network.output == "logistic" and self._network.units[-1] == 1
+        self._order, out = train_test_split(
+            self._order, random_state=self._rng, test_size=part, stratify=y if binary else None
+        )
         self._held_out = X[out], y[out], None if weights is None else weights[out]
 
     def _batch_size(self, rows: int) -> int:
