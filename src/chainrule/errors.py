@@ -164,6 +164,10 @@ class ExecutorWarning(UserWarning):
     """Another executor runs a function than the one that was asked for."""
 
 
+class TrainingWarning(UserWarning):
+    """Something in training that is likely to be a mistake."""
+
+
 class FormulaError(ChainruleError, ValueError):
     """A formula or a value that does not parse."""
 

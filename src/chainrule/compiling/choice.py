@@ -11,9 +11,13 @@ from typing import Any
 
 from chainrule.compiling.plans import Plan
 from chainrule.execute.executors import Executor, executor
+from chainrule.execute.work import work
 
 #: Seconds that compiling is reckoned to take: at least, and for each operation.
 _BASE, _EACH = 0.5, 0.02
+#: Seconds that NumPy is reckoned to take for an operation, and how many it does a second, of
+#: products and of anything else.
+_CALL, _PRODUCTS, _OTHERS = 1.5e-6, 3e10, 1e9
 
 
 class Choice:
@@ -54,6 +58,16 @@ class Choice:
             return False
         self._ready = self.is_settled = True
         return True
+
+    def foresee(self, plan: Plan, calls: int) -> bool:
+        """Decide for good, by how often a plan will run; says whether another is to be made."""
+        if self.is_settled:
+            return False
+        products, others = work(plan.kernel)
+        each = len(plan.kernel.graph) * _CALL + products / _PRODUCTS + others / _OTHERS
+        self._ready = each * calls > self.cost(plan)
+        self.is_settled = True
+        return self._ready
 
     def cost(self, plan: Plan) -> float:
         """Return about how many seconds compiling would take."""

@@ -85,11 +85,12 @@ class Epoch:
 
     def __init__(
         self, step: Callable[..., Any], executor: str = "auto", mesh: Any = None,
-        specs: Any = None, donate: bool = False,
+        specs: Any = None, donate: bool = False, steps: int | None = None,
     ) -> None:  # fmt: skip
         functools.update_wrapper(self, step)
         self._step = step
         self._donate = donate
+        self._steps = steps
         self._plans = Plans(step, executor, mesh, specs)
         self._last: Plan | None = None
         self._entries: dict[Any, _Entry] = {}
@@ -196,6 +197,8 @@ class Epoch:
 
         leading = list(range(len(kinds), len(kinds) + len(batch)))
         plan = self._plans.find((key, len(batch)), call, with_rows(size), leading)
+        if self._steps is not None and self._plans.choice.foresee(plan, self._steps):
+            plan = self._plans.find((key, len(batch)), call, with_rows(size), leading)
         check_result(self._step, plan, kinds)
         last = plan.given_for(call, with_rows(rest)) if rest else ()
         if last is None:
@@ -256,7 +259,7 @@ class Epoch:
 
 def epoch(
     step: Callable[..., Any], executor: str = "auto", *, mesh: Any = None, specs: Any = None,
-    donate: bool = False,
+    donate: bool = False, steps: int | None = None,
 ) -> Epoch:  # fmt: skip
     """Return a function that runs a step on one minibatch after another, as compiled code.
 
@@ -277,6 +280,9 @@ def epoch(
         Give the carry up at each call: its arrays may be written to and returned, which saves a
         copy of them in time and memory. For large carries of which nobody needs the old one. A
         NaN or an infinity is then told with its step alone: there is nothing left to start from.
+    steps : int, optional
+        About how many steps are to come in all. With it ``"auto"`` decides before the first one, by
+        an estimate, and always the same; without it, by the time spent.
 
     Returns
     -------
@@ -297,4 +303,4 @@ def epoch(
     (array([2.54]), array([ 2.  , 21.06]))
     """
     check_executor(executor, mesh, specs)
-    return Epoch(step, executor, mesh, specs, donate)
+    return Epoch(step, executor, mesh, specs, donate, steps)

@@ -14,6 +14,7 @@ from chainrule.nn.activations import (
 )
 from chainrule.nn.base import Context, Layer
 from chainrule.nn.configs import from_config
+from chainrule.nn.function_model import FunctionModel
 from chainrule.nn.layers import BatchNorm, Dense, Dropout, Flatten, LayerNorm
 from chainrule.nn.losses import (
     LOSSES,
@@ -26,35 +27,49 @@ from chainrule.nn.losses import (
 )
 from chainrule.nn.minimize import minimize
 from chainrule.nn.minimum import DivergedError, Minimum
+from chainrule.nn.model import Model
 from chainrule.nn.optimizer import Composed, Optimizer
 from chainrule.nn.optimizers import SGD, AdaGrad, Adam, AdamW, Lion, RMSProp
 from chainrule.nn.penalties import l1, l2
 from chainrule.nn.sequential import Sequential
 from chainrule.nn.targets import check_targets
+from chainrule.nn.training.callbacks import Callback, EarlyStopping
+from chainrule.nn.training.history import History
+from chainrule.nn.training.metrics import METRICS
+from chainrule.nn.training.run import Run
+from chainrule.nn.training.streams import Parquet
 
 __all__ = [
     "ELU",
     "GELU",
     "LOSSES",
+    "METRICS",
     "SGD",
     "AdaGrad",
     "Adam",
     "AdamW",
     "BatchNorm",
+    "Callback",
     "Composed",
     "Context",
     "Dense",
     "DivergedError",
     "Dropout",
+    "EarlyStopping",
     "Flatten",
+    "FunctionModel",
+    "History",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Lion",
     "Minimum",
+    "Model",
     "Optimizer",
+    "Parquet",
     "RMSProp",
     "ReLU",
+    "Run",
     "Sequential",
     "SiLU",
     "Sigmoid",

@@ -8,6 +8,7 @@ n² differences.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -252,10 +253,42 @@ def hinge(prediction: Any, target: Any, *, weights: Any = None) -> Any:
     return _mean(np.maximum(1 - target * prediction, 0), weights)
 
 
+#: ``loss(prediction, target)``, and a keyword `weights` where it can be weighted.
+Loss = Callable[..., Any]
+
 #: What a loss is called -> the loss.
-LOSSES: dict[str, Callable[..., Any]] = {
+LOSSES: dict[str, Loss] = {
     loss.__name__: loss for loss in (mse, mae, huber, binary_cross_entropy, cross_entropy, hinge)
 }
+
+
+def found_loss(loss: str | Loss) -> Loss:
+    """Return a loss by its name, or the one that is given.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ArgumentError(
+                f"There is no loss {loss!r}.", got=repr(loss),
+                expected=f"one of {', '.join(LOSSES)}, or a function of prediction and target",
+            )  # fmt: skip
+        return LOSSES[loss]
+    if not callable(loss):
+        raise ArgumentError(
+            "A loss is a name or a function.", expected=f"one of {', '.join(LOSSES)}",
+            got=repr(loss)[:80],
+        )  # fmt: skip
+    return loss
+
+
+def original(loss: Loss) -> Loss:
+    """Return the loss of which one with some options set is made by ``functools.partial``."""
+    while isinstance(loss, functools.partial):
+        loss = loss.func
+    return loss
 
 
 # -- shapes and types ------------------------------------------------------------------

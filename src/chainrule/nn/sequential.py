@@ -12,13 +12,14 @@ from chainrule.errors import ArgumentError
 from chainrule.nn.base import Arrays, Context, Layer
 from chainrule.nn.configs import from_config
 from chainrule.nn.initialisers import Array, Shape
+from chainrule.nn.model import Model
 from chainrule.trace import named
 
 #: Layer -> name -> array; layers without any are left out.
 Tree = dict[str, dict[str, Array]]
 
 
-class Sequential:
+class Sequential(Model):
     """Layers, each of which takes what the one before it gives.
 
     Parameters
@@ -126,6 +127,25 @@ class Sequential:
                 ) from None
             made[name] = shape
         return made
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of what the last layer gives for one sample.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of one sample, without the axis of the batch.
+
+        Returns
+        -------
+        tuple of int
+
+        Raises
+        ------
+        ArgumentError
+            For a layer that does not take what it is given; names it.
+        """
+        return [shape, *self.shapes(shape).values()][-1]
 
     def build(self, shape: Shape, seed: int = 0, dtype: Any = np.float32) -> tuple[Tree, Tree]:
         """Make the parameters, and the state, of all layers.

@@ -1,0 +1,375 @@
+"""What can be trained: the methods that all models have."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.arguments import with_signature
+from chainrule.errors import ArgumentError
+from chainrule.nn.base import Context
+from chainrule.nn.initialisers import Shape
+from chainrule.nn.losses import Loss
+from chainrule.nn.optimizers import Adam
+from chainrule.nn.training.data import features
+from chainrule.nn.training.fit import Settings, prepared, run_of
+from chainrule.nn.training.history import History
+from chainrule.nn.training.trainer import ROWS, Objective, Trainer, evaluated, scores_of
+from chainrule.nn.trees import float_type
+from chainrule.solution import Solution
+from chainrule.solution import explain as explain_function
+from chainrule.structure import leaves, map_leaves
+
+Tree = dict[str, Any]
+
+
+class Model(ABC):
+    """What has parameters, makes predictions and can be trained.
+
+    Attributes
+    ----------
+    params : dict or None
+        Parameters; None before they are made, which the first `fit` does.
+    state : dict
+        What layers keep besides.
+    input_shape : tuple of int or None
+        Of one sample.
+    history : History or None
+        Of the last `fit`.
+    loss : str or callable or None
+        That it was last trained with.
+    """
+
+    params: Any = None
+    state: Any = None
+    input_shape: Shape | None = None
+    history: History | None = None
+    loss: str | Loss | None = None
+    metrics: Any = ()
+    _trainers: dict[Any, Trainer] | None = None
+
+    # -- what a model is -----------------------------------------------------------------
+
+    @abstractmethod
+    def build(self, shape: Shape, seed: int = 0, dtype: Any = np.float32) -> tuple[Any, Any]:
+        """Return new parameters and state, for samples of a shape."""
+
+    @abstractmethod
+    def apply(
+        self, params: Any, state: Any, x: Any, context: Context | None = None
+    ) -> tuple[Any, Any]:
+        """Return the results for a batch, and the state after it."""
+
+    @abstractmethod
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of what is predicted for a sample of a shape."""
+
+    def initialise(self, shape: Sequence[int], seed: int = 0, dtype: Any = np.float32) -> None:
+        """Give the model new parameters, forgetting those it has.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            Of one sample, without the axis of the batch.
+        seed : int
+        dtype : data type
+
+        Raises
+        ------
+        ArgumentError
+            For a layer that does not take what it is given.
+        """
+        shape = tuple(map(int, shape))
+        self.params, self.state = self.build(shape, seed, dtype)
+        self.input_shape = shape
+
+    @property
+    def dtype(self) -> np.dtype[Any] | None:
+        """The type of the parameters, or None before there are any."""
+        return None if self.params is None else float_type(self.params)
+
+    def shape_of_one(self, shape: Shape, name: str = "") -> Shape:
+        """Return the shape of a prediction; refuse samples of another shape than trained on.
+
+        Raises
+        ------
+        ShapeError, ArgumentError
+        """
+        if self.input_shape is not None and tuple(shape) != self.input_shape:
+            from chainrule.errors import ShapeError
+
+            said = f" of the {name} data" if name else ""
+            raise ShapeError(
+                f"The samples{said} do not have the shape that the model takes.",
+                expected=f"x of shape {('n', *self.input_shape)}".replace("'", ""),
+                got=f"{('n', *shape)}".replace("'", ""),
+                instead="initialise(shape) to begin anew" if not said else None,
+            )
+        return self.output_shape(tuple(shape))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Compiled functions stay where they are.
+        return {k: v for k, v in vars(self).items() if k != "_trainers"}
+
+    def trainer(self, settings: Settings, objective: Objective, steps: int) -> Trainer:
+        """Return what runs training steps, compiled once for the same settings."""
+        if self._trainers is None:
+            self._trainers = {}
+        by_hand = settings.mesh is not None or settings.specs is not None
+        metrics = tuple(objective.metrics.items())
+        # How many steps there are decides which executor it is.
+        key = (
+            objective.loss, settings.optimizer, metrics, settings.penalty, settings.executor, steps,
+        )  # fmt: skip
+        try:
+            known = None if by_hand else self._trainers.get(key)
+        except TypeError:  # an optimizer of the user's own without a hash
+            known, by_hand = None, True
+        if known is None:
+            known = Trainer(
+                objective, settings.optimizer, executor=settings.executor, steps=steps,
+                mesh=settings.mesh, specs=settings.specs,
+            )  # fmt: skip
+            if not by_hand:
+                self._trainers = {key: known}
+        return known
+
+    # -- training ------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        loss: str | Loss = "mse",
+        optimizer: Any = None,
+        epochs: int = 1,
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        metrics: Any = (),
+        early_stopping: Any = None,
+        callbacks: Any = (),
+        sample_weights: Any = None,
+        class_weights: Any = None,
+        penalty: Any = None,
+        seed: int = 0,
+        dtype: Any = None,
+        executor: str = "auto",
+        mesh: Any = None,
+        specs: Any = None,
+        verbose: int = 1,
+    ) -> History:
+        """Train on data, from the parameters that the model has.
+
+        The optimizer begins anew with each call. The same seed gives the same numbers on the same
+        machine. Ctrl-C ends training within about a second, with what has been learned.
+
+        Parameters
+        ----------
+        x : array, shape (n, ...), or parts
+            Samples; a memory-mapped array is read as it is needed. Data that do not fit in
+            memory can be parts instead, without `y`: an iterable of ``(x, y)`` or
+            ``(x, y, weights)``, or a function that returns one, such as a generator function; or
+            :class:`Parquet`. Each epoch goes through the parts in order, and through the rows of
+            each in minibatches.
+        y : array, shape (n, ...)
+            Targets.
+        loss : str or callable
+            A name in ``nn.LOSSES``, or ``loss(prediction, target)`` in plain NumPy, with a
+            keyword `weights` if it is to be weighted.
+        optimizer : Optimizer
+            Adam with a rate of 0.001 unless given.
+        epochs : int
+            How often all rows are gone through.
+        batch_size : int
+            Rows in a step; 32 unless given.
+        shuffle : bool
+            Whether rows come in another order in each epoch.
+        validation_split : float
+            Share of rows, the last ones, that is not trained on but evaluated after each epoch.
+        validation_data : tuple (x, y) or (x, y, weights)
+            Data to evaluate after each epoch.
+        metrics : str, callable or sequence of them
+            What is reported beside the loss: ``"accuracy"``, ``"mae"``, ``"mse"``, or
+            ``metric(prediction, target)``, the mean over the rows, in plain NumPy.
+        early_stopping : bool or EarlyStopping
+            Ends training when the validation loss becomes no better, and keeps the best.
+        callbacks : callable, Callback or sequence of them
+            Called with the :class:`Run` after each epoch.
+        sample_weights : array, shape (n,)
+        class_weights : mapping from a label to its weight, sequence, or "balanced"
+        penalty : callable
+            Of the parameters, added to the loss: ``lambda params: 1e-4 * nn.l2(params)``.
+        seed : int
+            Of the first parameters, the order of the rows and dropout.
+        dtype : data type
+            Of new parameters; float32 unless given.
+        executor : {"auto", "numpy", "numba", "jax"}
+            ``"auto"`` decides at the start, by an estimate of the work.
+        mesh, specs
+            For ``executor="jax"``; see :func:`chainrule.compile`.
+        verbose : int
+            0 for nothing, 1 for a bar in a terminal and nothing in a pipe, 2 for a line an epoch.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ArgumentError, ShapeError, DtypeError
+            For what does not fit, with layer, row or column; the model is then as it was.
+        NonFiniteError
+            When a NaN or an infinity arises; the model has its last good parameters.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from chainrule import nn
+        >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+        >>> y = np.array([0, 1, 1, 0])
+        >>> model = nn.Sequential(nn.Dense(8), nn.Tanh(), nn.Dense(2))
+        >>> history = model.fit(X, y, loss="cross_entropy", optimizer=nn.Adam(0.05), epochs=200)
+        >>> history["loss"][-1] < 0.01, model.predict(X).argmax(axis=1)
+        (True, array([0, 1, 1, 0]))
+        """
+        settings = Settings(
+            loss, Adam() if optimizer is None else optimizer, metrics, penalty, executor, mesh,
+            specs,
+        )  # fmt: skip
+        run = run_of(
+            self, x, y, settings, epochs=epochs, batch_size=batch_size, shuffle=shuffle,
+            validation_split=validation_split, validation_data=validation_data,
+            early_stopping=early_stopping, callbacks=callbacks, sample_weights=sample_weights,
+            class_weights=class_weights, seed=seed, dtype=dtype, verbose=verbose,
+        )  # fmt: skip
+        self.loss, self.metrics, self.history = loss, metrics, run.history
+        run.go()
+        return run.history
+
+    # -- use -----------------------------------------------------------------------------
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Return what the last layer gives: logits, where the loss takes logits.
+
+        Parameters
+        ----------
+        x : array, shape (n, ...)
+
+        Returns
+        -------
+        array, shape (n, ...)
+
+        Raises
+        ------
+        ArgumentError, ShapeError, DtypeError
+            When there are no parameters yet, or the samples are not of the right shape.
+        """
+        self.require_params("predict")
+        samples = features(x, self.dtype)
+        self.shape_of_one(samples.shape[1:])
+        blocks = []
+        for start in range(0, len(samples), ROWS):
+            block = np.asarray(samples[start : start + ROWS], self.dtype)
+            with np.errstate(over="ignore", under="ignore"):
+                blocks.append(self.apply(self.params, self.state, block)[0])
+        return np.concatenate(blocks)
+
+    def evaluate(
+        self, x: Any, y: Any, *, loss: Any = None, metrics: Any = None, sample_weights: Any = None
+    ) -> dict[str, float]:
+        """Return the loss, and metrics, on data.
+
+        Parameters
+        ----------
+        x, y : array
+        loss, metrics
+            Those of the last `fit` unless given.
+        sample_weights : array, shape (n,)
+
+        Returns
+        -------
+        dict of str to float
+
+        Raises
+        ------
+        ArgumentError, ShapeError, DtypeError
+        """
+        self.require_params("evaluate")
+        loss = self._loss(loss)
+        data = prepared(self, x, y, loss=loss, dtype=self.dtype, weights=sample_weights)
+        chosen = self.metrics if metrics is None else metrics
+        objective = Settings(loss, None, chosen).objective(self)
+        return evaluated(scores_of(objective), self.params, self.state, data.arrays)
+
+    def explain(self, x: Any, y: Any, *, loss: Any = None, sample_weights: Any = None) -> Solution:
+        """Explain the loss on some samples: every step back to the parameters.
+
+        Parameters
+        ----------
+        x, y : array
+            A batch; a few rows are best read.
+        loss
+            That of the last `fit` unless given.
+        sample_weights : array, shape (n,)
+
+        Returns
+        -------
+        Solution
+            The parameters are called ``dense1_W``, ``dense1_b``, ...
+
+        Raises
+        ------
+        ArgumentError, ShapeError, DtypeError
+        """
+        self.require_params("explain")
+        loss = self._loss(loss)
+        data = prepared(self, x, y, loss=loss, dtype=self.dtype, weights=sample_weights)
+        objective = Settings(loss, None).objective(self)
+        batch = tuple(np.asarray(a) for a in data.arrays)
+        arrays = {_readable(path): leaf for path, leaf in leaves(self.params)}
+
+        def network(*given: Any) -> Any:
+            values = iter(given[len(batch) :])
+            params = map_leaves(lambda leaf, path: next(values), self.params, "")
+            prediction, _ = self.apply(params, self.state, given[0])
+            return objective.value(prediction, given[1], given[2 : len(batch)])
+
+        names = [*("x", "y", "weights")[: len(batch)], *arrays]
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        with_signature(network, [inspect.Parameter(name, kind) for name in names])
+        return explain_function(network, *batch, *arrays.values(), wrt=tuple(arrays))
+
+    def _loss(self, loss: Any) -> Any:
+        if loss is None and self.loss is None:
+            raise ArgumentError(
+                "Which loss is not known: the model has not been trained.",
+                instead='loss="cross_entropy", or another one',
+            )
+        return self.loss if loss is None else loss
+
+    def require_params(self, what: str) -> None:
+        """Refuse to go on without parameters.
+
+        Raises
+        ------
+        ArgumentError
+        """
+        if self.params is None:
+            raise ArgumentError(
+                f"The model has no parameters yet, and cannot {what}.",
+                instead="fit(...), or initialise(x.shape[1:]) first",
+            )
+
+
+def _readable(path: str) -> str:
+    """Return a path in nested parameters as a name: ``['dense1']['W']`` is dense1_W."""
+    parts = path.replace("]", " ").replace("[", " ").replace("'", " ").replace(".", " ").split()
+    name = "_".join("".join(c if c.isalnum() else "_" for c in part) for part in parts)
+    return name if name.isidentifier() else f"p_{name}"

@@ -1,0 +1,1 @@
+"""Training: epochs over data, what follows each, and what is reported."""

@@ -1,0 +1,225 @@
+"""What ``fit`` was asked for, made into a run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.compiling.compiled import check_executor
+from chainrule.errors import ArgumentError, ShapeError, TrainingWarning
+from chainrule.nn.losses import Loss, found_loss
+from chainrule.nn.training.callbacks import as_callbacks
+from chainrule.nn.training.data import Data, checked
+from chainrule.nn.training.metrics import found_metrics
+from chainrule.nn.training.progress import progress
+from chainrule.nn.training.run import Run
+from chainrule.nn.training.streams import Source, Stream, Whole, is_stream
+from chainrule.nn.training.trainer import Objective
+
+if TYPE_CHECKING:
+    from chainrule.nn.model import Model
+
+#: Rows of a minibatch, unless the user says how many.
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides what a training step computes."""
+
+    loss: str | Loss
+    optimizer: Any
+    metrics: Any = ()
+    penalty: Callable[[Any], Any] | None = None
+    executor: str = "auto"
+    mesh: Any = field(default=None, compare=False)
+    specs: Any = field(default=None, compare=False)
+
+    def objective(self, model: Model) -> Objective:
+        """Return what is measured."""
+        loss = found_loss(self.loss)
+        return Objective(model, loss, found_metrics(self.metrics, loss), self.penalty)
+
+    def check(self) -> None:
+        """Refuse what is no optimizer, no executor, or no penalty.
+
+        Raises
+        ------
+        ArgumentError
+        """
+        check_executor(self.executor, self.mesh, self.specs)
+        if not (hasattr(self.optimizer, "init") and hasattr(self.optimizer, "apply")) or isinstance(
+            self.optimizer, type
+        ):
+            made = isinstance(self.optimizer, type)
+            raise ArgumentError(
+                "There is no such optimizer.", got=repr(self.optimizer)[:80],
+                expected="an optimizer such as nn.Adam(1e-3)",
+                instead=f"nn.{self.optimizer.__name__}()" if made else None,
+            )  # fmt: skip
+        if self.penalty is not None and not callable(self.penalty):
+            raise ArgumentError(
+                "penalty is a function of the parameters.", got=repr(self.penalty)[:80],
+                expected="such as lambda params: 1e-4 * nn.l2(params)",
+            )  # fmt: skip
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """Return a count.
+
+    Raises
+    ------
+    ArgumentError
+        When it is no whole number, or too small.
+    """
+    if not hasattr(value, "__index__") or isinstance(value, bool) or value < least:
+        raise ArgumentError(
+            f"{name} is a count.", expected=f"a whole number from {least}", got=repr(value)
+        )
+    return int(value)
+
+
+def prepared(
+    model: Model, x: Any, y: Any, *, loss: Any, dtype: Any, weights: Any = None,
+    class_weights: Any = None, name: str = "",
+) -> Data:  # fmt: skip
+    """Return checked data for a model, which they are the first to tell the shape of a sample."""
+
+    def shape_of_one(shape: tuple[int, ...]) -> tuple[int, ...]:
+        return model.shape_of_one(shape, name)
+
+    return checked(
+        x, y, weights, loss=loss, shape_of_one=shape_of_one, dtype=dtype,
+        class_weights=class_weights, name=name,
+    )  # fmt: skip
+
+
+def source_of(
+    model: Model, x: Any, y: Any, weights: Any, *, loss: Any, dtype: Any, class_weights: Any,
+    validation_split: float, validation_data: Any, epochs: int,
+) -> tuple[Source, Data | None]:  # fmt: skip
+    """Return what gives the rows to train on, and those to validate with.
+
+    Raises
+    ------
+    ArgumentError, ShapeError, DtypeError
+    """
+
+    def check(x: Any, y: Any, weights: Any = None) -> Data:
+        return prepared(
+            model, x, y, loss=loss, dtype=dtype, weights=weights, class_weights=class_weights
+        )
+
+    if validation_data is not None and validation_split:
+        raise ArgumentError(
+            "Both validation_split and validation_data are given.", expected="one of the two"
+        )
+    if is_stream(x, y):
+        if validation_split or weights is not None:
+            raise ArgumentError(
+                "Data that come in parts cannot be split, and bring their own weights.",
+                expected="validation_data, and parts (x, y, weights)",
+                got="validation_split" if validation_split else "sample_weights",
+            )
+        return Stream(x, check, epochs), _held_out(model, validation_data, loss, dtype, None)
+    data = check(x, y, weights)
+    if validation_split:
+        data, held = data.split(validation_split)
+        return Whole(data), held
+    shape = data.arrays[0].shape[1:]
+    return Whole(data), _held_out(model, validation_data, loss, dtype, shape)
+
+
+def _held_out(model: Model, given: Any, loss: Any, dtype: Any, shape: Any) -> Data | None:
+    """Return the data to validate with, whose samples are of the shape of those trained on."""
+    if given is None:
+        return None
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise ArgumentError(
+            "validation_data is a tuple.", expected="(x, y) or (x, y, weights)",
+            got=type(given).__name__,
+        )  # fmt: skip
+    x, y, *weights = given
+    found = np.shape(x)[1:]
+    if shape is not None and found != shape:
+        raise ShapeError(
+            "The samples of the validation data are of another shape than those trained on.",
+            expected=f"shape {shape} each", got=f"shape {found}",
+        )  # fmt: skip
+    weight = weights[0] if weights else None
+    return prepared(model, x, y, loss=loss, dtype=dtype, weights=weight, name="validation")
+
+
+def batch_of(batch_size: Any, rows: int | None) -> int:
+    """Return the number of rows in a minibatch."""
+    if batch_size is None:
+        return BATCH
+    size = whole_number("batch_size", batch_size, 1)
+    if rows is not None and size > rows:
+        warnings.warn(
+            f"batch_size is {size}, and there are {rows} rows to train on: all are taken.",
+            TrainingWarning, stacklevel=4,
+        )  # fmt: skip
+    return size
+
+
+def run_of(
+    model: Model,
+    x: Any,
+    y: Any,
+    settings: Settings,
+    *,
+    epochs: int,
+    batch_size: int | None,
+    shuffle: bool,
+    validation_split: float,
+    validation_data: Any,
+    early_stopping: Any,
+    callbacks: Any,
+    sample_weights: Any,
+    class_weights: Any,
+    seed: int,
+    dtype: Any,
+    verbose: int,
+    kind: type[Run] = Run,
+    **others: Any,
+) -> Run:
+    """Return a run that is ready to go.
+
+    Raises
+    ------
+    ArgumentError, ShapeError, DtypeError
+        For anything that does not fit, before the model is changed.
+    """
+    settings.check()
+    epochs = whole_number("epochs", epochs, 1)
+    seed = whole_number("seed", seed, 0)
+    objective = settings.objective(model)
+    followed = as_callbacks(callbacks, early_stopping)
+    dtype = np.dtype(dtype or model.dtype or np.float32)
+    source, held = source_of(
+        model, x, y, sample_weights, loss=settings.loss, dtype=dtype, class_weights=class_weights,
+        validation_split=validation_split, validation_data=validation_data, epochs=epochs,
+    )  # fmt: skip
+    size = batch_of(batch_size, source.rows)
+    per_epoch = 1000 if source.rows is None else -(-source.rows // size)
+    if isinstance(source, Whole) and len(source.data.arrays) > 2:
+        objective.check_weights()
+    trainer = model.trainer(settings, objective, per_epoch * epochs)
+    if model.params is None:
+        model.initialise(_shape_of_sample(source, model), seed, dtype)
+    carry = trainer.start(model.params, model.state, seed)
+    shown = progress(verbose, epochs, per_epoch * epochs)
+    return kind(
+        model, trainer, source, carry, epochs=epochs, batch_size=size, shuffle=shuffle, seed=seed,
+        validation=held, callbacks=followed, progress=shown, **others,
+    )  # fmt: skip
+
+
+def _shape_of_sample(source: Source, model: Model) -> Sequence[int]:
+    data = next(source.parts())
+    return data.arrays[0].shape[1:]
