@@ -16,8 +16,9 @@ from chainrule.sklearn.data import features, features_and_targets, weights_of
 from chainrule.sklearn.lbfgs import LBFGS
 from chainrule.sklearn.network import Network
 from chainrule.sklearn.parameters import check_parameters
+from chainrule.sklearn.questions import explained
 from chainrule.sklearn.stochastic import Stochastic
-from chainrule.solution import Solution, explain
+from chainrule.solution import Solution
 
 
 class BaseMLP(BaseEstimator, ABC):
@@ -66,6 +67,11 @@ class BaseMLP(BaseEstimator, ABC):
     _no_improvement_count: int
     #: Of the solver, for the next call of partial_fit.
     _kept: dict[str, Any]
+
+    def _keep(self, given: dict[str, Any]) -> None:
+        """Store the arguments of an `__init__`, as they are."""
+        for name in given.keys() - {"self"}:
+            setattr(self, name, given[name])
 
     # -- fitting -------------------------------------------------------------------------
 
@@ -196,13 +202,16 @@ class BaseMLP(BaseEstimator, ABC):
 
     @property
     def model_(self) -> nn.Sequential:
-        """The layers as a model of :mod:`chainrule.nn`; with logits, or log rates, in the end."""
-        return self._fitted().model
+        """The layers with their parameters, as a model of :mod:`chainrule.nn`.
 
-    @property
-    def params_(self) -> dict[str, dict[str, np.ndarray]]:
-        """The parameters as :attr:`model_` takes them."""
-        return self._fitted().params(self.coefs_, self.intercepts_)
+        Its predictions are logits, or the logarithms of rates for the Poisson loss.
+        """
+        network = self._fitted()
+        model = network.layers()
+        model.params, model.state = network.params(self.coefs_, self.intercepts_), {}
+        model.input_shape = (self.n_features_in_,)
+        model.loss = network.name_of_loss
+        return model
 
     def explain(self, X: Any, y: Any, sample_weight: Any = None) -> Solution:
         """Show how the loss of some rows, and its gradient, come about.
@@ -210,26 +219,27 @@ class BaseMLP(BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like or sparse matrix, shape (n, features)
-            A few rows.
+            A few rows are best read.
         y : array-like, shape (n,) or (n, outputs)
         sample_weight : array-like, shape (n,), optional
 
         Returns
         -------
         Solution
-            Of the loss that training makes smaller, with the penalty for so many rows, and without
-            dropout; `grads["params"]` has the gradient of each layer.
+            Of the loss that training makes smaller, for these rows: with the penalty, and without
+            dropout. The parameters are called ``dense1_W``, ``dense1_b``, ...
+
+        Raises
+        ------
+        ValueError
+            When the data cannot be used; says what and where.
         """
         network = self._fitted()
-        X, y = features_and_targets(self, X, y, reset=False, numeric=self._numeric)
+        X, y = self._data(X, y, incremental=True, first=False)
         y, weights = self._targets(y, weights_of(X, sample_weight), X.dtype)
         X = X.toarray() if hasattr(X, "toarray") else X
-        alpha = float(self.alpha)
-
-        def loss(params: Any) -> Any:
-            return network.loss(params, X, y, weights, alpha)
-
-        return explain(loss, network.params(self.coefs_, self.intercepts_))
+        params = network.params(self.coefs_, self.intercepts_)
+        return explained(network, params, X, y, weights, float(self.alpha))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

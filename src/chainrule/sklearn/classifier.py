@@ -12,11 +12,48 @@ from sklearn.utils.multiclass import unique_labels
 from chainrule.errors import ArgumentError
 from chainrule.sklearn import labels
 from chainrule.sklearn.base import BaseMLP
+from chainrule.sklearn.documented import documented
 from chainrule.sklearn.stochastic import goes_by_parts
 
 
+@documented
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """DOC"""
+    """Tells classes apart with layers of units, as scikit-learn's estimator of the same name.
+
+    It has the same parameters, defaults and attributes, and the same `random_state` gives the same
+    weights up to rounding. The network, its loss and its gradient are chainrule's: whole epochs
+    run as compiled code, and :meth:`explain` shows how the gradient of any weight comes about.
+
+    The loss is the cross-entropy: of a softmax with three classes or more, of a sigmoid for each
+    output otherwise.
+
+    Parameters
+    ----------
+    <parameters>
+    class_weight : None, "balanced" or dict
+        Class -> what its rows weigh; "balanced" lets all classes weigh the same. A list of dicts
+        for several labels a row.
+
+    Attributes
+    ----------
+    classes_ : array
+    <attributes>
+
+    References
+    ----------
+    X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010. D. Kingma and J. Ba, arXiv:1412.6980.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = MLPClassifier((8,), solver="lbfgs", random_state=0).fit(X, y)
+    >>> net.predict(X[:2]), net.score(X, y) > 0.95
+    (array([0, 0]), True)
+    >>> net.explain(X[:2], y[:2]).grads["dense2_W"].shape
+    (8, 3)
+    """
 
     _numeric = False
 
@@ -50,32 +87,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         dropout: float = 0.0,
         class_weight: Any = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.executor = executor
-        self.dropout = dropout
-        self.class_weight = class_weight
+        self._keep(locals())
 
     @available_if(goes_by_parts)
     def partial_fit(

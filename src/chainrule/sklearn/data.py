@@ -1,4 +1,4 @@
-"""Data as an estimator takes it: scikit-learn's checks, and where in the data something is wrong."""
+"""Data as an estimator takes it: scikit-learn's checks, and where in the data a fault is."""
 
 from __future__ import annotations
 

@@ -109,18 +109,19 @@ def encoded(y: np.ndarray, classes: np.ndarray, output: str, dtype: Any) -> np.n
     array, shape (n,) or (n, outputs)
     """
     if y.ndim == 2:
-        return y.astype(dtype)
+        return np.asarray(y, dtype)
     numbers = np.searchsorted(classes, y)
-    return numbers.astype(np.int64) if output == "softmax" else numbers[:, None].astype(dtype)
+    return np.asarray(numbers, np.int64) if output == "softmax" else numbers[:, None].astype(dtype)
 
 
 def decoded(predicted: np.ndarray, classes: np.ndarray, output: str) -> np.ndarray:
     """Return the labels for a network's probabilities."""
-    if output == "softmax":
-        return classes[np.argmax(predicted, axis=1)]
-    if predicted.shape[1] > 1:
+    if output == "logistic" and predicted.shape[1] > 1:
         return (predicted > 0.5).astype(int)
-    return classes[(predicted[:, 0] > 0.5).astype(int)]
+    softmax = output == "softmax"
+    chosen = np.argmax(predicted, axis=1) if softmax else (predicted[:, 0] > 0.5).astype(int)
+    labels: np.ndarray = classes[chosen]
+    return labels
 
 
 def class_weights(
@@ -147,7 +148,7 @@ def class_weights(
         own = compute_sample_weight(class_weight, y)
     else:
         own = _of_classes(class_weight, y, classes, weights)
-    return (own if weights is None else own * weights).astype(dtype)
+    return np.asarray(own if weights is None else own * weights, dtype)
 
 
 def _of_classes(
@@ -157,7 +158,7 @@ def _of_classes(
     if isinstance(class_weight, str):  # each class counts as much as any other that is there
         counts = np.bincount(numbers, weights, minlength=len(classes))
         each = counts.sum() / np.count_nonzero(counts) / np.where(counts > 0, counts, 1)
-        return each[numbers]
+        return np.asarray(each[numbers])
     given = {c: class_weight.get(c) for c in classes.tolist()}
     unknown = [c for c in class_weight if c not in given]
     if unknown and None in given.values():

@@ -105,7 +105,7 @@ class LBFGS:
         params = self._network.params(arrays[:half], arrays[half:])
         value, slope = 0.0, np.zeros(len(x))
         alpha = self._estimator.alpha
-        for data, places in self._rows.parts(self._order):
+        for data, _ in self._rows.parts(self._order):
             share = float(data[2].sum()) / self._total  # of this mean in the mean over all rows
             found, gradient = self._both(params, np.array(alpha, self._dtype), *data)
             coefs, intercepts = self._network.lists(gradient)

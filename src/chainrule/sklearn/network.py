@@ -47,7 +47,11 @@ class Network:
 
     @cached_property
     def model(self) -> nn.Sequential:
-        """The layers, without the function of the output."""
+        """The layers, for all who only apply them."""
+        return self.layers()
+
+    def layers(self) -> nn.Sequential:
+        """Make the layers, without the function of the output."""
         layers: list[nn.Layer] = []
         kind = ACTIVATIONS[self.activation]
         for units in self.units[1:-1]:
@@ -86,6 +90,13 @@ class Network:
     def lists(self, params: Params) -> tuple[list[Any], list[Any]]:
         """Return the weights and the biases as lists; nothing is copied."""
         return [params[n]["W"] for n in self._dense], [params[n]["b"] for n in self._dense]
+
+    @property
+    def name_of_loss(self) -> str | None:
+        """What :mod:`chainrule.nn` calls the loss, apart from a factor, or None."""
+        return {
+            "softmax": "cross_entropy", "logistic": "binary_cross_entropy", "identity": "mse",
+        }.get(self.output)  # fmt: skip
 
     # -- loss and predictions ------------------------------------------------------------
 
@@ -131,8 +142,11 @@ class Network:
 
     def predicted(self, outputs: Any) -> Any:
         """Return probabilities, or predicted numbers, of what :meth:`outputs` gave."""
-        functions = {"softmax": softmax, "logistic": sigmoid, "exp": np.exp}
-        return functions[self.output](outputs) if self.output in functions else outputs
+        if self.output == "softmax":
+            return softmax(outputs)
+        if self.output == "logistic":
+            return sigmoid(outputs)
+        return np.exp(outputs) if self.output == "exp" else outputs
 
     def log_probabilities(self, outputs: Any) -> Any:
         """Return the logarithm of probabilities; finite where these would be rounded to 0."""

@@ -23,20 +23,24 @@ class Allowed:
 
 
 def _one_of(*names: str) -> Allowed:
-    return Allowed(
-        " or ".join(map(repr, names)), lambda v: isinstance(v, str) and v in names
-    )
+    return Allowed(" or ".join(map(repr, names)), lambda v: isinstance(v, str) and v in names)
 
 
 def _real(words: str, holds: Callable[[Any], bool]) -> Allowed:
     """Return what a number may be; booleans are none, and NaN holds nowhere."""
-    return Allowed(
-        words, lambda v: isinstance(v, Real) and not isinstance(v, bool | np.bool_) and holds(v)
-    )
+
+    def is_allowed(value: Any) -> bool:
+        return isinstance(value, Real) and not _is_switch(value) and holds(value)
+
+    return Allowed(words, is_allowed)
+
+
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
 
 
 def _whole(value: Any, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not _is_switch(value) and int(value) >= least
 
 
 def _sizes(value: Any) -> bool:
@@ -45,7 +49,7 @@ def _sizes(value: Any) -> bool:
 
 
 _COUNT = Allowed("a whole number from 1", lambda v: _whole(v, 1))
-_SWITCH = Allowed("True or False", lambda v: isinstance(v, bool | np.bool_))
+_SWITCH = Allowed("True or False", _is_switch)
 _FROM_0 = _real("a finite number from 0", lambda v: 0 <= v < math.inf)
 _ABOVE_0 = _real("a finite number above 0", lambda v: 0 < v < math.inf)
 _PART = _real("a number from 0, below 1", lambda v: 0 <= v < 1)
@@ -69,7 +73,7 @@ ALLOWED: Mapping[str, Allowed] = {
     "tol": _real("a number from 0", lambda v: v >= 0),
     "verbose": Allowed(
         "True, False or a whole number from 0",
-        lambda v: isinstance(v, bool | np.bool_) or _whole(v, 0),
+        lambda v: _is_switch(v) or _whole(v, 0),
     ),
     "warm_start": _SWITCH,
     "momentum": _real("a number from 0 to 1", lambda v: 0 <= v <= 1),

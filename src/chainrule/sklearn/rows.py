@@ -20,6 +20,11 @@ class Rows:
     y : array, n along its first axis
     weights : array, shape (n,), or None
         Unless given, all 1.
+
+    Attributes
+    ----------
+    is_sparse : bool
+        Whether X is too large to be dense as a whole.
     """
 
     def __init__(self, X: Any, y: np.ndarray, weights: np.ndarray | None) -> None:
@@ -27,8 +32,8 @@ class Rows:
         self._row_bytes = max(1, X.shape[1] * X.dtype.itemsize)
         if hasattr(X, "toarray") and self.count * self._row_bytes <= BLOCK:
             X = X.toarray()
-        self._is_sparse = hasattr(X, "toarray")
-        self._X = X.tocsr() if self._is_sparse else np.ascontiguousarray(X)
+        self.is_sparse = hasattr(X, "toarray")
+        self._X = X.tocsr() if self.is_sparse else np.ascontiguousarray(X)
         self._others = y, np.ones(self.count, X.dtype) if weights is None else weights
 
     def parts(
@@ -47,7 +52,7 @@ class Rows:
         data : tuple of arrays
         places : array of int
         """
-        if not self._is_sparse:
+        if not self.is_sparse:
             yield (self._X, *self._others), order
             return
         length = max(1, BLOCK // (self._row_bytes * batch)) * batch

@@ -14,13 +14,16 @@ from chainrule.errors import ArgumentError, NonFiniteError
 from chainrule.sklearn.compiled import TURN, chosen, epoch_of
 from chainrule.sklearn.network import Network, Params
 from chainrule.sklearn.rows import Rows
-from chainrule.sklearn.updates import number, optimizer, with_numbers
+from chainrule.sklearn.updates import numbers_of, optimizer, with_numbers
 
 if TYPE_CHECKING:
     from chainrule.sklearn.base import BaseMLP
 
 #: An adaptive rate that is no larger is not lowered any more, and training stops.
 _LOWEST_RATE = 1e-6
+
+#: Steps that several epochs may have together in one call.
+_BLOCK = 256
 
 
 class Stochastic:
@@ -104,7 +107,7 @@ class Stochastic:
 
     def _executor(self) -> str:
         estimator, rows = self._estimator, len(self._order)
-        passes = estimator.max_iter
+        passes: float = estimator.max_iter
         if self._incremental:  # what has been seen tells what is to come
             passes = max(1, estimator.t_ / rows)
         steps = passes * math.ceil(rows / self._batch)
@@ -120,14 +123,14 @@ class Stochastic:
         if kept is None or kept["solver"] != estimator.solver:
             kept = {"step": 0, "state": optimizer(estimator.solver, False).init(params)}
         elif estimator.solver == "sgd" and estimator.learning_rate != "constant":
-            rate = number(kept["state"], "rate")
+            rate = numbers_of(kept["state"])[0]
         if estimator.solver == "adam":
-            numbers = {name: getattr(estimator, name) for name in ("beta_1", "beta_2", "epsilon")}
+            numbers = [rate, estimator.beta_1, estimator.beta_2, estimator.epsilon]
         else:
-            numbers = {"momentum": estimator.momentum}
+            numbers = [rate, estimator.momentum]
         carry = {
             "params": params,
-            "optimizer": with_numbers(kept["state"], rate=rate, **numbers),
+            "optimizer": with_numbers(kept["state"], numbers),
             "alpha": np.array(estimator.alpha, dtype),
         }
         if self._network.dropout:
@@ -142,14 +145,14 @@ class Stochastic:
     def run(self) -> None:
         """Train until the rules say stop."""
         estimator = self._estimator
+        most = 1 if self._incremental else estimator.max_iter
         estimator.n_iter_ = 0
         stops = False
         try:
-            for _ in range(1 if self._incremental else estimator.max_iter):
-                self._pass()
-                stops = self._is_enough()
-                if stops:
-                    break
+            while estimator.n_iter_ < most and not stops:
+                for loss in self._passes(self._block(most - estimator.n_iter_)):
+                    self._note(loss)
+                    stops = self._is_enough()
             if not (stops or self._incremental):
                 warnings.warn(
                     f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and "
@@ -162,13 +165,29 @@ class Stochastic:
         finally:
             self._finish()
 
-    def _pass(self) -> None:
-        """Go through all rows once, and take note of the loss."""
-        estimator = self._estimator
-        if estimator.shuffle:
-            self._order = self._order[self._rng.permutation(len(self._order))]
-        total = 0.0
-        for data, places in self._rows.parts(self._order, self._batch):
+    def _block(self, most: int) -> int:
+        """Return how many epochs there can be before anything has to be decided.
+
+        One after the other they are one call of compiled code. So many epochs without progress
+        are still to come before the first that can be one too many.
+        """
+        estimator, rows = self._estimator, len(self._order)
+        decides = self._held_out is not None or estimator.learning_rate == "invscaling"
+        if decides or estimator.verbose or self._rows.is_sparse or rows % self._batch:
+            return 1
+        patience = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
+        return int(max(1, min(most, patience, _BLOCK // (rows // self._batch))))
+
+    def _passes(self, count: int) -> list[float]:
+        """Go through all rows some times; return the loss of each time."""
+        rows, orders = len(self._order), []
+        for _ in range(count):
+            if self._estimator.shuffle:
+                self._order = self._order[self._rng.permutation(rows)]
+            orders.append(self._order)
+        order = orders[0] if count == 1 else np.concatenate(orders)
+        found = []
+        for data, places in self._rows.parts(order, self._batch):
             try:
                 with TURN, np.errstate(all="ignore"):
                     self._carry, losses = self._epoch(
@@ -176,15 +195,21 @@ class Stochastic:
                     )
             except NonFiniteError as error:
                 raise self._diverged(error) from error
-            sizes = np.full(len(losses), self._batch)
-            sizes[-1] = len(places) - self._batch * (len(losses) - 1)
-            total += float(losses.astype(float) @ sizes)
+            found.append(losses)
+        losses = np.concatenate(found).astype(float).reshape(count, -1)
+        sizes = np.full(losses.shape[1], self._batch)
+        sizes[-1] = rows - self._batch * (len(sizes) - 1)
+        return [float(total) / rows for total in losses @ sizes]
+
+    def _note(self, loss: float) -> None:
+        """Take note of an epoch."""
+        estimator = self._estimator
         estimator.n_iter_ += 1
         estimator.t_ += len(self._order)
-        estimator.loss_ = total / len(self._order)
-        estimator.loss_curve_.append(estimator.loss_)
+        estimator.loss_ = loss
+        estimator.loss_curve_.append(loss)
         if estimator.verbose:
-            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+            print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
 
     def _is_enough(self) -> bool:
         """Say whether training has come no further for too many epochs."""
@@ -218,7 +243,7 @@ class Stochastic:
         )
         stops, then = True, "Stopping."
         if estimator.solver == "sgd" and estimator.learning_rate == "adaptive":
-            rate = number(self._carry["optimizer"], "rate")
+            rate = numbers_of(self._carry["optimizer"])[0]
             if rate <= _LOWEST_RATE:
                 then = "Learning rate too small. Stopping."
             else:
@@ -237,15 +262,18 @@ class Stochastic:
         return self._estimator._score_of(predicted, y, weights)
 
     def _set_rate(self, rate: float) -> None:
-        state = with_numbers(self._carry["optimizer"], rate=rate)
+        state = self._carry["optimizer"]
+        state = with_numbers(state, [rate, *numbers_of(state)[1:]])
         self._carry = {**self._carry, "optimizer": state}
 
     def _diverged(self, error: NonFiniteError) -> ArgumentError:
         """Return the error for a step that failed, and go back to what was good before it."""
+        step = getattr(error, "step", 0)
+        epoch = self._estimator.n_iter_ + 1 + step * self._batch // len(self._order)
         self._carry = getattr(error, "carry", self._carry)
         self._best = self._carry["params"]
         return ArgumentError(
-            f"Training failed in epoch {self._estimator.n_iter_ + 1}. {error.what}",
+            f"Training failed in epoch {epoch}. {error.what}",
             got=error.got, where=error.where,
             instead="scaled data, as of make_pipeline(StandardScaler(), ...), or a smaller "
             "learning_rate_init; coefs_ has the last weights that were good",

@@ -7,6 +7,7 @@ of D. Kingma and J. Ba, arXiv:1412.6980; PyTorch and :class:`chainrule.nn.Adam` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,16 +38,23 @@ def optimizer(solver: str, nesterov: bool) -> Composed:
 _ADAM, _SGD = "adam_with_numbers", "sgd_with_numbers"
 
 
-def with_numbers(state: Tree, **numbers: float) -> Tree:
-    """Return the state of :func:`optimizer` with other numbers, as arrays without axes."""
-    arrays = {name: np.array(number, np.float64) for name, number in numbers.items()}
-    return {key: {**part, **arrays} for key, part in state.items()}
+def with_numbers(state: Tree, numbers: Sequence[float]) -> Tree:
+    """Return the state of :func:`optimizer` with other numbers, of which the first is the rate.
+
+    Parameters
+    ----------
+    state : dict
+    numbers : sequence of float
+        Rate, beta_1, beta_2 and epsilon for "adam", rate and momentum for "sgd".
+    """
+    return {key: {**part, "numbers": np.array(numbers, float)} for key, part in state.items()}
 
 
-def number(state: Tree, name: str) -> float:
-    """Return one of the numbers of a state."""
+def numbers_of(state: Tree) -> list[float]:
+    """Return the numbers that a state has; see :func:`with_numbers`."""
     (part,) = state.values()
-    return float(part[name])
+    found: list[float] = part["numbers"].tolist()
+    return found
 
 
 def _adam_init(params: Tree) -> Tree:
@@ -54,8 +62,9 @@ def _adam_init(params: Tree) -> Tree:
 
 
 def _adam(gradients: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
-    b1, b2, eps, count = state["beta_1"], state["beta_2"], state["epsilon"], state["count"] + 1
-    rate = state["rate"] * np.sqrt(1 - b2**count) / (1 - b1**count)
+    numbers, count = state["numbers"], state["count"] + 1
+    rate, b1, b2, eps = (numbers[k] for k in range(4))
+    rate = rate * np.sqrt(1 - b2**count) / (1 - b1**count)
     m = mapped(lambda m, g: cast(b1, m) * m + cast(1 - b1, m) * g, state["m"], gradients)
     v = mapped(lambda v, g: cast(b2, v) * v + cast(1 - b2, v) * (g * g), state["v"], gradients)
     steps = mapped(lambda m, v: -cast(rate, m) * m / (np.sqrt(v) + cast(eps, v)), m, v)
@@ -68,8 +77,10 @@ def _sgd_init(params: Tree) -> Tree:
 
 def _sgd(nesterov: bool) -> Any:
     def update(gradients: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        rate, momentum = state["numbers"][0], state["numbers"][1]
+
         def ahead(velocity: Any, g: Any) -> Any:
-            return cast(state["momentum"], g) * velocity - cast(state["rate"], g) * g
+            return cast(momentum, g) * velocity - cast(rate, g) * g
 
         velocity = mapped(ahead, state["velocity"], gradients)
         steps = mapped(ahead, velocity, gradients) if nesterov else velocity
