@@ -173,8 +173,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return labels.encoded(y, self.classes_, self.out_activation_, dtype), weights
 
     def _check_rows(self, y: np.ndarray) -> None:
-        if y.ndim == 1 or y.shape[1] == 1:  # rows of weight 0 may have been all of a class
-            labels.check_several(self.classes_[np.unique(y).astype(int)], "y")
+        if y.ndim == 1 or y.shape[1] == 1:
+            found = self.classes_[np.unique(y).astype(int)]
+            labels.check_several(found, "y, apart from rows of weight 0,")
 
     def _outputs(self, y: np.ndarray) -> int:
         return y.shape[1] if self.out_activation_ == "logistic" else len(self.classes_)
