@@ -43,9 +43,7 @@ def both(kind, options, *data, method="fit", **more):
 
 def assert_alike(mine, other, rtol=ROUNDING):
     np.testing.assert_allclose(mine.loss_curve_, other.loss_curve_, rtol=rtol)
-    for a, b in zip(
-        mine.coefs_ + mine.intercepts_, other.coefs_ + other.intercepts_, strict=True
-    ):
+    for a, b in zip(mine.coefs_ + mine.intercepts_, other.coefs_ + other.intercepts_, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
     for name in ("n_iter_", "t_", "n_layers_", "n_outputs_", "out_activation_", "n_features_in_"):
         assert getattr(mine, name) == getattr(other, name), name
@@ -60,6 +58,7 @@ CLASSIFIERS = {
     "adam": {},
     "one batch": {"batch_size": 250, "max_iter": 80, "tol": 1e-3},
     "small batches": {"batch_size": 64, "activation": "tanh"},
+    "filled up": {"batch_size": 84, "max_iter": 60, "tol": 0.02, "n_iter_no_change": 4},
     "two layers": {"hidden_layer_sizes": (20, 10), "activation": "logistic", "alpha": 1.0},
     "no hidden layer": {"hidden_layer_sizes": (), "learning_rate_init": 0.01},
     "identity": {"activation": "identity", "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3},
@@ -137,7 +136,8 @@ def test_weights_of_samples(solver):
     weights = np.random.default_rng(0).uniform(0.5, 2, len(X))
     options = {"solver": solver, "max_iter": 8, "random_state": 0, "early_stopping": True}
     assert_alike(*both("MLPClassifier", options, X, y, sample_weight=weights))
-    assert_alike(*both("MLPClassifier", options, X, y > 4, sample_weight=weights))
+    filled = {**options, "early_stopping": False, "batch_size": 84}
+    assert_alike(*both("MLPClassifier", filled, X, y > 4, sample_weight=weights))
     assert_alike(*both("MLPRegressor", options, X, y, sample_weight=weights))
 
 

@@ -20,21 +20,35 @@ class Rows:
     y : array, n along its first axis
     weights : array, shape (n,), or None
         Unless given, all 1.
+    more : bool
+        Add a row of weight 0 at the end, which fills minibatches up, where X is small enough to
+        be copied.
 
     Attributes
     ----------
+    count : int
+        Rows that were given; also the place of the one that may have been added.
     is_sparse : bool
         Whether X is too large to be dense as a whole.
+    has_more : bool
+        Whether a row was added.
     """
 
-    def __init__(self, X: Any, y: np.ndarray, weights: np.ndarray | None) -> None:
+    def __init__(
+        self, X: Any, y: np.ndarray, weights: np.ndarray | None, more: bool = False
+    ) -> None:
         self.count = X.shape[0]
         self._row_bytes = max(1, X.shape[1] * X.dtype.itemsize)
-        if hasattr(X, "toarray") and self.count * self._row_bytes <= BLOCK:
+        is_small = self.count * self._row_bytes <= BLOCK
+        if hasattr(X, "toarray") and is_small:
             X = X.toarray()
         self.is_sparse = hasattr(X, "toarray")
         self._X = X.tocsr() if self.is_sparse else np.ascontiguousarray(X)
         self._others = y, np.ones(self.count, X.dtype) if weights is None else weights
+        self.has_more = more and is_small
+        if self.has_more:
+            self._X, *others = map(_with_zeros, (self._X, *self._others))
+            self._others = others[0], others[1]
 
     def parts(
         self, order: np.ndarray, batch: int = 1
@@ -60,3 +74,8 @@ class Rows:
             rows = order[first : first + length]
             data = (self._X[rows].toarray(), *(v[rows] for v in self._others))
             yield data, np.arange(len(rows))
+
+
+def _with_zeros(array: np.ndarray) -> np.ndarray:
+    """Return an array with one row of zeros more."""
+    return np.concatenate([array, np.zeros((1, *array.shape[1:]), array.dtype)])

@@ -25,6 +25,9 @@ _LOWEST_RATE = 1e-6
 #: Steps that several epochs may have together in one call.
 _BLOCK = 256
 
+#: The share of rows of weight 0 that is not too much work for nothing.
+_FILLED = 1 / 8
+
 
 class Stochastic:
     """One call of `fit` or `partial_fit` with a solver that goes through minibatches.
@@ -60,7 +63,11 @@ class Stochastic:
         if estimator.early_stopping:
             self._hold_out(X, y, weights)
         self._batch = self._batch_size(len(self._order))
-        self._rows = Rows(X, y, weights)
+        missing = -len(self._order) % self._batch
+        self._rows = Rows(X, y, weights, more=0 < missing <= _FILLED * len(self._order))
+        #: Filled up with a row of weight 0, minibatches all have the same size, and epochs can
+        #: follow one another in one call.
+        self._filling = np.full(missing if self._rows.has_more else 0, X.shape[0])
         self._carry = self._start()
         self._epoch = epoch_of(
             network,
@@ -173,19 +180,20 @@ class Stochastic:
         """
         estimator, rows = self._estimator, len(self._order)
         decides = self._held_out is not None or estimator.learning_rate == "invscaling"
-        if decides or estimator.verbose or self._rows.is_sparse or rows % self._batch:
+        uneven = (rows + len(self._filling)) % self._batch
+        if decides or estimator.verbose or self._rows.is_sparse or uneven:
             return 1
         patience = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
-        return int(max(1, min(most, patience, _BLOCK // (rows // self._batch))))
+        return int(max(1, min(most, patience, _BLOCK // -(-rows // self._batch))))
 
     def _passes(self, count: int) -> list[float]:
         """Go through all rows some times; return the loss of each time."""
-        rows, orders = len(self._order), []
+        rows, orders = len(self._order), list[np.ndarray]()
         for _ in range(count):
             if self._estimator.shuffle:
                 self._order = self._order[self._rng.permutation(rows)]
-            orders.append(self._order)
-        order = orders[0] if count == 1 else np.concatenate(orders)
+            orders += [self._order, self._filling]
+        order = np.concatenate(orders)
         found = []
         for data, places in self._rows.parts(order, self._batch):
             try:
@@ -269,7 +277,7 @@ class Stochastic:
     def _diverged(self, error: NonFiniteError) -> ArgumentError:
         """Return the error for a step that failed, and go back to what was good before it."""
         step = getattr(error, "step", 0)
-        epoch = self._estimator.n_iter_ + 1 + step * self._batch // len(self._order)
+        epoch = self._estimator.n_iter_ + 1 + step // -(-len(self._order) // self._batch)
         self._carry = getattr(error, "carry", self._carry)
         self._best = self._carry["params"]
         return ArgumentError(
