@@ -129,9 +129,10 @@ def test_copies(iris):
 def test_executors_give_the_same(iris):
     X, y = iris
     options = {"dropout": 0.3, "batch_size": 40, "early_stopping": True}
-    fitted = [small(executor=e, **options).fit(X, y) for e in ("numpy", "numba")]
-    np.testing.assert_allclose(fitted[0].loss_curve_, fitted[1].loss_curve_, rtol=1e-9)
-    np.testing.assert_array_equal(fitted[0].predict(X), fitted[1].predict(X))
+    fitted = [small(executor=e, **options).fit(X, y) for e in ("numpy", "numba", "jax")]
+    for other in fitted[1:]:
+        np.testing.assert_allclose(fitted[0].loss_curve_, other.loss_curve_, rtol=1e-9)
+        np.testing.assert_array_equal(fitted[0].predict(X), other.predict(X))
 
 
 def test_auto_goes_by_the_work_alone():
@@ -350,6 +351,12 @@ def test_classes_of_parts(iris):
 
 def test_going_on_with_something_else(iris):
     X, y = iris
+    for solver in ("adam", "sgd"):
+        net = small(solver=solver).partial_fit(X, y, classes=[0, 1, 2])
+        assert net.partial_fit(X.astype(np.float32), y).coefs_[0].dtype == np.float32
+        assert net.partial_fit(X, y).coefs_[0].dtype == np.float64
+        net.set_params(solver={"adam": "sgd", "sgd": "adam"}[solver]).partial_fit(X, y)
+        assert len(net.loss_curve_) == 4
     net = small(warm_start=True, max_iter=2).fit(X, y)
     with pytest.raises(ArgumentError, match=r"\(4, 8, 3\)(.|\n)*\(4, 5, 3\)"):
         net.set_params(hidden_layer_sizes=(5,)).fit(X, y)

@@ -11,10 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from chainrule.errors import ArgumentError, NonFiniteError
+from chainrule.nn.trees import mapped
 from chainrule.sklearn.compiled import TURN, chosen, epoch_of
 from chainrule.sklearn.network import Network, Params
 from chainrule.sklearn.rows import Rows
-from chainrule.sklearn.updates import numbers_of, optimizer, with_numbers
+from chainrule.sklearn.updates import in_type, numbers_of, optimizer, with_numbers
 
 if TYPE_CHECKING:
     from chainrule.sklearn.base import BaseMLP
@@ -137,7 +138,7 @@ class Stochastic:
             numbers = [rate, estimator.momentum]
         carry = {
             "params": params,
-            "optimizer": with_numbers(kept["state"], numbers),
+            "optimizer": with_numbers(in_type(kept["state"], dtype), numbers),
             "alpha": np.array(estimator.alpha, dtype),
         }
         if self._network.dropout:
@@ -294,24 +295,12 @@ class Stochastic:
         coefs, intercepts = self._network.lists(params)
         estimator.coefs_ = [np.array(W) for W in coefs]
         estimator.intercepts_ = [np.array(b) for b in intercepts]
-        state = {
-            key: {
-                name: _copied(value) for name, value in part.items()
-            }
-            for key, part in carry["optimizer"].items()
-        }  # fmt: skip
         estimator._kept = {
             "solver": estimator.solver,
-            "state": state,
+            "state": mapped(np.array, carry["optimizer"]),
             "step": int(carry.get("step", 0)),
             "seed": int(carry["seed"]) if "seed" in carry else None,
         }
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _copied(part) for name, part in value.items()}
-    return np.array(value)
 
 
 def goes_by_parts(estimator: Any) -> bool:

@@ -57,6 +57,19 @@ def numbers_of(state: Tree) -> list[float]:
     return found
 
 
+def in_type(state: Tree, dtype: Any) -> Tree:
+    """Return a state for parameters of another type; its numbers stay doubles."""
+    return {
+        key: {
+            name: value
+            if name in ("count", "numbers")
+            else mapped(lambda leaf: leaf.astype(dtype, copy=False), value)
+            for name, value in part.items()
+        }
+        for key, part in state.items()
+    }
+
+
 def _adam_init(params: Tree) -> Tree:
     return {"count": np.zeros(()), "m": zeros_like(params), "v": zeros_like(params)}
 
