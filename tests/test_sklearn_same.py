@@ -255,6 +255,9 @@ def test_warnings_are_scikit_learns():
             library.MLPClassifier(batch_size=1000, max_iter=2).fit(X, y)
         with pytest.warns(ConvergenceWarning, match=r"lbfgs failed to converge"):
             library.MLPClassifier(solver="lbfgs", max_iter=2).fit(X, y)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # which names the user's line, so that it can be silenced
-        ours.MLPClassifier(tol=0.1, n_iter_no_change=2, max_iter=300).fit(X, y)
+    for options in ({"batch_size": 1000}, {}, {"solver": "lbfgs"}):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            ours.MLPClassifier(max_iter=2, **options).fit(X, y)
+        assert found
+        assert {each.filename for each in found} == {__file__}  # the user's line

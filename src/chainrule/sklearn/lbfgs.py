@@ -74,7 +74,7 @@ class LBFGS:
                 f"{result.status}): {result.message}. Raise max_iter or max_fun, or scale the "
                 "data.",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=4,
             )
 
     def _at(self, x: np.ndarray) -> tuple[float, np.ndarray]:

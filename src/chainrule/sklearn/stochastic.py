@@ -109,7 +109,7 @@ class Stochastic:
             warnings.warn(
                 f"Got `batch_size` larger than sample size: {size} of {rows} rows. It is going to "
                 "be clipped.",
-                stacklevel=6,
+                stacklevel=5,  # the user's line
             )
         return int(min(size, rows))
 
@@ -166,10 +166,10 @@ class Stochastic:
                     f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and "
                     "the optimization hasn't converged yet.",
                     ConvergenceWarning,
-                    stacklevel=6,
+                    stacklevel=4,
                 )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=6)
+            warnings.warn("Training interrupted by user.", stacklevel=4)
         finally:
             self._finish()
 
@@ -280,7 +280,6 @@ class Stochastic:
         step = getattr(error, "step", 0)
         epoch = self._estimator.n_iter_ + 1 + step // -(-len(self._order) // self._batch)
         self._carry = getattr(error, "carry", self._carry)
-        self._best = self._carry["params"]
         return ArgumentError(
             f"Training failed in epoch {epoch}. {error.what}",
             got=error.got, where=error.where,
