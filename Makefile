@@ -110,7 +110,7 @@ lock:  ## Pin the newest dependencies in requirements-*.txt; needs the oldest Py
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install -q --upgrade pip
 	.venv-lock/bin/python -m pip install -q --group build
-	.venv-lock/bin/python -m pip install -q --no-build-isolation -e '.[terminal]'
+	.venv-lock/bin/python -m pip install -q --no-build-isolation -e '.[terminal]' --group tour
 	$(call freeze,requirements-tour.txt)
 	.venv-lock/bin/python -m pip install -q -c requirements-tour.txt --group dev
 	$(call freeze,requirements-dev.txt,requirements-tour.txt)

@@ -16,6 +16,8 @@
     |-- DtypeError                   (TypeError)  integers or booleans asked for a gradient
     |-- NonFiniteError               (ArithmeticError) a NaN or an infinity arose
     |-- MissingExtraError            (ImportError) an optional dependency that is not installed
+    |-- FileError                    (OSError)   a file that cannot be written, or is not a good one
+    |   `-- MissingFileError         (FileNotFoundError) a file that is not there
     |-- FormulaError                 (ValueError) a formula or value that does not parse
     |-- GraphError                   (ValueError) a graph that breaks its grammar
     `-- EmitError                    (RuntimeError) emitted code that disagrees with its graph
@@ -158,6 +160,20 @@ class NonFiniteError(ChainruleError, ArithmeticError):
 
 class MissingExtraError(ChainruleError, ImportError):
     """An optional dependency that is not installed."""
+
+
+class FileError(ChainruleError, OSError):
+    """A file that cannot be written or read, or that is damaged or not one of chainrule's.
+
+    ``errno`` says what the operating system objected to, and is None where it did not.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # and not "[Errno 28] ...", as of other errors of the system
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """A file, or the directory that it should be in, that is not there."""
 
 
 class ExecutorWarning(UserWarning):

@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.functional import log_softmax
+from chainrule.trace import named
 
 
 def mse(prediction: Any, target: Any, *, weights: Any = None) -> Any:
@@ -193,7 +194,7 @@ def cross_entropy(
     logits, target = _array(logits), _array(target)
     _check_classes(logits, target, label_smoothing)
     rows, classes = logits.shape
-    log_p = log_softmax(logits)
+    log_p = named(log_softmax(logits), "log_p")
     if class_weights is not None:
         class_weights = _like(class_weights, logits)
         if class_weights.shape != (classes,):
@@ -208,7 +209,7 @@ def cross_entropy(
             target = (1 - label_smoothing) * target + label_smoothing / classes
         terms = target * log_p if class_weights is None else target * class_weights * log_p
         return _mean(-np.sum(terms, axis=1), weights)
-    losses = -log_p[np.arange(rows), target]
+    losses = named(-log_p[np.arange(rows), target], "losses")
     if smooth:
         spread = log_p if class_weights is None else class_weights * log_p
     if class_weights is not None:

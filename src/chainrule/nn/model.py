@@ -12,6 +12,8 @@ import numpy as np
 from chainrule.arguments import with_signature
 from chainrule.errors import ArgumentError
 from chainrule.nn.base import Context
+from chainrule.nn.health import Health
+from chainrule.nn.health import health as examined
 from chainrule.nn.initialisers import Shape
 from chainrule.nn.losses import Loss
 from chainrule.nn.optimizers import Adam
@@ -23,6 +25,7 @@ from chainrule.nn.trees import float_type
 from chainrule.solution import Solution
 from chainrule.solution import explain as explain_function
 from chainrule.structure import leaves, map_leaves
+from chainrule.trace import named
 
 Tree = dict[str, Any]
 
@@ -164,6 +167,8 @@ class Model(ABC):
         mesh: Any = None,
         specs: Any = None,
         verbose: int = 1,
+        checkpoint: Any = None,
+        checkpoint_seconds: float = 60.0,
     ) -> History:
         """Train on data, from the parameters that the model has.
 
@@ -216,6 +221,11 @@ class Model(ABC):
             For ``executor="jax"``; see :func:`chainrule.compile`.
         verbose : int
             0 for nothing, 1 for a bar in a terminal and nothing in a pipe, 2 for a line an epoch.
+        checkpoint : path, optional
+            A file that holds where training stands. Where it exists, training goes on from it: a
+            run that was killed at any moment ends in the same numbers as one that was not.
+        checkpoint_seconds : float
+            Time between two checkpoints.
 
         Returns
         -------
@@ -248,6 +258,7 @@ class Model(ABC):
             validation_split=validation_split, validation_data=validation_data,
             early_stopping=early_stopping, callbacks=callbacks, sample_weights=sample_weights,
             class_weights=class_weights, seed=seed, dtype=dtype, verbose=verbose,
+            checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
         )  # fmt: skip
         self.loss, self.metrics, self.history = loss, metrics, run.history
         run.go()
@@ -339,12 +350,61 @@ class Model(ABC):
             values = iter(given[len(batch) :])
             params = map_leaves(lambda leaf, path: next(values), self.params, "")
             prediction, _ = self.apply(params, self.state, given[0])
-            return objective.value(prediction, given[1], given[2 : len(batch)])
+            return named(objective.value(prediction, given[1], given[2 : len(batch)]), "loss")
 
         names = [*("x", "y", "weights")[: len(batch)], *arrays]
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         with_signature(network, [inspect.Parameter(name, kind) for name in names])
         return explain_function(network, *batch, *arrays.values(), wrt=tuple(arrays))
+
+    def health(self, x: Any, y: Any = None, *, loss: Any = None, optimizer: Any = None) -> Health:
+        """Look for what keeps the model from learning, or may do so.
+
+        Dead and saturated units, vanishing and exploding gradients, inputs that are not scaled,
+        labels out of range and more; each with its layer, its number and the usual remedy.
+
+        Parameters
+        ----------
+        x : array, shape (n, ...)
+        y : array, shape (n, ...), optional
+            Without it gradients are not looked at.
+        loss
+            That of the last `fit` unless given.
+        optimizer : Optimizer, optional
+            With it, how far one step takes the weights is looked at.
+
+        Returns
+        -------
+        Health
+
+        Raises
+        ------
+        ArgumentError
+            When there are no parameters yet, or no rows.
+        """
+        return examined(self, x, y, loss=loss, optimizer=optimizer)
+
+    def save(self, path: Any) -> None:
+        """Write the model to a file; see :func:`chainrule.nn.load`.
+
+        The file is safetensors, with the layers as JSON beside the arrays. It takes the place of
+        an older one only when it is whole and on the disk.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        ArgumentError
+            When there are no parameters yet, or a layer cannot be written.
+        FileError
+            When the file cannot be written; an older one is as it was.
+        """
+        from chainrule.nn.files import save
+
+        self.require_params("be saved")
+        save(self, path)
 
     def _loss(self, loss: Any) -> Any:
         if loss is None and self.loss is None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -185,8 +185,8 @@ def run_of(
     seed: int,
     dtype: Any,
     verbose: int,
-    kind: type[Run] = Run,
-    **others: Any,
+    checkpoint: Any = None,
+    checkpoint_seconds: float = 60.0,
 ) -> Run:
     """Return a run that is ready to go.
 
@@ -196,6 +196,8 @@ def run_of(
         For anything that does not fit, before the model is changed.
     """
     settings.check()
+    if checkpoint is not None:
+        settings = _as_before(settings, checkpoint, checkpoint_seconds)
     epochs = whole_number("epochs", epochs, 1)
     seed = whole_number("seed", seed, 0)
     objective = settings.objective(model)
@@ -210,16 +212,43 @@ def run_of(
     if isinstance(source, Whole) and len(source.data.arrays) > 2:
         objective.check_weights()
     trainer = model.trainer(settings, objective, per_epoch * epochs)
-    if model.params is None:
-        model.initialise(_shape_of_sample(source, model), seed, dtype)
-    carry = trainer.start(model.params, model.state, seed)
     shown = progress(verbose, epochs, per_epoch * epochs)
-    return kind(
-        model, trainer, source, carry, epochs=epochs, batch_size=size, shuffle=shuffle, seed=seed,
-        validation=held, callbacks=followed, progress=shown, **others,
+    if model.params is None:
+        model.initialise(next(source.parts()).arrays[0].shape[1:], seed, dtype)
+    carry = trainer.start(model.params, model.state, seed)
+    options: dict[str, Any] = {
+        "epochs": epochs, "batch_size": size, "shuffle": shuffle, "seed": seed,
+        "validation": held, "callbacks": followed, "progress": shown,
+    }  # fmt: skip
+    if checkpoint is None:
+        return Run(model, trainer, source, carry, **options)
+    from chainrule.nn.training.checkpoint import CheckpointedRun
+
+    return CheckpointedRun(
+        model, trainer, source, carry, **options, path=checkpoint, seconds=checkpoint_seconds,
+        settings=settings, writes=_is_first_process(settings),
     )  # fmt: skip
 
 
-def _shape_of_sample(source: Source, model: Model) -> Sequence[int]:
-    data = next(source.parts())
-    return data.arrays[0].shape[1:]
+def _as_before(settings: Settings, checkpoint: Any, seconds: Any) -> Settings:
+    """Return settings with the executor that a run was begun with, for the same numbers."""
+    from chainrule.nn.training.checkpoint import executor_of
+
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
+        raise ArgumentError(
+            "checkpoint_seconds is the time between two checkpoints.",
+            expected="a number from 0", got=repr(seconds),
+        )  # fmt: skip
+    before = executor_of(checkpoint)
+    if settings.executor == "auto" and before is not None:
+        return replace(settings, executor=before)
+    return settings
+
+
+def _is_first_process(settings: Settings) -> bool:
+    """Whether this process writes files, where several train together."""
+    if settings.mesh is None:
+        return True
+    import jax
+
+    return bool(jax.process_index() == 0)

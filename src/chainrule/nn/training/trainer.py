@@ -108,6 +108,8 @@ class Trainer:
         self.optimizer = optimizer
         self._epoch = epoch(self._step, executor, mesh=mesh, specs=specs, steps=steps)
         self._scores: Any = None
+        self._asked = executor
+        self._has_run = False
 
     def start(self, params: Tree, state: Tree, seed: int = 0) -> dict[str, Any]:
         """Return what is carried before the first step."""
@@ -155,6 +157,7 @@ class Trainer:
         order : array of int
             Which row comes when.
         batch_size : int
+            Of most minibatches; there may be fewer rows.
         progress : callable, optional
             See :meth:`chainrule.compiling.epochs.Epoch.__call__`.
 
@@ -168,16 +171,20 @@ class Trainer:
         ------
         NonFiniteError
         """
+        if not self._has_run and len(order) < batch_size:
+            # What is compiled is not to depend on where a run is taken up again.
+            self._epoch.prepare(carry, tuple(data), min(batch_size, ROWS))
         with np.errstate(all="ignore"):
             made: tuple[Any, dict[str, np.ndarray]] = self._epoch(
                 carry, tuple(data), order=order, batch_size=batch_size, progress=progress
             )
+        self._has_run = True
         return made
 
     @property
     def executor(self) -> str:
-        """Which executor runs the steps; known after the first."""
-        return str(self._epoch.report().executor)
+        """Which executor runs the steps; before the first, the one that was asked for."""
+        return str(self._epoch.report().executor) if self._has_run else self._asked
 
     def evaluate(self, params: Tree, state: Tree, data: Arrays) -> dict[str, float]:
         """Return the loss and the metrics on data, as in prediction and without the penalty."""
