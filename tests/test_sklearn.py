@@ -1,0 +1,450 @@
+"""The estimators among scikit-learn's tools, what they have besides, and what is refused."""
+
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from chainrule import nn
+from chainrule.errors import ArgumentError
+from chainrule.sklearn import MLPClassifier, MLPRegressor, compiled
+from chainrule.sklearn.network import Network
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Keep small products from waiting for other processes."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return (X - X.mean(axis=0)) / X.std(axis=0), y
+
+
+def small(**options):
+    return MLPClassifier(
+        **{"hidden_layer_sizes": (8,), "max_iter": 60, "random_state": 0, **options}
+    )
+
+
+# -- scikit-learn's tools ----------------------------------------------------------------
+
+
+def test_pipeline_with_frames(iris):
+    frame, y = load_iris(return_X_y=True, as_frame=True)
+    scaler = StandardScaler().set_output(transform="pandas")
+    pipeline = make_pipeline(scaler, small()).fit(frame, y)
+    assert list(pipeline[-1].feature_names_in_) == list(frame.columns)
+    assert pipeline[-1].n_features_in_ == 4
+    np.testing.assert_allclose(pipeline.predict_proba(frame), small().fit(*iris).predict_proba(
+        iris[0]), rtol=1e-10)  # fmt: skip
+    assert "MLPClassifier" in pipeline._repr_html_()
+    assert repr(small(dropout=0.1)) == (
+        "MLPClassifier(dropout=0.1, hidden_layer_sizes=(8,), max_iter=60, random_state=0)"
+    )
+
+
+def test_searches_in_processes_find_the_same(iris):
+    grid = {"alpha": [1e-4, 1.0], "learning_rate_init": [1e-3, 1e-2]}
+    alone = GridSearchCV(small(), grid, cv=3).fit(*iris)
+    beside = GridSearchCV(small(), grid, cv=3, n_jobs=2).fit(*iris)
+    for key in ("mean_test_score", "std_test_score"):
+        np.testing.assert_array_equal(alone.cv_results_[key], beside.cv_results_[key])
+    np.testing.assert_array_equal(alone.predict_proba(iris[0]), beside.predict_proba(iris[0]))
+    with joblib.parallel_backend("threading", n_jobs=3):
+        threads = GridSearchCV(small(), grid, cv=3).fit(*iris)
+    np.testing.assert_array_equal(
+        alone.cv_results_["mean_test_score"], threads.cv_results_["mean_test_score"]
+    )
+
+
+def test_a_search_compiles_once(iris):
+    compiled.epoch_of.cache_clear()
+    grid = {"alpha": [1e-4, 1e-2], "learning_rate_init": [1e-3, 1e-2], "beta_1": [0.8, 0.9]}
+    GridSearchCV(small(max_iter=5), grid, cv=2).fit(*iris)
+    assert compiled.epoch_of.cache_info().misses == 1
+    network = Network((4, 8, 3), "relu", "softmax")
+    epoch = compiled.epoch_of(network, "adam", False, "numpy")
+    assert compiled.epoch_of.cache_info().misses == 1
+    assert epoch.report().executor == "numpy"
+    kernels = {id(entry.plan.kernel) for entry in epoch._entries.values()}
+    assert len(kernels) == 1  # for the rows of both halves, and of all at the end
+
+
+def test_others_that_take_an_estimator(iris):
+    X, y = iris
+    net = small(learning_rate_init=0.02)
+    assert CalibratedClassifierCV(net, cv=3).fit(X, y).score(X, y) > 0.9
+    assert (
+        CalibratedClassifierCV(net, cv=3, method="isotonic").fit(X, y == 1).score(X, y == 1) > 0.9
+    )
+    assert BaggingClassifier(net, n_estimators=3, random_state=0).fit(X, y).score(X, y) > 0.9
+    assert (
+        VotingClassifier([("a", net), ("b", clone(net))], voting="soft").fit(X, y).score(X, y) > 0.9
+    )
+    assert StackingClassifier([("net", net)], cv=3).fit(X, y).score(X, y) > 0.9
+    regressor = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=0)
+    assert MultiOutputRegressor(regressor).fit(X, X[:, :2]).score(X, X[:, :2]) > 0.99
+    assert cross_val_score(net, X, y, scoring="roc_auc_ovr", cv=3).min() > 0.95
+
+
+def test_copies(iris):
+    X, y = iris
+    net = small().partial_fit(X, y, classes=[0, 1, 2])
+    other = pickle.loads(pickle.dumps(net))
+    assert joblib.hash(net) == joblib.hash(other)
+    for one in (net, other):
+        one.partial_fit(X, y)
+    np.testing.assert_array_equal(net.coefs_[0], other.coefs_[0])
+    assert net.coefs_[0].base is None  # not a view of memory that compiled code works in
+    assert not hasattr(clone(net), "coefs_")
+    assert len(pickle.dumps(net)) < 10_000
+
+
+# -- what is ours -----------------------------------------------------------------------
+
+
+def test_executors_give_the_same(iris):
+    X, y = iris
+    options = {"dropout": 0.3, "batch_size": 40, "early_stopping": True}
+    fitted = [small(executor=e, **options).fit(X, y) for e in ("numpy", "numba", "jax")]
+    for other in fitted[1:]:
+        np.testing.assert_allclose(fitted[0].loss_curve_, other.loss_curve_, rtol=1e-9)
+        np.testing.assert_array_equal(fitted[0].predict(X), other.predict(X))
+
+
+def test_auto_goes_by_the_work_alone():
+    network = Network((64, 100, 10), "relu", "softmax")
+    assert compiled.chosen("auto", 150, 200, 200, network) == "numpy"
+    assert compiled.chosen("auto", 1797, 200, 1800, network) == "numba"
+    assert compiled.chosen("numpy", 10**9, 200, 10**7, network) == "numpy"
+
+
+def test_parts_that_add_up_to_much_are_compiled(iris, monkeypatch):
+    asked = []
+    monkeypatch.setattr(compiled, "_WORTH", 1e-3)
+    monkeypatch.setattr(
+        "chainrule.sklearn.stochastic.epoch_of", lambda *key: asked.append(key[-1]) or STILL
+    )
+    net = small()
+    for _ in range(3):
+        net.partial_fit(*iris, classes=[0, 1, 2])
+        net.t_ += 10_000
+    assert asked == ["numpy", "numba", "numba"]
+
+
+def STILL(carry, data, order, batch_size):  # noqa: N802
+    return carry, np.zeros(-(-len(order) // batch_size))
+
+
+def test_the_same_seed_gives_the_same_numbers(iris):
+    X, y = iris
+    for options in ({}, {"dropout": 0.5}, {"solver": "sgd", "early_stopping": True}):
+        one, two = (small(**options).fit(X, y) for _ in range(2))
+        np.testing.assert_array_equal(one.coefs_[0], two.coefs_[0])
+        assert not np.array_equal(
+            one.coefs_[0], small(**options | {"random_state": 1}).fit(X, y).coefs_[0]
+        )
+
+
+def test_dropout_is_for_training_alone(iris):
+    X, y = iris
+    plain, dropped = small().fit(X, y), small(dropout=0.5).fit(X, y)
+    assert not np.isclose(plain.loss_curve_[1], dropped.loss_curve_[1], rtol=1e-3)
+    np.testing.assert_array_equal(dropped.predict_proba(X), dropped.predict_proba(X))
+    hidden = np.maximum(X @ dropped.coefs_[0] + dropped.intercepts_[0], 0)
+    np.testing.assert_allclose(
+        dropped.decision_function(X), hidden @ dropped.coefs_[1] + dropped.intercepts_[1]
+    )
+    # Parts go on with other masks.
+    net = small(dropout=0.5)
+    steps = [net.partial_fit(X, y, classes=[0, 1, 2])._kept["step"] for _ in range(3)]
+    assert steps == [1, 2, 3]
+
+
+def test_weights_of_classes(iris):
+    X, y = iris
+    rows = np.r_[0:50, 50:60, 100:105]
+    each = {0: 1.0, 1: 5.0, 2: 10.0}
+    weighted = small(class_weight=each).fit(X[rows], y[rows])
+    by_rows = small().fit(X[rows], y[rows], sample_weight=[each[c] for c in y[rows]])
+    np.testing.assert_allclose(weighted.coefs_[0], by_rows.coefs_[0], rtol=1e-10)
+    balanced = small(class_weight="balanced").fit(X[rows], y[rows])
+    as_balanced = {c: 65 / (3 * n) for c, n in zip(range(3), (50, 10, 5), strict=True)}
+    same = small(class_weight=as_balanced).fit(X[rows], y[rows])
+    np.testing.assert_allclose(balanced.coefs_[0], same.coefs_[0], rtol=1e-10)
+    # A class of weight 0 is not learned; the others are.
+    without = small(class_weight={2: 0.0}, learning_rate_init=0.02).fit(X, y)
+    assert 2 not in without.predict(X)
+    assert (without.predict(X[:100]) == y[:100]).mean() > 0.9
+
+
+def test_rows_of_weight_0_are_not_there(iris):
+    X, y = iris
+    counts = np.arange(len(X)) % 3 > 0
+    options = {"batch_size": 20, "early_stopping": True, "max_iter": 10}
+    weighted = small(**options).fit(X, y, sample_weight=counts)
+    fewer = small(**options).fit(X[counts], y[counts])
+    np.testing.assert_allclose(weighted.coefs_[0], fewer.coefs_[0], rtol=1e-12)
+
+
+def test_explains_the_loss_that_it_trains(iris):
+    X, y = iris
+    net = small(alpha=0.5, dropout=0.2).fit(X, y)
+    rows = [0, 60, 120]
+    solution = net.explain(X[rows], y[rows], sample_weight=[1, 2, 3])
+
+    def loss(W):
+        hidden = np.maximum(X[rows] @ W + net.intercepts_[0], 0)
+        z = hidden @ net.coefs_[1] + net.intercepts_[1]
+        p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+        terms = -np.log(p[np.arange(3), y[rows]])
+        penalty = 0.25 * ((W**2).sum() + (net.coefs_[1] ** 2).sum())
+        return (np.array([1, 2, 3]) @ terms + penalty) / 6
+
+    W = net.coefs_[0]
+    assert solution.value == pytest.approx(loss(W))
+    step = np.zeros_like(W)
+    step[1, 2] = 1e-6
+    slope = (loss(W + step) - loss(W - step)) / 2e-6
+    assert solution.grads["dense1_W"][1, 2] == pytest.approx(slope, rel=1e-6)
+    assert "dense1_W[1, 2]" in str(solution.why("dense1_W[1, 2]"))
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        MLPRegressor(hidden_layer_sizes=(3,)),
+        MLPRegressor(hidden_layer_sizes=(3,), loss="poisson"),
+        MLPClassifier((3,)),
+    ],
+)
+def test_explains_others(net, iris):
+    X, _ = iris
+    y = (X[:, 0] > 0).astype(int)
+    net.set_params(max_iter=3, random_state=0).fit(X, y)
+    rows = scipy.sparse.csr_array(X[:2])
+    assert "dense2_b" in net.explain(rows, y[:2]).text()
+
+
+def test_is_a_model_of_nn(iris):
+    X, y = iris
+    net = small().fit(X, y)
+    model = net.model_
+    assert isinstance(model, nn.Sequential)
+    assert list(model.layers) == ["dense1", "relu1", "dense2"]
+    np.testing.assert_allclose(model.predict(X), net.decision_function(X))
+    assert model.evaluate(X, y, metrics="accuracy")["accuracy"] == pytest.approx(net.score(X, y))
+    before = net.coefs_[0].copy()
+    model.fit(X, y, loss="cross_entropy", epochs=1, verbose=0)
+    np.testing.assert_array_equal(net.coefs_[0], before)
+
+
+def test_log_probabilities_are_exact(iris):
+    X, y = iris
+    net = small().fit(X, y == 0)
+    factor = 100 / net.decision_function(X).max()
+    net.coefs_[-1] *= factor
+    net.intercepts_[-1] *= factor
+    z = net.decision_function(X)
+    np.testing.assert_allclose(net.predict_log_proba(X)[:, 1], -np.logaddexp(0, -z), rtol=1e-12)
+    sure = z > 40
+    assert sure.any()
+    assert net.predict_proba(X)[sure, 0].min() > 0  # 1 - p would be 0
+
+
+def test_is_fast_to_start():
+    # What a search over little data pays for each fit, besides the steps.
+    X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) % 3
+    net = small(max_iter=1).fit(X, y)
+    compiled.epoch_of.cache_clear()
+    for _ in range(20):
+        net.fit(X, y)
+    assert compiled.epoch_of.cache_info() == (19, 1, 64, 1)
+
+
+# -- what is refused --------------------------------------------------------------------
+
+
+def test_places_of_what_is_not_finite(iris):
+    X, y = iris
+    bad = X.copy()
+    bad[7, 2] = np.nan
+    with pytest.raises(ArgumentError, match=r"NaN(.|\n)*row 7, column 2"):
+        small().fit(bad, y)
+    with pytest.raises(ArgumentError, match=r"NaN(.|\n)*row 7, column 'c'"):
+        small().fit(pd.DataFrame(bad, columns=list("abcd")), y)
+    with pytest.raises(ArgumentError, match=r"NaN(.|\n)*row 7, column 2"):
+        small().fit(scipy.sparse.csr_array(bad), y)
+    with pytest.raises(ArgumentError, match=r"infinity(.|\n)*inf in y, row 3"):
+        MLPRegressor().fit(X, np.where(np.arange(150) == 3, np.inf, 0))
+    net = small(max_iter=2).fit(X, y)
+    for method in (net.predict, net.predict_proba):
+        with pytest.raises(ArgumentError, match="row 7, column 2"):
+            method(bad)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros(150), "one class only"),
+        (np.full(150, "a"), "got: *'a'"),
+        (np.linspace(0, 1, 150), "Unknown label type"),
+        (np.arange(300).reshape(150, 2) % 3, "MultiOutputClassifier"),
+        (np.zeros(149), "inconsistent numbers of samples"),
+    ],
+)
+def test_labels_that_are_none(y, message, iris):
+    with pytest.raises(ValueError, match=message):
+        small().fit(iris[0], y)
+
+
+def test_weights_that_leave_one_class(iris):
+    X, y = iris
+    with pytest.raises(ArgumentError, match="one class only"):
+        small().fit(X, y, sample_weight=y == 1)
+    with pytest.raises(ValueError, match="non-zero"):
+        small().fit(X, y, sample_weight=np.zeros(150))
+    with pytest.raises(ValueError, match="Negative"):
+        small().fit(X, y, sample_weight=np.linspace(-1, 1, 150))
+    with pytest.raises(ArgumentError, match=r"not in y(.|\n)*7"):
+        small(class_weight={7: 2.0}).fit(X, y)
+
+
+def test_classes_of_parts(iris):
+    X, y = iris
+    with pytest.raises(ArgumentError, match="classes must be passed"):
+        small().partial_fit(X, y)
+    net = small().partial_fit(X[:50], y[:50], classes=[0, 1])
+    with pytest.raises(ArgumentError, match=r"got: *2, first in row 10"):
+        net.partial_fit(X[90:], y[90:])
+    with pytest.raises(ArgumentError, match="not the same"):
+        net.partial_fit(X[:50], y[:50], classes=[0, 1, 2])
+    with pytest.raises(ArgumentError, match="hold rows out"):
+        small(early_stopping=True).partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ArgumentError, match="compute_class_weight"):
+        small(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
+    assert not hasattr(small(solver="lbfgs"), "partial_fit")
+
+
+def test_going_on_with_something_else(iris):
+    X, y = iris
+    for solver in ("adam", "sgd"):
+        net = small(solver=solver).partial_fit(X, y, classes=[0, 1, 2])
+        assert net.partial_fit(X.astype(np.float32), y).coefs_[0].dtype == np.float32
+        assert net.partial_fit(X, y).coefs_[0].dtype == np.float64
+        net.set_params(solver={"adam": "sgd", "sgd": "adam"}[solver]).partial_fit(X, y)
+        assert len(net.loss_curve_) == 4
+    net = small(warm_start=True, max_iter=2).fit(X, y)
+    with pytest.raises(ArgumentError, match=r"\(4, 8, 3\)(.|\n)*\(4, 5, 3\)"):
+        net.set_params(hidden_layer_sizes=(5,)).fit(X, y)
+    with pytest.raises(ArgumentError, match="same classes"):
+        small(warm_start=True, max_iter=2).fit(X, y).fit(X[:100], y[:100])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"alpha": -1.0}, {"alpha": np.nan}, {"hidden_layer_sizes": (8, 0)}, {"activation": "selu"},
+        {"hidden_layer_sizes": 2.5}, {"solver": "lion"}, {"batch_size": 0}, {"batch_size": "all"},
+        {"learning_rate_init": 0.0}, {"max_iter": 0}, {"shuffle": 1}, {"momentum": 1.5},
+        {"beta_1": 1.0}, {"executor": "gpu"}, {"dropout": 1.0}, {"class_weight": "even"},
+        {"validation_fraction": 1.0}, {"n_iter_no_change": 0}, {"verbose": -1}, {"tol": "small"},
+    ],
+)  # fmt: skip
+def test_parameters_that_cannot_be(options, iris):
+    ((name, _),) = options.items()
+    with pytest.raises(ArgumentError, match=f"this {name}(.|\n)*expected:(.|\n)*got: *{name}="):
+        small(**options).fit(*iris)
+
+
+def test_too_few_rows_to_hold_out(iris):
+    X, y = iris
+    with pytest.raises(ArgumentError, match=r"too small(.|\n)*of 10 rows"):
+        small(early_stopping=True).fit(X[::15], y[::15])
+
+
+def test_training_that_diverges_tells_epoch_and_place(iris):
+    X, y = iris
+    net = MLPRegressor(
+        hidden_layer_sizes=(8,), loss="poisson", solver="sgd", random_state=0, batch_size=75
+    )
+    with pytest.raises(ArgumentError, match=r"epoch \d+(.|\n)*exp(.|\n)*StandardScaler") as caught:
+        net.fit(1e3 * X, y)
+    assert caught.value.where is not None
+    assert all(np.isfinite(W).all() for W in net.coefs_)
+    with pytest.raises(ArgumentError, match="counts"):
+        net.fit(X, y - 1)
+    # L-BFGS goes back from there by itself.
+    found = MLPRegressor(
+        hidden_layer_sizes=(8,), loss="poisson", solver="lbfgs", random_state=0
+    ).fit(300 * X, y)
+    assert np.isfinite(found.loss_)
+
+
+def test_interrupted_training_keeps_what_there_is(iris, monkeypatch):
+    from chainrule.compiling.epochs import Epoch
+
+    calls = []
+
+    def interrupted(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) > 3:
+            raise KeyboardInterrupt
+        return run(self, *args, **kwargs)
+
+    run = Epoch.__call__
+    monkeypatch.setattr(Epoch, "__call__", interrupted)
+    net = small(early_stopping=True)
+    with pytest.warns(UserWarning, match="interrupted"):
+        net.fit(*iris)
+    assert net.n_iter_ == len(net.loss_curve_) == 3
+    assert net.predict(iris[0]).shape == (150,)
+
+
+def test_questions_before_training():
+    net = small()
+    for ask in (net.predict, net.predict_proba, net.decision_function):
+        with pytest.raises(NotFittedError):
+            ask([[0.0]])
+    with pytest.raises(NotFittedError):
+        net.explain([[0.0]], [0])
+    with pytest.raises(NotFittedError):
+        _ = net.model_
+
+
+def test_without_scikit_learn_it_says_what_to_install():
+    code = """
+        import sys
+        sys.modules["sklearn"] = None
+        try:
+            import chainrule.sklearn
+        except ImportError as error:
+            assert "chainrule[train]" in str(error), error
+        else:
+            raise SystemExit("imported")
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, check=True)
