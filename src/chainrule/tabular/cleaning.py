@@ -1,0 +1,97 @@
+"""A table's columns as two matrices: numbers, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.tabular.columns import Column, numbers_of
+from chainrule.tabular.values import HUGE, words
+
+
+@dataclass(frozen=True)
+class Clean:
+    """What a preparation begins with.
+
+    Attributes
+    ----------
+    numbers : array of float64, shape (n, p)
+        NaN for what is missing; all else is finite.
+    words : array of object, shape (n, q)
+        None for what is missing.
+    notes : tuple of str
+        What could not be read.
+    """
+
+    numbers: np.ndarray
+    words: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def number_names(columns: Sequence[Column]) -> list[str]:
+    """Return the names of the numbers: those of columns, and of the parts of dates."""
+    return [
+        f"{column.name} ({part})" if part else column.name
+        for column in columns
+        if column.kind in ("numeric", "boolean", "date")
+        for part in (column.parts or ("",))
+    ]
+
+
+def word_names(columns: Sequence[Column]) -> list[str]:
+    """Return the names of the columns of words."""
+    return [column.name for column in columns if column.kind == "categorical"]
+
+
+def cleaned(frame: Any, columns: Sequence[Column]) -> Clean:
+    """Return the numbers and words of a table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With all of the columns.
+    columns : sequence of Column
+
+    Returns
+    -------
+    Clean
+    """
+    numbers, texts, notes = [], [], []
+    for column in columns:
+        values = frame[column.name] if column.kind else None
+        if column.kind == "categorical":
+            texts.append(words(values))
+        elif column.kind:
+            found = numbers_of(column, values)
+            notes += _unreadable(column, values, found)
+            numbers.append(np.where(np.abs(found) < HUGE, found, np.nan))
+    return Clean(
+        np.concatenate(numbers, axis=1) if numbers else np.empty((len(frame), 0)),
+        np.column_stack(texts) if texts else np.empty((len(frame), 0), object),
+        tuple(notes),
+    )
+
+
+def _unreadable(column: Column, values: Any, found: np.ndarray) -> list[str]:
+    there = values.notna().to_numpy()
+    wrong = there & np.isnan(found).any(axis=1)
+    infinite = int((np.abs(found) >= HUGE).any(axis=1).sum())
+    what = {"numeric": "number", "boolean": "yes or no", "date": "date"}[column.kind]
+    notes = []
+    if wrong.any():
+        example = str(values[wrong].iloc[0])
+        example = example if len(example) <= 30 else example[:29] + "…"
+        count = int(wrong.sum())
+        notes.append(
+            f"{column.name}: {count:,} {'value is' if count == 1 else 'values are'} no {what}, "
+            f"such as {example!r}: taken as missing."
+        )
+    if infinite:
+        notes.append(
+            f"{column.name}: {infinite:,} infinite "
+            f"{'value' if infinite == 1 else 'values'}: taken as missing."
+        )
+    return notes

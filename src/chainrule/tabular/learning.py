@@ -1,0 +1,122 @@
+"""Imputing, encoding and scaling, learned by scikit-learn."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from chainrule.tabular.cleaning import Clean, number_names, word_names
+from chainrule.tabular.columns import Column
+from chainrule.tabular.preparation import Number, Preparation, Word
+
+#: Categories of a column that have a feature of their own, at most.
+_CATEGORIES = 50
+#: A category in a smaller share of the rows than this is rare; so is one of a single row.
+_RARE = 0.005
+_MISSING = "missing"
+
+
+def pipeline(columns: Sequence[Column], clean: Clean) -> Any:
+    """Return the transformer of scikit-learn that is fitted to clean values.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    clean : Clean
+        Of the rows to train on.
+
+    Returns
+    -------
+    sklearn.compose.ColumnTransformer
+        Of data frames as :func:`frame_of` makes them.
+    """
+    booleans = [column.kind == "boolean" for column in columns for _ in _places(column)]
+    names = [f"number {i}" for i in range(len(booleans))]
+    parts: list[tuple[str, Any, list[str]]] = [
+        (
+            f"{name} {strategy}",
+            Pipeline([("fill", SimpleImputer(strategy=strategy)), ("scale", StandardScaler())]),
+            [name],
+        )
+        for name, boolean in zip(names, booleans, strict=True)
+        for strategy in ("most_frequent" if boolean else "median",)
+    ]
+    if names:
+        parts.append(("missing", MissingIndicator(features="missing-only"), names))
+    rows = max(1, len(clean.words))
+    for i, values in enumerate(clean.words.T):
+        some_missing = any(value is None for value in values)
+        fill = {"strategy": "constant", "fill_value": _MISSING} if some_missing else {
+            "strategy": "most_frequent"}  # fmt: skip
+        parts.append((
+            f"word {i}",
+            Pipeline([
+                ("fill", SimpleImputer(missing_values=None, **fill)),
+                ("encode", OneHotEncoder(
+                    min_frequency=max(2, math.ceil(_RARE * rows)), max_categories=_CATEGORIES + 1,
+                    handle_unknown="infrequent_if_exist", sparse_output=False)),
+            ]),
+            [f"word {i}"],
+        ))  # fmt: skip
+    transformer = ColumnTransformer(parts, sparse_threshold=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return transformer.fit(frame_of(clean))
+
+
+def frame_of(clean: Clean) -> Any:
+    """Return clean values as the data frame that the pipeline takes."""
+    made = {f"number {i}": values for i, values in enumerate(clean.numbers.T)}
+    made |= {f"word {i}": pd.Series(v, dtype=object) for i, v in enumerate(clean.words.T)}
+    return pd.DataFrame(made, index=range(len(clean.numbers)))
+
+
+def learned(columns: Sequence[Column], clean: Clean) -> Preparation:
+    """Return what scikit-learn learns of the rows to train on.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    clean : Clean
+
+    Returns
+    -------
+    Preparation
+    """
+    steps = pipeline(columns, clean).named_transformers_
+    indicators = set(steps["missing"].features_) if "missing" in steps else set()
+    numbers = []
+    for i, name in enumerate(number_names(columns)):
+        found = next(steps[key] for key in steps if key.startswith(f"number {i} "))
+        fill, scaler = float(found["fill"].statistics_[0]), found["scale"]
+        numbers.append(
+            Number(name, fill, float(scaler.mean_[0]), float(scaler.scale_[0]), i in indicators)
+        )
+    words = []
+    for i, name in enumerate(word_names(columns)):
+        found = steps[f"word {i}"]
+        rare = found["encode"].infrequent_categories_[0]
+        rare = () if rare is None else tuple(rare)
+        every = [c for c in found["encode"].categories_[0] if c not in set(rare)]
+        words.append(Word(name, str(found["fill"].statistics_[0]), tuple(every), rare))
+    return Preparation(tuple(numbers), tuple(words))
+
+
+def _places(column: Column) -> Sequence[str]:
+    if column.kind in ("", "categorical"):
+        return ()
+    return column.parts or ("",)
+
+
+def is_constant(features: np.ndarray) -> np.ndarray:
+    """Return which features are the same in all rows."""
+    return np.asarray(np.ptp(features, axis=0) == 0)
