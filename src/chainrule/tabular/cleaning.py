@@ -31,12 +31,17 @@ class Clean:
     notes: tuple[str, ...] = ()
 
 
+def number_columns(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns of numbers and dates, and then those of yes and no."""
+    found = [column for column in columns if column.kind in ("numeric", "date", "boolean")]
+    return sorted(found, key=lambda column: column.kind == "boolean")
+
+
 def number_names(columns: Sequence[Column]) -> list[str]:
     """Return the names of the numbers: those of columns, and of the parts of dates."""
     return [
         f"{column.name} ({part})" if part else column.name
-        for column in columns
-        if column.kind in ("numeric", "boolean", "date")
+        for column in number_columns(columns)
         for part in (column.parts or ("",))
     ]
 
@@ -59,15 +64,14 @@ def cleaned(frame: Any, columns: Sequence[Column]) -> Clean:
     -------
     Clean
     """
-    numbers, texts, notes = [], [], []
-    for column in columns:
-        values = frame[column.name] if column.kind else None
-        if column.kind == "categorical":
-            texts.append(words(values))
-        elif column.kind:
-            found = numbers_of(column, values)
-            notes += _unreadable(column, values, found)
-            numbers.append(np.where(np.abs(found) < HUGE, found, np.nan))
+    texts = [words(frame[c.name]) for c in columns if c.kind == "categorical"]
+    numbers: list[np.ndarray] = []
+    notes: list[str] = []
+    for column in number_columns(columns):
+        values = frame[column.name]
+        found = numbers_of(column, values)
+        notes += _unreadable(column, values, found)
+        numbers.append(np.where(np.abs(found) < HUGE, found, np.nan))
     return Clean(
         np.concatenate(numbers, axis=1) if numbers else np.empty((len(frame), 0)),
         np.column_stack(texts) if texts else np.empty((len(frame), 0), object),

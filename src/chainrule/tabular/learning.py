@@ -7,14 +7,13 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from chainrule.tabular.cleaning import Clean, number_names, word_names
+from chainrule.tabular.cleaning import Clean, number_columns, number_names, word_names
 from chainrule.tabular.columns import Column
 from chainrule.tabular.preparation import Number, Preparation, Word
 
@@ -23,6 +22,8 @@ _CATEGORIES = 50
 #: A category in a smaller share of the rows than this is rare; so is one of a single row.
 _RARE = 0.005
 _MISSING = "missing"
+#: What stands in place of missing numbers.
+_FILLS = {"numbers": "median", "booleans": "most_frequent"}
 
 
 def pipeline(columns: Sequence[Column], clean: Clean) -> Any:
@@ -39,17 +40,14 @@ def pipeline(columns: Sequence[Column], clean: Clean) -> Any:
     sklearn.compose.ColumnTransformer
         Of data frames as :func:`frame_of` makes them.
     """
-    booleans = [column.kind == "boolean" for column in columns for _ in _places(column)]
-    names = [f"number {i}" for i in range(len(booleans))]
-    parts: list[tuple[str, Any, list[str]]] = [
-        (
-            f"{name} {strategy}",
-            Pipeline([("fill", SimpleImputer(strategy=strategy)), ("scale", StandardScaler())]),
-            [name],
-        )
-        for name, boolean in zip(names, booleans, strict=True)
-        for strategy in ("most_frequent" if boolean else "median",)
-    ]
+    boolean = _booleans(columns)
+    names = [f"number {i}" for i in range(len(boolean))]
+    parts: list[tuple[str, Any, list[str]]] = []
+    for title, strategy in _FILLS.items():
+        own = [n for n, b in zip(names, boolean, strict=True) if b == (title == "booleans")]
+        fill = SimpleImputer(strategy=strategy)
+        if own:
+            parts.append((title, Pipeline([("fill", fill), ("scale", StandardScaler())]), own))
     if names:
         parts.append(("missing", MissingIndicator(features="missing-only"), names))
     rows = max(1, len(clean.words))
@@ -94,13 +92,16 @@ def learned(columns: Sequence[Column], clean: Clean) -> Preparation:
     """
     steps = pipeline(columns, clean).named_transformers_
     indicators = set(steps["missing"].features_) if "missing" in steps else set()
-    numbers = []
-    for i, name in enumerate(number_names(columns)):
-        found = next(steps[key] for key in steps if key.startswith(f"number {i} "))
-        fill, scaler = float(found["fill"].statistics_[0]), found["scale"]
-        numbers.append(
-            Number(name, fill, float(scaler.mean_[0]), float(scaler.scale_[0]), i in indicators)
+    parts = [steps[title] for title in _FILLS if title in steps]  # booleans come last here, too
+    fills = [float(x) for part in parts for x in part["fill"].statistics_]
+    means = [float(x) for part in parts for x in part["scale"].mean_]
+    scales = [float(x) for part in parts for x in part["scale"].scale_]
+    numbers = [
+        Number(name, *found, i in indicators)
+        for i, (name, *found) in enumerate(
+            zip(number_names(columns), fills, means, scales, strict=True)
         )
+    ]
     words = []
     for i, name in enumerate(word_names(columns)):
         found = steps[f"word {i}"]
@@ -111,12 +112,10 @@ def learned(columns: Sequence[Column], clean: Clean) -> Preparation:
     return Preparation(tuple(numbers), tuple(words))
 
 
-def _places(column: Column) -> Sequence[str]:
-    if column.kind in ("", "categorical"):
-        return ()
-    return column.parts or ("",)
-
-
-def is_constant(features: np.ndarray) -> np.ndarray:
-    """Return which features are the same in all rows."""
-    return np.asarray(np.ptp(features, axis=0) == 0)
+def _booleans(columns: Sequence[Column]) -> list[bool]:
+    """Return for each number whether it says yes or no."""
+    return [
+        column.kind == "boolean"
+        for column in number_columns(columns)
+        for _ in (column.parts or ("",))
+    ]
