@@ -1,4 +1,4 @@
-"""`chainrule train` with its defaults, beside scikit-learn's networks: `python -m benchmarks.tabular`.
+"""`chainrule train` beside the networks of scikit-learn: `python -m benchmarks.tabular`.
 
 Both get the same rows to train on and the same to score with; scikit-learn's has its defaults but
 for `max_iter=1000`, and scaled features.
