@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import checking, eager, functions, imports, scale
+from benchmarks import checking, eager, fit, functions, imports, scale
 from benchmarks.measure import Table, UnavailableError
 
 GROUPS = {
@@ -23,6 +23,7 @@ GROUPS = {
     "import": imports.run,
     "scale": scale.run,
     "checking": checking.run,
+    "fit": fit.run,
 }
 
 

@@ -69,7 +69,9 @@ def goals(result: Result) -> Iterator[Goal]:
         yield from _most(f"{title}: from cache, s", FROM_CACHE[name], ours.warm)
     if result.has("torch"):
         theirs = result.outcomes["torch"]
-        yield from _most(f"{title}: peak MB, PyTorch's at most", theirs.peak, ours.peak)
+        yield from _most(
+            f"{title}: peak MB of the process, PyTorch's at most", theirs.total, ours.total
+        )
 
 
 def _speed(

@@ -16,6 +16,8 @@
     |-- DtypeError                   (TypeError)  integers or booleans asked for a gradient
     |-- NonFiniteError               (ArithmeticError) a NaN or an infinity arose
     |-- MissingExtraError            (ImportError) an optional dependency that is not installed
+    |-- FileError                    (OSError)   a file that cannot be written, or is not a good one
+    |   `-- MissingFileError         (FileNotFoundError) a file that is not there
     |-- FormulaError                 (ValueError) a formula or value that does not parse
     |-- GraphError                   (ValueError) a graph that breaks its grammar
     `-- EmitError                    (RuntimeError) emitted code that disagrees with its graph
@@ -158,6 +160,17 @@ class NonFiniteError(ChainruleError, ArithmeticError):
 
 class MissingExtraError(ChainruleError, ImportError):
     """An optional dependency that is not installed."""
+
+
+class FileError(ChainruleError, OSError):
+    """A file that cannot be written or read, or that is damaged or not one of chainrule's.
+
+    ``errno`` says what the operating system objected to, and is None where it did not.
+    """
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """A file, or the directory that it should be in, that is not there."""
 
 
 class ExecutorWarning(UserWarning):

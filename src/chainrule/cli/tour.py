@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+import time
 from typing import Any
+
+import numpy as np
 
 from chainrule.cli import screen
 from chainrule.examples import classifier, neuron, two_layer
 from chainrule.solution import explain
 from chainrule.writing import scalar_text
 
-HELP = "see what chainrule does, on one neuron and on a small network"
+HELP = "see what chainrule does: one neuron, small networks, training on real scans"
 
 _EPILOG = """\
 example:
@@ -27,6 +30,7 @@ Where to go next
   your backward pass  chainrule check file.py:forward:backward   (or a script, a notebook)
   to hand out         chainrule explain classifier -o classifier.md   (or .tex, .json, .txt, .py)
   all options         chainrule explain --help
+  train a network     from chainrule import nn; nn.Sequential(...).fit(X, y, loss="cross_entropy")
   in Python           import chainrule as cr; print(cr.explain(f, *args)); cr.grad(f)(*args)"""
 
 
@@ -77,13 +81,70 @@ def run(options: argparse.Namespace) -> None:
         "(probabilities - one_hot) / N. The code has been run and compared before it is shown.",
         ("chainrule explain classifier --as code", code[1] + code[2]),
     )
+    _digits()
     screen.show(_NEXT)
+
+
+def _digits() -> None:
+    """Train on scanned digits, and ask about one that is still taken for another."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        screen.show("6. A network on real scans needs scikit-learn: pip install scikit-learn\n")
+        return
+    from chainrule import nn
+
+    X, y = load_digits(return_X_y=True)
+    X, y = X / 16, y.astype(int)
+    order = np.random.default_rng(0).permutation(len(X))
+    train, held = order[:1437], order[1437:]
+    model = nn.Sequential(nn.Dense(32), nn.ReLU(), nn.Dense(10))
+    began = time.perf_counter()
+    history = model.fit(X[train], y[train], loss="cross_entropy", epochs=30, verbose=0)
+    seconds = time.perf_counter() - began
+    found = model.predict(X[held]).argmax(axis=1)
+    right = int(np.sum(found == y[held]))
+    trained = [
+        f"{len(train)} scans, {len(np.unique(y))} digits, {history.length} epochs "
+        f"in {seconds:.1f} s",
+        f"  loss {history['loss'][0]:.3f} after the first epoch, {history['loss'][-1]:.3f} at the "
+        "end",
+        f"  {right} of {len(held)} scans that it has not seen are told right",
+    ]
+    wrong = int(np.argmax(found != y[held]))
+    row = held[wrong : wrong + 1]
+    solved = model.explain(X[row], y[row])
+    gradient = np.abs(solved.grads["dense2_W"])
+    i, k = map(int, np.unravel_index(gradient.argmax(), gradient.shape))
+    asked = f"dense2_W[{i}, {k}]"
+    _section(
+        "6. A network on real scans, and why one of its weights is to change",
+        "Real data, the same derived backward pass. Any weight of the result can be asked about.",
+        (
+            'model.fit(X, y, loss="cross_entropy", epochs=30)'
+            "   # model: Dense(32), ReLU(), Dense(10)",
+            "\n".join(trained),
+        ),
+        (
+            f"X[{row[0]}]   # a {y[row[0]]}, which the network takes for a {found[wrong]}",
+            "\n".join(_scan(X[row[0]])),
+        ),
+        (f'model.explain(X[[{row[0]}]], y[[{row[0]}]]).why("{asked}")', solved.why(asked).text()),
+    )
+
+
+def _scan(pixels: np.ndarray) -> list[str]:
+    """Return a scan of 8 by 8 pixels from 0 to 1 as text."""
+    shades = " .:-=+*#%@"
+    levels = np.rint(pixels.reshape(8, 8) * (len(shades) - 1)).astype(int)
+    return ["  " + "".join(shades[v] * 2 for v in row) for row in levels]
 
 
 def _section(title: str, idea: str, *commands: tuple[str, str]) -> None:
     parts = [title, *textwrap.wrap(idea, _WIDTH, initial_indent="  ", subsequent_indent="  ")]
     for command, output in commands:
-        parts += ["", f"  $ {command}"]
+        prompt = "$" if command.startswith("chainrule ") else ">>>"
+        parts += ["", f"  {prompt} {command}"]
         parts += [part for line in output.rstrip().splitlines() for part in _fitted(line)]
     screen.show("\n".join(parts))
     print()

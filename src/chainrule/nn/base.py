@@ -122,6 +122,38 @@ class Layer:
         """
         return {}
 
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Return the shapes of :meth:`parameters`, which a file is compared with.
+
+        A layer of your own may leave this as it is, and arrays are made to see; one that computes
+        the shapes cannot be made to take memory by a file that is no good.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of one sample.
+
+        Returns
+        -------
+        dict of tuples of int
+        """
+        made = self.parameters(np.random.default_rng(0), shape, np.float32)
+        return {name: np.shape(array) for name, array in made.items()}
+
+    def state_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Return the shapes of :meth:`state`, as :meth:`parameter_shapes` does.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of one sample.
+
+        Returns
+        -------
+        dict of tuples of int
+        """
+        return {name: np.shape(array) for name, array in self.state(shape, np.float32).items()}
+
     def state(self, shape: Shape, dtype: Any) -> dict[str, Array]:
         """Return what is kept from step to step and not trained.
 

@@ -56,6 +56,11 @@ class Dense(Layer):
             made["b"] = zeros(rng, (self.units,), dtype)
         return made
 
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Return the shapes of W and b."""
+        shapes: dict[str, Shape] = {"W": (self.features(shape), self.units)}
+        return shapes | ({"b": (self.units,)} if self.bias else {})
+
     def apply(
         self, params: Arrays, state: Arrays, x: Any, context: Context | None = None
     ) -> tuple[Any, Arrays]:
@@ -117,6 +122,10 @@ class Normalisation(Layer):
         """Return scale and shift, of shape (features,)."""
         features = self.features(shape)
         return {"scale": np.ones(features, dtype), "shift": np.zeros(features, dtype)}
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Return the shapes of scale and shift."""
+        return dict.fromkeys(("scale", "shift"), (self.features(shape),))
 
 
 class LayerNorm(Normalisation):
@@ -185,6 +194,10 @@ class BatchNorm(Normalisation):
         """Return the running mean and variance, of shape (features,)."""
         features = self.features(shape)
         return {"mean": np.zeros(features, dtype), "var": np.ones(features, dtype)}
+
+    def state_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Return the shapes of the running mean and variance."""
+        return dict.fromkeys(("mean", "var"), (self.features(shape),))
 
     def apply(
         self, params: Arrays, state: Arrays, x: Any, context: Context | None = None

@@ -8,6 +8,7 @@ n² differences.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.functional import log_softmax
+from chainrule.trace import named
 
 
 def mse(prediction: Any, target: Any, *, weights: Any = None) -> Any:
@@ -192,7 +194,7 @@ def cross_entropy(
     logits, target = _array(logits), _array(target)
     _check_classes(logits, target, label_smoothing)
     rows, classes = logits.shape
-    log_p = log_softmax(logits)
+    log_p = named(log_softmax(logits), "log_p")
     if class_weights is not None:
         class_weights = _like(class_weights, logits)
         if class_weights.shape != (classes,):
@@ -207,7 +209,7 @@ def cross_entropy(
             target = (1 - label_smoothing) * target + label_smoothing / classes
         terms = target * log_p if class_weights is None else target * class_weights * log_p
         return _mean(-np.sum(terms, axis=1), weights)
-    losses = -log_p[np.arange(rows), target]
+    losses = named(-log_p[np.arange(rows), target], "losses")
     if smooth:
         spread = log_p if class_weights is None else class_weights * log_p
     if class_weights is not None:
@@ -252,10 +254,42 @@ def hinge(prediction: Any, target: Any, *, weights: Any = None) -> Any:
     return _mean(np.maximum(1 - target * prediction, 0), weights)
 
 
+#: ``loss(prediction, target)``, and a keyword `weights` where it can be weighted.
+Loss = Callable[..., Any]
+
 #: What a loss is called -> the loss.
-LOSSES: dict[str, Callable[..., Any]] = {
+LOSSES: dict[str, Loss] = {
     loss.__name__: loss for loss in (mse, mae, huber, binary_cross_entropy, cross_entropy, hinge)
 }
+
+
+def found_loss(loss: str | Loss) -> Loss:
+    """Return a loss by its name, or the one that is given.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ArgumentError(
+                f"There is no loss {loss!r}.", got=repr(loss),
+                expected=f"one of {', '.join(LOSSES)}, or a function of prediction and target",
+            )  # fmt: skip
+        return LOSSES[loss]
+    if not callable(loss):
+        raise ArgumentError(
+            "A loss is a name or a function.", expected=f"one of {', '.join(LOSSES)}",
+            got=repr(loss)[:80],
+        )  # fmt: skip
+    return loss
+
+
+def original(loss: Loss) -> Loss:
+    """Return the loss of which one with some options set is made by ``functools.partial``."""
+    while isinstance(loss, functools.partial):
+        loss = loss.func
+    return loss
 
 
 # -- shapes and types ------------------------------------------------------------------

@@ -13,15 +13,17 @@ from chainrule.arguments import with_signature
 from chainrule.errors import ArgumentError
 from chainrule.nn.base import Context
 from chainrule.nn.initialisers import Shape
+from chainrule.nn.losses import Loss
 from chainrule.nn.optimizers import Adam
 from chainrule.nn.training.data import features
 from chainrule.nn.training.fit import Settings, prepared, run_of
 from chainrule.nn.training.history import History
-from chainrule.nn.training.trainer import ROWS, Loss, Objective, Trainer, evaluated, scores_of
+from chainrule.nn.training.trainer import ROWS, Objective, Trainer, evaluated, scores_of
 from chainrule.nn.trees import float_type
 from chainrule.solution import Solution
 from chainrule.solution import explain as explain_function
 from chainrule.structure import leaves, map_leaves
+from chainrule.trace import named
 
 Tree = dict[str, Any]
 
@@ -163,6 +165,8 @@ class Model(ABC):
         mesh: Any = None,
         specs: Any = None,
         verbose: int = 1,
+        checkpoint: Any = None,
+        checkpoint_seconds: float = 60.0,
     ) -> History:
         """Train on data, from the parameters that the model has.
 
@@ -215,6 +219,11 @@ class Model(ABC):
             For ``executor="jax"``; see :func:`chainrule.compile`.
         verbose : int
             0 for nothing, 1 for a bar in a terminal and nothing in a pipe, 2 for a line an epoch.
+        checkpoint : path, optional
+            A file that holds where training stands. Where it exists, training goes on from it: a
+            run that was killed at any moment ends in the same numbers as one that was not.
+        checkpoint_seconds : float
+            Time between two checkpoints.
 
         Returns
         -------
@@ -247,6 +256,7 @@ class Model(ABC):
             validation_split=validation_split, validation_data=validation_data,
             early_stopping=early_stopping, callbacks=callbacks, sample_weights=sample_weights,
             class_weights=class_weights, seed=seed, dtype=dtype, verbose=verbose,
+            checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
         )  # fmt: skip
         self.loss, self.metrics, self.history = loss, metrics, run.history
         run.go()
@@ -338,7 +348,7 @@ class Model(ABC):
             values = iter(given[len(batch) :])
             params = map_leaves(lambda leaf, path: next(values), self.params, "")
             prediction, _ = self.apply(params, self.state, given[0])
-            return objective.value(prediction, given[1], given[2 : len(batch)])
+            return named(objective.value(prediction, given[1], given[2 : len(batch)]), "loss")
 
         names = [*("x", "y", "weights")[: len(batch)], *arrays]
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD

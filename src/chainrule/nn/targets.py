@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.nn.losses import LOSSES
+from chainrule.nn.losses import LOSSES, Loss, found_loss, original
 
 #: How far the probabilities of a row may be from adding up to 1.
 _ROUNDING = 1e-3
 
 
 def check_targets(
-    loss: str | Callable[..., Any], prediction_shape: Sequence[int], y: Any, *, weights: Any = None
+    loss: str | Loss, prediction_shape: Sequence[int], y: Any, *, weights: Any = None
 ) -> None:
     """Refuse targets, and weights of samples, that a loss cannot be taken of.
 
@@ -69,17 +69,10 @@ def check_targets(
         _check_weights(shape[:1] if by_sample else shape, np.asarray(weights))
 
 
-def _name_of(loss: str | Callable[..., Any]) -> str | None:
+def _name_of(loss: str | Loss) -> str | None:
     """Return the key of a loss, or None for one of the user's own."""
-    if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise ArgumentError(
-                f"There is no loss {loss!r}.",
-                expected=f"one of {', '.join(LOSSES)}, or a function",
-                got=repr(loss),
-            )
-        return loss
-    return next((name for name, known in LOSSES.items() if known is loss), None)
+    known = original(found_loss(loss))
+    return next((name for name, each in LOSSES.items() if each is known), None)
 
 
 # -- values ----------------------------------------------------------------------------

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.compiling.compiled import check_executor
-from chainrule.errors import ArgumentError, TrainingWarning
+from chainrule.errors import ArgumentError, ShapeError, TrainingWarning
+from chainrule.nn.losses import Loss, found_loss
 from chainrule.nn.training.callbacks import as_callbacks
 from chainrule.nn.training.data import Data, checked
 from chainrule.nn.training.metrics import found_metrics
 from chainrule.nn.training.progress import progress
 from chainrule.nn.training.run import Run
 from chainrule.nn.training.streams import Source, Stream, Whole, is_stream
-from chainrule.nn.training.trainer import Loss, Objective, found_loss
+from chainrule.nn.training.trainer import Objective
 
 if TYPE_CHECKING:
     from chainrule.nn.model import Model
@@ -113,20 +114,9 @@ def source_of(
             model, x, y, loss=loss, dtype=dtype, weights=weights, class_weights=class_weights
         )
 
-    held: Data | None = None
-    if validation_data is not None:
-        if validation_split:
-            raise ArgumentError(
-                "Both validation_split and validation_data are given.", expected="one of the two"
-            )
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-            raise ArgumentError(
-                "validation_data is a tuple.", expected="(x, y) or (x, y, weights)",
-                got=type(validation_data).__name__,
-            )  # fmt: skip
-        vx, vy, *vw = validation_data
-        held = prepared(
-            model, vx, vy, loss=loss, dtype=dtype, weights=vw[0] if vw else None, name="validation"
+    if validation_data is not None and validation_split:
+        raise ArgumentError(
+            "Both validation_split and validation_data are given.", expected="one of the two"
         )
     if is_stream(x, y):
         if validation_split or weights is not None:
@@ -135,11 +125,33 @@ def source_of(
                 expected="validation_data, and parts (x, y, weights)",
                 got="validation_split" if validation_split else "sample_weights",
             )
-        return Stream(x, check, epochs), held
+        return Stream(x, check, epochs), _held_out(model, validation_data, loss, dtype, None)
     data = check(x, y, weights)
     if validation_split:
         data, held = data.split(validation_split)
-    return Whole(data), held
+        return Whole(data), held
+    shape = data.arrays[0].shape[1:]
+    return Whole(data), _held_out(model, validation_data, loss, dtype, shape)
+
+
+def _held_out(model: Model, given: Any, loss: Any, dtype: Any, shape: Any) -> Data | None:
+    """Return the data to validate with, whose samples are of the shape of those trained on."""
+    if given is None:
+        return None
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise ArgumentError(
+            "validation_data is a tuple.", expected="(x, y) or (x, y, weights)",
+            got=type(given).__name__,
+        )  # fmt: skip
+    x, y, *weights = given
+    found = np.shape(x)[1:]
+    if shape is not None and found != shape:
+        raise ShapeError(
+            "The samples of the validation data are of another shape than those trained on.",
+            expected=f"shape {shape} each", got=f"shape {found}",
+        )  # fmt: skip
+    weight = weights[0] if weights else None
+    return prepared(model, x, y, loss=loss, dtype=dtype, weights=weight, name="validation")
 
 
 def batch_of(batch_size: Any, rows: int | None) -> int:
@@ -173,8 +185,8 @@ def run_of(
     seed: int,
     dtype: Any,
     verbose: int,
-    kind: type[Run] = Run,
-    **others: Any,
+    checkpoint: Any = None,
+    checkpoint_seconds: float = 60.0,
 ) -> Run:
     """Return a run that is ready to go.
 
@@ -184,6 +196,8 @@ def run_of(
         For anything that does not fit, before the model is changed.
     """
     settings.check()
+    if checkpoint is not None:
+        settings = _as_before(settings, checkpoint, checkpoint_seconds)
     epochs = whole_number("epochs", epochs, 1)
     seed = whole_number("seed", seed, 0)
     objective = settings.objective(model)
@@ -198,16 +212,43 @@ def run_of(
     if isinstance(source, Whole) and len(source.data.arrays) > 2:
         objective.check_weights()
     trainer = model.trainer(settings, objective, per_epoch * epochs)
-    if model.params is None:
-        model.initialise(_shape_of_sample(source, model), seed, dtype)
-    carry = trainer.start(model.params, model.state, seed)
     shown = progress(verbose, epochs, per_epoch * epochs)
-    return kind(
-        model, trainer, source, carry, epochs=epochs, batch_size=size, shuffle=shuffle, seed=seed,
-        validation=held, callbacks=followed, progress=shown, **others,
+    if model.params is None:
+        model.initialise(next(source.parts()).arrays[0].shape[1:], seed, dtype)
+    carry = trainer.start(model.params, model.state, seed)
+    options: dict[str, Any] = {
+        "epochs": epochs, "batch_size": size, "shuffle": shuffle, "seed": seed,
+        "validation": held, "callbacks": followed, "progress": shown,
+    }  # fmt: skip
+    if checkpoint is None:
+        return Run(model, trainer, source, carry, **options)
+    from chainrule.nn.training.checkpoint import CheckpointedRun
+
+    return CheckpointedRun(
+        model, trainer, source, carry, **options, path=checkpoint, seconds=checkpoint_seconds,
+        settings=settings, writes=_is_first_process(settings),
     )  # fmt: skip
 
 
-def _shape_of_sample(source: Source, model: Model) -> Sequence[int]:
-    data = next(source.parts())
-    return data.arrays[0].shape[1:]
+def _as_before(settings: Settings, checkpoint: Any, seconds: Any) -> Settings:
+    """Return settings with the executor that a run was begun with, for the same numbers."""
+    from chainrule.nn.training.checkpoint import executor_of
+
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
+        raise ArgumentError(
+            "checkpoint_seconds is the time between two checkpoints.",
+            expected="a number from 0", got=repr(seconds),
+        )  # fmt: skip
+    before = executor_of(checkpoint)
+    if settings.executor == "auto" and before is not None:
+        return replace(settings, executor=before)
+    return settings
+
+
+def _is_first_process(settings: Settings) -> bool:
+    """Whether this process writes files, where several train together."""
+    if settings.mesh is None:
+        return True
+    import jax
+
+    return bool(jax.process_index() == 0)

@@ -94,7 +94,7 @@ def found_metrics(
         if callable(metric):
             found[name_of(metric)] = metric
         elif metric in METRICS:
-            by_sign = metric == "accuracy" and loss in _BY_SIGN
+            by_sign = metric == "accuracy" and losses.original(loss) in _BY_SIGN
             found[metric] = binary_accuracy if by_sign else METRICS[metric]
         else:
             raise ArgumentError(

@@ -59,10 +59,11 @@ class Bar(Silent):
             console=Console(stderr=True),
         )  # fmt: skip
         self._task = self._bar.add_task("", total=steps, epoch=f"1/{epochs}", numbers="")
-        self._bar.start()
 
     def moved(self, steps: int, logs: Mapping[str, float]) -> None:
-        """Move the bar."""
+        """Move the bar, which appears with the first steps."""
+        if not self._bar.live.is_started:
+            self._bar.start()
         if logs:
             self._bar.update(self._task, completed=steps, numbers=_numbers(logs))
         else:

@@ -170,6 +170,7 @@ class Run:
                     self._several_epochs()
                 else:
                     self._one_epoch()
+            self.finished()
             for callback in self.callbacks:
                 callback.on_end(self)
         finally:
@@ -283,6 +284,9 @@ class Run:
 
     def epoch_done(self) -> None:
         """Do nothing; an epoch is over, and all that follows it."""
+
+    def finished(self) -> None:
+        """Do nothing; the last epoch is over."""
 
     def _order(self, epoch: int, part: int, rows: int) -> np.ndarray:
         """Return in which order rows come; a batch of all rows is not shuffled."""

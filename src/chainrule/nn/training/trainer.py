@@ -13,7 +13,7 @@ from chainrule.compiling.compiled import compile as compiled
 from chainrule.compiling.epochs import epoch
 from chainrule.errors import ArgumentError
 from chainrule.nn.base import Context
-from chainrule.nn.losses import LOSSES
+from chainrule.nn.losses import Loss
 from chainrule.nn.trees import Tree, mapped
 from chainrule.transform import value_and_grad
 
@@ -21,33 +21,10 @@ if TYPE_CHECKING:
     from chainrule.nn.model import Model
     from chainrule.nn.training.metrics import Metric
 
-Loss = Callable[..., Any]
 Arrays = Sequence[np.ndarray]
 
 #: Rows of which predictions are made at once when there is no gradient to take.
 ROWS = 4096
-
-
-def found_loss(loss: str | Loss) -> Loss:
-    """Return a loss by its name, or the one that is given.
-
-    Raises
-    ------
-    ArgumentError
-    """
-    if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise ArgumentError(
-                f"There is no loss {loss!r}.", got=repr(loss),
-                expected=f"one of {', '.join(LOSSES)}, or a function of prediction and target",
-            )  # fmt: skip
-        return LOSSES[loss]
-    if not callable(loss):
-        raise ArgumentError(
-            "A loss is a name or a function.", expected=f"one of {', '.join(LOSSES)}",
-            got=repr(loss)[:80],
-        )  # fmt: skip
-    return loss
 
 
 class Objective:
@@ -131,6 +108,8 @@ class Trainer:
         self.optimizer = optimizer
         self._epoch = epoch(self._step, executor, mesh=mesh, specs=specs, steps=steps)
         self._scores: Any = None
+        self._asked = executor
+        self._has_run = False
 
     def start(self, params: Tree, state: Tree, seed: int = 0) -> dict[str, Any]:
         """Return what is carried before the first step."""
@@ -195,12 +174,13 @@ class Trainer:
             made: tuple[Any, dict[str, np.ndarray]] = self._epoch(
                 carry, tuple(data), order=order, batch_size=batch_size, progress=progress
             )
+        self._has_run = True
         return made
 
     @property
     def executor(self) -> str:
-        """Which executor runs the steps; known after the first."""
-        return str(self._epoch.report().executor)
+        """Which executor runs the steps; before the first, the one that was asked for."""
+        return str(self._epoch.report().executor) if self._has_run else self._asked
 
     def evaluate(self, params: Tree, state: Tree, data: Arrays) -> dict[str, float]:
         """Return the loss and the metrics on data, as in prediction and without the penalty."""
