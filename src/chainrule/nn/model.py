@@ -43,6 +43,8 @@ class Model(ABC):
         Of the last `fit`.
     loss : str or callable or None
         That it was last trained with.
+    extra : dict or None
+        What its file told besides; see :func:`chainrule.nn.files.save`.
     """
 
     params: Any = None
@@ -51,6 +53,7 @@ class Model(ABC):
     history: History | None = None
     loss: str | Loss | None = None
     metrics: Any = ()
+    extra: dict[str, Any] | None = None
     _trainers: dict[Any, Trainer] | None = None
 
     # -- what a model is -----------------------------------------------------------------

@@ -18,6 +18,7 @@
     scoring         how right predictions are
     reading, parquet, values
                     files, and their cells
+    telling         names and cells in sentences
     output          files that are replaced as a whole
     extras          pandas, scikit-learn and pyarrow, or one line that says what to install
 

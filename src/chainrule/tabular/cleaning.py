@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.tabular.columns import Column, numbers_of
+from chainrule.tabular.telling import counted, short
 from chainrule.tabular.values import HUGE, words
 
 
@@ -84,18 +85,11 @@ def _unreadable(column: Column, values: Any, found: np.ndarray) -> list[str]:
     wrong = there & np.isnan(found).any(axis=1)
     infinite = int((np.abs(found) >= HUGE).any(axis=1).sum())
     what = {"numeric": "number", "boolean": "yes or no", "date": "date"}[column.kind]
-    notes = []
+    notes, name = [], short(column.name)
     if wrong.any():
-        example = str(values[wrong].iloc[0])
-        example = example if len(example) <= 30 else example[:29] + "…"
-        count = int(wrong.sum())
-        notes.append(
-            f"{column.name}: {count:,} {'value is' if count == 1 else 'values are'} no {what}, "
-            f"such as {example!r}: taken as missing."
-        )
+        example = short(values[wrong].iloc[0], 30)
+        many = counted(int(wrong.sum()), "value is", "values are")
+        notes.append(f"{name}: {many} no {what}, such as {example!r}: taken as missing.")
     if infinite:
-        notes.append(
-            f"{column.name}: {infinite:,} infinite "
-            f"{'value' if infinite == 1 else 'values'}: taken as missing."
-        )
+        notes.append(f"{name}: {counted(infinite, 'infinite value')}: taken as missing.")
     return notes

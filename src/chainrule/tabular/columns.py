@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError
 from chainrule.tabular import dates
+from chainrule.tabular.telling import short
 from chainrule.tabular.values import HUGE, are_booleans, booleans, decimal_of, numbers, words
 
 KINDS = ("numeric", "categorical", "boolean", "date")
@@ -123,12 +124,12 @@ def _asked(name: str, column: Any, wanted: str) -> Column:
     if are_booleans(column):
         return Column(name, "boolean", "yes and no as numbers")
     decimal = decimal_of(column)
-    if not np.isfinite(numbers(column, decimal)).any():
+    if not (np.abs(numbers(column, decimal)) < HUGE).any():
         there = column.dropna()
         raise ArgumentError(
-            f"{name!r} cannot be numeric: none of its values is a number.",
-            expected="numbers", got=repr(str(there.iloc[0]))[:60] if len(there) else "no values",
-            instead=f"--categorical {name}",
+            f"{short(name)!r} cannot be numeric: none of its values is a number.",
+            expected="numbers", got=repr(short(there.iloc[0])) if len(there) else "no values",
+            instead=f"--categorical {short(name)}",
         )  # fmt: skip
     return Column(name, "numeric", "as asked", decimal)
 
@@ -139,7 +140,7 @@ def _kind(name: str, column: Any) -> Column:
         return Column(name, "", "no values")
     different = there.nunique()
     if different == 1 and len(there) == len(column):
-        return Column(name, "", f"one value in all rows: {_short(there.iloc[0])}")
+        return Column(name, "", f"one value in all rows: {short(there.iloc[0], 30)}")
     if are_booleans(there):
         return Column(name, "boolean")
     decimal = decimal_of(there)
@@ -190,11 +191,6 @@ def _of_words(name: str, there: Any, different: int, rows: int) -> Column:
     if max(map(len, said)) > 1000:
         return Column(name, "", "free text: cells of more than 1,000 characters")
     return Column(name, "categorical")
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 30 else text[:29] + "…"
 
 
 def numbers_of(column: Column, values: Any) -> np.ndarray:

@@ -19,6 +19,7 @@ from chainrule.tabular.network import Settings, Training, trained
 from chainrule.tabular.predictor import Predictor
 from chainrule.tabular.reading import Table, check_names
 from chainrule.tabular.splitting import held_out
+from chainrule.tabular.telling import listed, short
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Options:
             for name in getattr(self, what):
                 if found.setdefault(name, what) != what:
                     raise ArgumentError(
-                        f"{name!r} cannot be two things.",
+                        f"{short(name)!r} cannot be two things.",
                         expected="one of --ignore, --numeric and --categorical for a column",
                         got=f"--{found[name]} and --{what}",
                     )
@@ -171,12 +172,13 @@ def _target(
         targets.check_is_there(name, names, f" for --{asked[name]}", table.name)
     if options.target in asked:
         raise ArgumentError(
-            f"{options.target!r} is the target.", got=f"--{asked[options.target]} {options.target}",
+            f"{short(options.target)!r} is the target.",
+            got=f"--{asked[options.target]} {short(options.target)}",
             instead="--task classification or --task regression, which say what the target is",
         )  # fmt: skip
     if options.target in table.unusable:
         raise ArgumentError(
-            f"{options.target!r} cannot be predicted: it {table.unusable[options.target]}.",
+            f"{short(options.target)!r} cannot be predicted: it {table.unusable[options.target]}.",
             expected="one word or number a row",
         )
     check_names(table, frozenset(options.ignore))
@@ -203,17 +205,16 @@ def _small_classes(target: targets.Target, y: np.ndarray) -> list[str]:
     if not target.is_classes:
         return []
     counts = np.bincount(y, minlength=len(target.classes))
-    small = [f"{target.classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < 5)]
+    small = [f"{short(target.classes[i])} ({counts[i]})" for i in np.flatnonzero(counts < 5)]
     if not small:
         return []
-    more = f" and {len(small) - 5} more" if len(small) > 5 else ""
-    return [f"Classes with fewer than 5 rows, hardly to be learned: {', '.join(small[:5])}{more}."]
+    return [f"Classes with fewer than 5 rows, hardly to be learned: {listed(small)}."]
 
 
 def _nothing_left(found: Sequence[Column], target: targets.Target) -> ArgumentError:
-    reasons = "; ".join(f"{c.name[:40]}: {c.why}" for c in found[:6])
+    reasons = "; ".join(f"{short(c.name)}: {c.why}" for c in found[:6])
     return ArgumentError(
-        f"No column is left to predict {target.name!r} from.",
+        f"No column is left to predict {short(target.name)!r} from.",
         expected="a column besides the target", got=reasons or "no other column",
         instead="--numeric NAME or --categorical NAME to use one nevertheless" if found else None,
     )  # fmt: skip

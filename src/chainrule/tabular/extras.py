@@ -7,7 +7,12 @@ import importlib
 from chainrule.errors import MissingExtraError
 
 #: What is imported -> what it is called.
-_NAMES = {"pandas": "pandas", "sklearn": "scikit-learn", "pyarrow": "pyarrow"}
+_NAMES = {
+    "pandas": "pandas",
+    "sklearn": "scikit-learn",
+    "pyarrow": "pyarrow",
+    "safetensors": "safetensors",
+}
 
 
 def require(*modules: str) -> None:
@@ -16,7 +21,7 @@ def require(*modules: str) -> None:
     Parameters
     ----------
     *modules : str
-        ``"pandas"``, ``"sklearn"`` or ``"pyarrow"``.
+        ``"pandas"``, ``"sklearn"``, ``"pyarrow"`` or ``"safetensors"``.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from chainrule.tabular.columns import Column, numbers_of
 from chainrule.tabular.target import Target
+from chainrule.tabular.telling import short
 from chainrule.tabular.values import words
 
 #: A correlation that no measured quantity has with another.
@@ -36,8 +38,8 @@ def leaks(frame: Any, columns: Sequence[Column], target: Target, y: np.ndarray) 
     for column in columns:
         if column.kind and _tells(column, frame[column.name], target, y):
             found.append(
-                f"{column.name} tells {target.name} exactly. If it is not known before "
-                f"{target.name} is, the scores mean nothing: --ignore {_quoted(column.name)}"
+                f"{short(column.name)} tells {short(target.name)} exactly. If it is not known "
+                f"before, the scores mean nothing: --ignore {_quoted(column.name)}"
             )
     return found
 
@@ -59,6 +61,4 @@ def _tells(column: Column, values: Any, target: Target, y: np.ndarray) -> bool:
 
 
 def _quoted(name: str) -> str:
-    import shlex
-
-    return shlex.quote(name)
+    return shlex.quote(short(name))

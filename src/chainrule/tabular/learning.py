@@ -58,7 +58,8 @@ def pipeline(columns: Sequence[Column], clean: Clean) -> Any:
         parts.append((
             f"word {i}",
             Pipeline([
-                ("fill", SimpleImputer(missing_values=None, **fill)),
+                ("fill", SimpleImputer(
+                    missing_values=None, keep_empty_features=True, **fill)),
                 ("encode", OneHotEncoder(
                     min_frequency=max(2, math.ceil(_RARE * rows)), max_categories=_CATEGORIES + 1,
                     handle_unknown="infrequent_if_exist", sparse_output=False)),
@@ -96,19 +97,16 @@ def learned(columns: Sequence[Column], clean: Clean) -> Preparation:
     fills = [float(x) for part in parts for x in part["fill"].statistics_]
     means = [float(x) for part in parts for x in part["scale"].mean_]
     scales = [float(x) for part in parts for x in part["scale"].scale_]
-    numbers = [
-        Number(name, *found, i in indicators)
-        for i, (name, *found) in enumerate(
-            zip(number_names(columns), fills, means, scales, strict=True)
-        )
-    ]
+    found = zip(number_names(columns), fills, means, scales, strict=True)
+    numbers = [Number(*number, i in indicators) for i, number in enumerate(found)]
     words = []
     for i, name in enumerate(word_names(columns)):
-        found = steps[f"word {i}"]
-        rare = found["encode"].infrequent_categories_[0]
+        step = steps[f"word {i}"]
+        rare = step["encode"].infrequent_categories_[0]
         rare = () if rare is None else tuple(rare)
-        every = [c for c in found["encode"].categories_[0] if c not in set(rare)]
-        words.append(Word(name, str(found["fill"].statistics_[0]), tuple(every), rare))
+        hidden = set(rare)
+        every = [c for c in step["encode"].categories_[0] if c not in hidden]
+        words.append(Word(name, str(step["fill"].statistics_[0]), tuple(every), rare))
     return Preparation(tuple(numbers), tuple(words))
 
 

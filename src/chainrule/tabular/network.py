@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn
-from chainrule.errors import NonFiniteError
+from chainrule.errors import NonFiniteError, TrainingWarning
 from chainrule.nn.training.callbacks import Callback
 from chainrule.tabular.splitting import folds, held_out
 
@@ -202,8 +203,8 @@ class _Trainer:
             best.append(_best(history))
         self.result.epochs = max(1, round(float(np.median(best))))
         self.result.how = (
-            f"the median of where the validation loss was least in {count} folds "
-            f"({', '.join(map(str, best))}); then trained on all training rows"
+            f"the median of {count} folds, each stopped early ({', '.join(map(str, best))}); "
+            "then on all rows"
         )
         self._whole()
 
@@ -234,13 +235,15 @@ class _Trainer:
         if len(x) % batch == 1 and batch > 1:
             batch += 1  # a batch of one row tells little
         try:
-            model.fit(
-                x, y, loss=self.loss, metrics=self.metric, seed=seed, batch_size=batch,
-                optimizer=nn.AdamW(settings.lr, weight_decay=settings.decay),
-                epochs=epochs or settings.epochs, early_stopping=stopping, callbacks=watching,
-                validation_data=None if held is None else (self.x[held], self.y[held]),
-                executor=settings.executor, verbose=0,
-            )  # fmt: skip
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TrainingWarning)  # the history has them, too
+                model.fit(
+                    x, y, loss=self.loss, metrics=self.metric, seed=seed, batch_size=batch,
+                    optimizer=nn.AdamW(settings.lr, weight_decay=settings.decay),
+                    epochs=epochs or settings.epochs, early_stopping=stopping, callbacks=watching,
+                    validation_data=None if held is None else (self.x[held], self.y[held]),
+                    executor=settings.executor, verbose=0,
+                )  # fmt: skip
         except KeyboardInterrupt:
             if self.best is not None:
                 done = model.history.length if model.history is not None else 0

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from chainrule.errors import ArgumentError
+from chainrule.nn.files import atomic
 
 
 def check_writable(file: str | Path) -> Path:
@@ -34,6 +35,10 @@ def check_writable(file: str | Path) -> Path:
             "The file cannot be written: its folder is not there.", got=str(file),
             instead=f"mkdir -p {path.parent}",
         )  # fmt: skip
+    if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
+        raise ArgumentError(
+            "The file cannot be written: what has this name may not be replaced.", got=str(file)
+        )
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent):
             pass
@@ -52,28 +57,10 @@ def replace(path: Path, text: str) -> None:
 
     Raises
     ------
-    ArgumentError
+    FileError
         When it cannot be written.
     """
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name[:40]}.",
-            delete=False,
-        ) as file:  # fmt: skip
-            temporary = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        temporary.replace(path)
-    except OSError as error:
-        raise _refused(path, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    atomic.replace(str(path), [text.encode("utf-8")], verify=lambda temporary: None)
 
 
 def _refused(path: Path, error: OSError) -> ArgumentError:

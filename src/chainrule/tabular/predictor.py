@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule import nn
 from chainrule.errors import ArgumentError
+from chainrule.nn import files
 from chainrule.nn.functional import softmax
 from chainrule.tabular import scoring
 from chainrule.tabular.cleaning import cleaned, number_names, word_names
@@ -19,6 +20,7 @@ from chainrule.tabular.columns import Column
 from chainrule.tabular.preparation import Preparation
 from chainrule.tabular.reading import Table, check_names
 from chainrule.tabular.target import Target
+from chainrule.tabular.telling import counted, listed, short
 
 #: Of what a file holds beside the network.
 VERSION = 1
@@ -122,16 +124,14 @@ class Predictor:
         for name in used:
             if name in table.unusable:
                 raise ArgumentError(
-                    f"{table.name}: {name!r} cannot be read: it {table.unusable[name]}.",
+                    f"{table.name}: {short(name)!r} cannot be read: it {table.unusable[name]}.",
                     expected=f"a {next(c.kind for c in self.columns if c.name == name)} column",
                 )
         extra = [name for name in names if name not in (*used, self.target.name)]
         if not extra:
             return []
-        shown = ", ".join(n if len(n) <= 40 else n[:39] + "…" for n in extra[:5])
-        more = f" and {len(extra) - 5:,} more" if len(extra) > 5 else ""
         columns = "Columns that are" if len(extra) > 1 else "A column that is"
-        return [f"{columns} not used: {shown}{more}."]
+        return [f"{columns} not used: {listed(extra)}."]
 
     def _scores(
         self, table: Table, found: np.ndarray, notes: list[str]
@@ -143,7 +143,7 @@ class Predictor:
         strange = int((~known & table.frame[name].notna().to_numpy()).sum())
         if strange:
             what = "a class that training has not seen" if self.target.is_classes else "no number"
-            notes.append(f"{name}: {strange:,} row{'s' * (strange != 1)} with {what}: not scored.")
+            notes.append(f"{short(name)}: {counted(strange, 'row')} with {what}: not scored.")
         if not known.any():
             return {}, 0
         score = scoring.of_classes if self.target.is_classes else scoring.of_values
@@ -170,7 +170,7 @@ class Predictor:
             "preparation": self.preparation.document(),
             "facts": dict(self.facts),
         }
-        nn.save(self.model, path, extra={_KEY: document})
+        files.save(self.model, path, extra={_KEY: document})
 
     @classmethod
     def load(cls, path: str | Path) -> Predictor:
@@ -189,13 +189,13 @@ class Predictor:
         ArgumentError
             For any other file.
         """
-        model = nn.load(path)
-        document = getattr(model, "extra", {}).get(_KEY)
+        model = files.load(path)
+        document = (model.extra or {}).get(_KEY)
         if not isinstance(document, dict) or not isinstance(model, nn.Sequential):
             raise ArgumentError(
                 "The file holds a model that knows no columns of tables.",
                 expected="a model of chainrule train", got=str(path),
-                instead="chainrule.nn.load(path).predict(x) in Python",
+                instead="chainrule.nn.files.load(path).predict(x) in Python",
             )  # fmt: skip
         if document.get("version") != VERSION:
             raise ArgumentError(
@@ -246,12 +246,11 @@ def _missing(
     lines = []
     for name in absent[:5]:
         close = difflib.get_close_matches(name, spare, 1)
-        lines.append(repr(name[:60]) + (f" (is it {close[0][:60]!r}?)" if close else ""))
+        lines.append(repr(short(name)) + (f" (is it {short(close[0])!r}?)" if close else ""))
     more = f" and {len(absent) - 5:,} more" if len(absent) > 5 else ""
-    shown = ", ".join(n if len(n) <= 40 else n[:39] + "…" for n in names[:8])
     return ArgumentError(
         f"{file} lacks {len(absent)} of the {len(used)} columns that the model was trained on: "
         f"{', '.join(lines)}{more}.",
         expected="the same names as in training, in any order",
-        got=f"columns {shown}" + (f" and {len(names) - 8:,} more" if len(names) > 8 else ""),
+        got=f"columns {listed(names, 12)}",
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError
 from chainrule.tabular.cleaning import Clean
+from chainrule.tabular.telling import counted, listed, short
 
 
 @dataclass(frozen=True)
@@ -128,14 +129,12 @@ class Preparation:
             known = {*word.categories, *word.rare, None}
             unknown = [value for value in values if value not in known]
             if unknown:
-                kinds = sorted(set(unknown))
-                shown = ", ".join(repr(k if len(k) <= 30 else k[:29] + "…") for k in kinds[:3])
-                more = f" and {len(kinds) - 3:,} more" if len(kinds) > 3 else ""
-                rows = f"{len(unknown):,} {'row has' if len(unknown) == 1 else 'rows have'}"
+                shown = listed(sorted(set(unknown)), 3)
+                rows = counted(len(unknown), "row has", "rows have")
                 taken = "as a rare one" if word.rare else "as none of those known"
                 notes.append(
-                    f"{word.name}: {rows} a category that training has not seen "
-                    f"({shown}{more}): taken {taken}."
+                    f"{short(word.name)}: {rows} a category that training has not seen "
+                    f"({shown}): taken {taken}."
                 )
         return notes
 
@@ -182,11 +181,12 @@ def _one_hot(word: Word, values: np.ndarray) -> np.ndarray:
     place = {category: i for i, category in enumerate(word.categories)}
     other = len(place)
     at = np.array([place.get(word.fill if v is None else v, other) for v in values], dtype=int)
-    return np.eye(other + 1)[at][:, : other + bool(word.rare)]
+    hot: np.ndarray = np.eye(other + 1)[at]
+    return hot[:, : other + bool(word.rare)]
 
 
 def _number(part: Mapping[str, Any]) -> Number:
-    made = Number(**part)
+    made: Any = Number(**part)
     numbers = [made.fill, made.mean, made.scale]
     if (
         not isinstance(made.name, str)
@@ -196,11 +196,15 @@ def _number(part: Mapping[str, Any]) -> Number:
         or made.scale <= 0
     ):
         raise ValueError(part)
-    return made
+    found: Number = made
+    return found
 
 
 def _word(part: Mapping[str, Any]) -> Word:
-    made = Word(**{**part, "categories": tuple(part["categories"]), "rare": tuple(part["rare"])})
+    made: Any = Word(
+        **{**part, "categories": tuple(part["categories"]), "rare": tuple(part["rare"])}
+    )
     if not all(isinstance(t, str) for t in (made.name, made.fill, *made.categories, *made.rare)):
         raise ValueError(part)
-    return made
+    found: Word = made
+    return found

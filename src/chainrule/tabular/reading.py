@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from chainrule.errors import ArgumentError
+from chainrule.tabular.telling import counted, short
 from chainrule.tabular.values import MISSING
 
 _DELIMITERS = ",;\t|"
@@ -87,7 +88,7 @@ def read_table(file: str | Path) -> Table:
     if not len(frame):
         raise ArgumentError(
             f"{path.name} has no rows.", expected="a table with rows of data",
-            got=f"names of {len(frame.columns)} column{'s' * (len(frame.columns) != 1)} only",
+            got=f"names of {counted(len(frame.columns), 'column')} only",
         )  # fmt: skip
     return Table(path.name, frame, unusable, notes)
 
@@ -112,7 +113,7 @@ def check_names(table: Table, ignored: frozenset[str] = frozenset()) -> None:
             raise ArgumentError(
                 f"{count} columns of {table.name} have one name.",
                 expected="a name of its own for each column",
-                got=f"{name!r} as columns {', '.join(at[:10])}",
+                got=f"{short(name)!r} as columns {', '.join(at[:10])}",
                 instead="rename them in the file, or leave all of them out with --ignore",
             )
 
@@ -138,7 +139,7 @@ def _read_text(data: bytes, name: str) -> tuple[Any, list[str]]:
         header[i] = f"column {i + 1}"
     if unnamed:
         notes.append(
-            f"{_counted(len(unnamed), 'column has', 'columns have')} no name: called by position."
+            f"{counted(len(unnamed), 'column has', 'columns have')} no name: called by position."
         )
     frame = frame.apply(_cells)
     frame.columns = header
@@ -243,7 +244,3 @@ def _unparsed(error: Exception, name: str) -> ArgumentError:
         f"{name} is no table of text.", expected="CSV: a row of names, then rows of cells",
         got=said[-1] if said else type(error).__name__,
     )  # fmt: skip
-
-
-def _counted(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule import __version__
 from chainrule.tabular import charts
-from chainrule.tabular.columns import Column
-from chainrule.tabular.experiment import Result
 from chainrule.tabular.scoring import BETTER_LARGER
-from chainrule.tabular.summary import confusions, score_table, short, summary, task
+from chainrule.tabular.summary import confusions, score_table, summary, task
+from chainrule.tabular.telling import short
+
+if TYPE_CHECKING:
+    from chainrule.tabular.columns import Column
+    from chainrule.tabular.experiment import Result
 
 _STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 #: Classes of which the whole confusion matrix is shown, and confusions that are listed of more.
@@ -37,7 +40,7 @@ def page(result: Result) -> str:
     str
         A whole document. Names and cells of the data are text in it, whatever they are.
     """
-    title = f"{result.predictor.target.name} of {result.file}"
+    title = f"{short(result.predictor.target.name)} of {short(result.file)}"
     parts = [
         f"<h1>{_text(title)}</h1>",
         f"<p>{_text(task(result))}. {result.rows:,} rows were trained on; all scores are of "
@@ -61,8 +64,13 @@ def page(result: Result) -> str:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
         "style-src 'unsafe-inline'\">",
         f"<title>{_text(title)}</title>", f"<style>{_STYLE}</style>", "</head>", "<body>",
-        *filter(None, parts), f"<footer>chainrule {__version__}</footer>", "</body>", "</html>", "",
+        *filter(None, parts), f"<footer>chainrule {_version()}</footer>", "</body>", "</html>", "",
     ])  # fmt: skip
+
+
+def _version() -> str:
+    # The package stands above all of its modules, none of which imports it.
+    return str(sys.modules["chainrule"].__version__)
 
 
 def _text(text: str) -> str:
@@ -138,9 +146,9 @@ def _confusion(result: Result) -> str:
         return _table(["true", "predicted", "rows"], rows[:_CONFUSIONS])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = [
-        [name, *(_count(int(n), float(s), i == j) for j, (n, s) in enumerate(zip(*own, strict=True)))]
-        for i, (name, *own) in enumerate(zip(names, counts, shares, strict=True))
-    ]  # fmt: skip
+        [name, *(_count(int(counts[i, j]), shares[i, j], i == j) for j in range(len(names)))]
+        for i, name in enumerate(names)
+    ]
     note = "<p>Each row is a true class, each column what its rows were taken for.</p>"
     return _table(["true \\ predicted", *names], rows, "confusion") + note
 

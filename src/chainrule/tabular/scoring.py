@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 #: A probability of the right class is taken to be no smaller than this, as by scikit-learn.
@@ -90,3 +92,18 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
     counts = np.zeros((classes, classes), dtype=int)
     np.add.at(counts, (labels, predicted), 1)
     return counts
+
+
+def score_text(value: float, name: str) -> str:
+    """Return a score: shares with three decimals, others with four digits.
+
+    Examples
+    --------
+    >>> score_text(0.96667, "accuracy"), score_text(1234.56, "mean absolute error")
+    ('0.967', '1,235')
+    """
+    if not math.isfinite(value):
+        return "undefined"
+    if name in ("accuracy", "balanced accuracy", "R²", "log loss"):
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

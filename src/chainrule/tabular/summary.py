@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.tabular.columns import Column
-from chainrule.tabular.experiment import Result
+from chainrule.tabular.scoring import score_text
+from chainrule.tabular.telling import short
+
+if TYPE_CHECKING:
+    from chainrule.tabular.columns import Column
+    from chainrule.tabular.experiment import Result
 
 #: Columns that are listed one by one.
 _LISTED = 30
 #: Classes of which the whole confusion matrix is shown.
 _CLASSES = 12
 _CONFUSIONS = 10
-_WIDTH = 40
 
 
 def summary(result: Result) -> list[tuple[str, list[str]]]:
@@ -37,7 +40,8 @@ def summary(result: Result) -> list[tuple[str, list[str]]]:
         (f"Scores on the {result.held:,} rows held out", aligned(score_table(result.scores))),
     ]
     if result.predictor.target.is_classes:
-        parts.append(("Confusion matrix", confusion_lines(result)))
+        title = "Confusion matrix" if is_shown_whole(result) else "Confusions"
+        parts.append((title, confusion_lines(result)))
     parts.append(("Health", list(result.health)))
     parts.append(("Look at this", list(result.warnings)))
     return [(title, lines) for i, (title, lines) in enumerate(parts) if lines or not i]
@@ -48,23 +52,9 @@ def task(result: Result) -> str:
     target = result.predictor.target
     classes = f" of {len(target.classes)} classes" if target.is_classes else ""
     return (
-        f"{result.file}: {result.rows + result.held:,} rows; {target.name}: {target.task}{classes}"
+        f"{short(result.file)}: {result.rows + result.held:,} rows; "
+        f"{short(target.name)}: {target.task}{classes}"
     )
-
-
-def score_text(value: float, name: str) -> str:
-    """Return a score: shares with three decimals, others with four digits.
-
-    Examples
-    --------
-    >>> score_text(0.96667, "accuracy"), score_text(1234.56, "mean absolute error")
-    ('0.967', '1,235')
-    """
-    if not math.isfinite(value):
-        return "undefined"
-    if name in ("accuracy", "balanced accuracy", "R²", "log loss"):
-        return f"{value:.3f}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def score_table(scores: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
@@ -91,12 +81,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def short(text: str, width: int = _WIDTH) -> str:
-    """Return a text on one line, cut where it is too long; no sign in it moves the cursor."""
-    text = "".join(c if c.isprintable() else " " for c in text)
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def confusions(counts: np.ndarray) -> list[tuple[int, int, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ArgumentError
+from chainrule.tabular.telling import counted, listed, short
 from chainrule.tabular.values import HUGE, are_booleans, decimal_of, is_text, numbers, words
 
 TASKS = ("classification", "regression")
@@ -86,7 +87,7 @@ class Target:
             When it tells of none.
         """
         try:
-            made = cls(**{**document, "classes": tuple(document["classes"])})
+            made: Any = cls(**{**document, "classes": tuple(document["classes"])})
             right = (
                 made.task in TASKS
                 and isinstance(made.name, str)
@@ -104,7 +105,8 @@ class Target:
             raise ArgumentError(
                 "The file does not tell what is predicted.", got=repr(document)[:200]
             )
-        return made
+        found: Target = made
+        return found
 
 
 def check_is_there(name: str, names: Sequence[str], what: str, file: str) -> None:
@@ -118,11 +120,10 @@ def check_is_there(name: str, names: Sequence[str], what: str, file: str) -> Non
         return
     lower = {other.lower(): other for other in reversed(names)}
     close = difflib.get_close_matches(name.lower(), list(lower), 1, 0.5)
-    shown = ", ".join(repr(n if len(n) <= 40 else n[:39] + "…") for n in names[:12])
-    got = f"columns {shown}" + (f" and {len(names) - 12:,} more" if len(names) > 12 else "")
+    got = f"columns {listed(names, 12)}"
     no_header = all(_is_number(other) for other in names)
     raise ArgumentError(
-        f"{file} has no column {name!r}{what}.",
+        f"{file} has no column {short(name)!r}{what}.",
         expected="the name of a column, as in the first line of the file",
         got=got + ("; the file seems to have no line of names" if no_header else ""),
         instead=lower[close[0]] if close else None,
@@ -182,11 +183,12 @@ def _left_out(name: str, column: Any, known: np.ndarray, task: str) -> list[str]
     wrong = int((~known).sum()) - absent
     notes = []
     if absent:
-        notes.append(f"{_rows(absent)} without a value of {name}: left out.")
+        notes.append(f"{_rows(absent)} without a value of {short(name)}: left out.")
     if wrong and task == "regression":
-        example = str(column[~known & column.notna().to_numpy()].iloc[0])[:30]
+        example = short(column[~known & column.notna().to_numpy()].iloc[0], 30)
         notes.append(
-            f"{_rows(wrong)} whose {name} is no finite number, such as {example!r}: left out."
+            f"{_rows(wrong)} whose {short(name)} is no finite number, such as {example!r}: "
+            "left out."
         )
     return notes
 
@@ -196,25 +198,25 @@ def _check(target: Target, column: Any, known: np.ndarray) -> None:
     if target.task == "regression" and not count:
         there = column.dropna()
         raise ArgumentError(
-            f"Regression needs numbers, and {target.name!r} has none.",
-            got=repr(str(there.iloc[0]))[:60] if len(there) else "no values",
+            f"Regression needs numbers, and {short(target.name)!r} has none.",
+            got=repr(short(there.iloc[0])) if len(there) else "no values",
             instead="--task classification" if len(there) else None,
         )
     if count < _LEAST:
         raise ArgumentError(
-            f"There is too little to learn {target.name!r} from.",
+            f"There is too little to learn {short(target.name)!r} from.",
             expected=f"at least {_LEAST} rows with a value", got=_rows(count),
         )  # fmt: skip
     if target.is_classes and len(target.classes) == 1:
         raise ArgumentError(
-            f"There is nothing to tell apart: {target.name!r} has one class.",
+            f"There is nothing to tell apart: {short(target.name)!r} has one class.",
             expected="two classes or more",
-            got=f"{target.classes[0][:60]!r} in all of {_rows(count)}",
+            got=f"{short(target.classes[0])!r} in all of {_rows(count)}",
         )
     if target.is_classes and len(target.classes) > min(_MOST, count // 2):
         is_numbers = not is_text(column) or not np.isnan(numbers(column[known])).any()
         raise ArgumentError(
-            f"{target.name!r} has too many classes to tell apart.",
+            f"{short(target.name)!r} has too many classes to tell apart.",
             expected=f"at most {min(_MOST, count // 2)}, each in two rows or more",
             got=f"{len(target.classes):,} different values in {_rows(count)}",
             instead="--task regression" if is_numbers else None,
@@ -223,7 +225,7 @@ def _check(target: Target, column: Any, known: np.ndarray) -> None:
         values = target.encode(column)[0][known]
         if np.ptp(values) == 0:
             raise ArgumentError(
-                f"There is nothing to learn: {target.name!r} has one value.",
+                f"There is nothing to learn: {short(target.name)!r} has one value.",
                 expected="different values", got=f"{values[0]:g} in all of {_rows(count)}",
             )  # fmt: skip
 
@@ -243,4 +245,4 @@ def _is_number(text: str) -> bool:
 
 
 def _rows(count: int) -> str:
-    return f"{count:,} row{'s' * (count != 1)}"
+    return counted(count, "row")

@@ -151,7 +151,9 @@ def words(column: Any) -> np.ndarray:
     """
     if is_text(column):
         text = column.str.replace(r"^([+-]?(?:0|[1-9][0-9]*))\.0+$", r"\1", regex=True)
-        return np.where(column.isna(), None, text.to_numpy(object))
+        found = np.array(text, dtype=object)
+        found[column.isna().to_numpy()] = None
+        return found
     made = [None if pd.isna(value) else _word(value) for value in column]
     return np.array(made, dtype=object) if made else np.empty(0, object)
 
