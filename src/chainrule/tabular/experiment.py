@@ -22,6 +22,10 @@ from chainrule.tabular.splitting import held_out
 from chainrule.tabular.telling import listed, short
 
 
+#: A difference of R² that says nothing.
+_CHANCE = 0.02
+
+
 @dataclass(frozen=True)
 class Options:
     """What was asked for.
@@ -159,7 +163,7 @@ def train(table: Table, options: Options, tell: Callable[[str], None] | None = N
     return Result(
         table.name, replace(predictor, facts=facts), found, training, options.settings, len(x),
         len(x_held), scores, y[held], output, [*table.notes, *notes],
-        [*warned, *_no_better(scores, target)], _health(training, x, y[~held], target),
+        [*warned, *_no_better(scores, target, len(x_held))], _health(training, x, y[~held], target),
     )  # fmt: skip
 
 
@@ -220,16 +224,21 @@ def _nothing_left(found: Sequence[Column], target: targets.Target) -> ArgumentEr
     )  # fmt: skip
 
 
-def _no_better(scores: Mapping[str, Mapping[str, float]], target: targets.Target) -> list[str]:
-    """Return a warning where the network is not worth its while."""
+def _no_better(
+    scores: Mapping[str, Mapping[str, float]], target: targets.Target, rows: int
+) -> list[str]:
+    """Return a warning where the network is not worth its while, beyond what chance may do."""
     name = "accuracy" if target.is_classes else "R²"
     own = scores["network"][name]
-    worse = [other for other, s in scores.items() if other != "network" and own < s[name] - 1e-12]
     simple = "commonest class" if target.is_classes else "mean"
-    if simple in worse:
-        return [f"The network is worse than the {simple}: it has learned nothing of use."]
-    if worse:
-        return ["The linear model is better on the rows held out; with few of them by chance."]
+    if own <= scores[simple][name]:
+        return [f"The network is no better than the {simple}: it has learned nothing of use."]
+    linear = scores["linear model"][name]
+    chance = (linear * (1 - linear) / rows) ** 0.5 if target.is_classes else _CHANCE
+    if own < linear - chance:
+        return [
+            f"The linear model is better: {name} {linear:.3f} against {own:.3f} of the network."
+        ]
     return []
 
 

@@ -127,7 +127,8 @@ def _training(result: Result) -> str:
         if svg:
             unit = " (of the scaled target)" if key == "mae" else ""
             drawn.append(f"<figure>{svg}<figcaption>{name}{unit}</figcaption></figure>")
-    legend = '<p class="legend"><span class="key0"></span>training'
+    with_dropout = ", with dropout" if result.settings.dropout else ""
+    legend = f'<p class="legend"><span class="key0"></span>training{with_dropout}'
     if training.validated:
         folds = len(training.validated)
         said = f"validation, {folds} folds" if folds > 1 else "validation"
@@ -155,7 +156,7 @@ def _confusion(result: Result) -> str:
 
 def _count(count: int, share: float, right: bool) -> str:
     kind = "right" if right else "wrong"
-    strength = 0 if not count else round(15 + 70 * share)
+    strength = 0 if not count else round(12 + 43 * share)
     return f'<td class="{kind}" style="--share:{strength}%">{count:,}</td>'
 
 
