@@ -61,7 +61,10 @@ def curves(
             f'class="end">{tick:.4g}</text>'
         )
     for epoch in sorted({1, round((1 + longest) / 2), longest}):
-        parts.append(f'<text x="{x(epoch):.1f}" y="{_HEIGHT - 18}" class="middle">{epoch}</text>')
+        parts.append(
+            f'<text x="{x(epoch):.1f}" y="{_HEIGHT - 18}" '
+            f'class="{"end" if epoch == longest else "middle"}">{epoch}</text>'
+        )
     parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 3}" class="middle">epoch</text>')
     if mark is not None and 1 <= mark <= longest:
         parts.append(

@@ -22,7 +22,7 @@ _FEW = 20
 #: Words in a cell, and characters, from which on it is a text rather than a category.
 _WORDS, _CHARACTERS = 4, 40
 _IDENTIFIER = re.compile(
-    r"(?i)(?:.*[ _.-])?(?:id|uuid|guid|index|idx|key|nr|no|number|row)|.*[a-z]I[dD]|column 1"
+    r"(?i:(?:.*[ _.-])?(?:id|uuid|guid|index|idx|key|nr|no|number|row))|.*[a-z]I[dD]|column 1"
 )
 
 

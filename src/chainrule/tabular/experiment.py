@@ -21,7 +21,6 @@ from chainrule.tabular.reading import Table, check_names
 from chainrule.tabular.splitting import held_out
 from chainrule.tabular.telling import listed, short
 
-
 #: A difference of R² that says nothing.
 _CHANCE = 0.02
 

@@ -19,7 +19,7 @@ from chainrule.tabular.preparation import Number, Preparation, Word
 
 #: Categories of a column that have a feature of their own, at most.
 _CATEGORIES = 50
-#: A category in a smaller share of the rows than this is rare; so is one of a single row.
+#: A category in a smaller share of the rows than this is rare; so is one of one row or two.
 _RARE = 0.005
 _MISSING = "missing"
 #: What stands in place of missing numbers.
@@ -61,7 +61,7 @@ def pipeline(columns: Sequence[Column], clean: Clean) -> Any:
                 ("fill", SimpleImputer(
                     missing_values=None, keep_empty_features=True, **fill)),
                 ("encode", OneHotEncoder(
-                    min_frequency=max(2, math.ceil(_RARE * rows)), max_categories=_CATEGORIES + 1,
+                    min_frequency=max(3, math.ceil(_RARE * rows)), max_categories=_CATEGORIES + 1,
                     handle_unknown="infrequent_if_exist", sparse_output=False)),
             ]),
             [f"word {i}"],
