@@ -59,7 +59,7 @@ def add(commands: Any) -> None:
     _number(parser, "--test", float, 0.2, "share of the rows that is held out for the scores",
             "a share between 0 and 1", lambda x: 0 < x < 1)  # fmt: skip
     parser.add_argument(
-        "--hidden", type=_layers, default="128", metavar="UNITS",
+        "--hidden", action=_Checked, read=_layers, default=(128,), metavar="UNITS",
         help="units of the hidden layers: 64,32 (default: 128)",
     )  # fmt: skip
     _number(parser, "--epochs", int, 300, "at most; early stopping finds how many", *_COUNT)
@@ -83,6 +83,20 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=run)
 
 
+class _Checked(argparse.Action):
+    """An option that is refused in our own words; a `type` would be in those of argparse."""
+
+    def __init__(self, *arguments: Any, read: Callable[[str], Any], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.read = read
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        """Keep what was read."""
+        setattr(namespace, self.dest, self.read(values))
+
+
 def _number(
     parser: Any, name: str, kind: type, default: float | None, said: str, expected: str,
     fits: Callable[[float], bool],
@@ -99,7 +113,7 @@ def _number(
         return value
 
     told = said if default is None else f"{said} (default: {default:g})"
-    parser.add_argument(name, type=read, default=default, metavar="N", help=told)
+    parser.add_argument(name, action=_Checked, read=read, default=default, metavar="N", help=told)
 
 
 _COUNT: tuple[str, Callable[[float], bool]] = ("a whole number from 1", lambda x: x >= 1)

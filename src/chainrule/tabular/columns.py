@@ -141,7 +141,7 @@ def _kind(name: str, column: Any) -> Column:
     different = there.nunique()
     if different == 1 and len(there) == len(column):
         return Column(name, "", f"one value in all rows: {short(there.iloc[0], 30)}")
-    if are_booleans(there):
+    if different == 2 and are_booleans(there):
         return Column(name, "boolean")
     decimal = decimal_of(there)
     found = numbers(there, decimal)

@@ -46,9 +46,9 @@ def leaks(frame: Any, columns: Sequence[Column], target: Target, y: np.ndarray) 
 
 def _tells(column: Column, values: Any, target: Target, y: np.ndarray) -> bool:
     if target.is_classes:
-        codes, different = pd.factorize(words(values))
-        if len(different) > 2 * len(target.classes) or (codes < 0).any():
+        if values.nunique() > 2 * len(target.classes) or values.isna().any():
             return False
+        codes, different = pd.factorize(words(values))
         pairs = len(np.unique(np.stack([codes, y]), axis=1).T)
         return pairs == len(different) and len(different) >= len(np.unique(y))
     if column.kind == "categorical":

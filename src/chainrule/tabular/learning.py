@@ -49,7 +49,9 @@ def pipeline(columns: Sequence[Column], clean: Clean) -> Any:
         if own:
             parts.append((title, Pipeline([("fill", fill), ("scale", StandardScaler())]), own))
     if names:
-        parts.append(("missing", MissingIndicator(features="missing-only"), names))
+        parts.append(
+            ("missing", MissingIndicator(features="missing-only", error_on_new=False), names)
+        )
     rows = max(1, len(clean.words))
     for i, values in enumerate(clean.words.T):
         some_missing = any(value is None for value in values)

@@ -169,7 +169,7 @@ class _Trainer:
         self.loss = "cross_entropy" if classes else "mse"
         self.metric = "accuracy" if classes else "mae"
         self.result = Training(network(classes or 1, settings))
-        #: Parameters and state of the best model so far, for when the user stops it.
+        #: Parameters, state and epochs of the best model so far, for when the user stops it.
         self.best: Any = None
 
     def go(self) -> Training:
@@ -187,7 +187,7 @@ class _Trainer:
         except KeyboardInterrupt:
             if self.best is None:
                 raise
-            result.model.params, result.model.state = self.best
+            result.model.params, result.model.state, result.epochs = self.best
         except NonFiniteError as error:
             error.add_note("  instead:  a smaller --lr")
             raise
@@ -230,7 +230,9 @@ class _Trainer:
         x, y = self.x[rows], self.y[rows]
         model.initialise(x.shape[1:], seed)
         stopping = None if held is None else nn.EarlyStopping(patience=_PATIENCE)
+        # Early stopping comes first, so that the other one can ask it which epoch was the best.
         watching = _Watching(self, title, stopping)
+        callbacks = [watching] if stopping is None else [stopping, watching]
         batch = settings.batch(len(x))
         if len(x) % batch == 1 and batch > 1:
             batch += 1  # a batch of one row tells little
@@ -240,7 +242,7 @@ class _Trainer:
                 model.fit(
                     x, y, loss=self.loss, metrics=self.metric, seed=seed, batch_size=batch,
                     optimizer=nn.AdamW(settings.lr, weight_decay=settings.decay),
-                    epochs=epochs or settings.epochs, early_stopping=stopping, callbacks=watching,
+                    epochs=epochs or settings.epochs, callbacks=callbacks,
                     validation_data=None if held is None else (self.x[held], self.y[held]),
                     executor=settings.executor, verbose=0,
                 )  # fmt: skip
@@ -248,7 +250,6 @@ class _Trainer:
             if self.best is not None:
                 done = model.history.length if model.history is not None else 0
                 result.interrupted = f"{title}, after {done} epoch{'s' * (done != 1)}"
-                result.epochs = watching.kept_at or result.epochs
                 result.how = "interrupted: the best so far"
             raise
         finally:
@@ -256,7 +257,7 @@ class _Trainer:
                 result.last = model.history
                 if held is not None:
                     result.validated.append(model.history)
-        self.best = (model.params, model.state)
+        self.best = (model.params, model.state, watching.kept_at)
         return model.history
 
 
@@ -273,8 +274,8 @@ class _Watching(Callback):
     def on_epoch_end(self, run: Any) -> None:
         """Take note of an epoch."""
         if self.stopping is None or self.stopping.best_epoch == run.epoch:
-            self.trainer.best = (run.params, run.state)
             self.kept_at = run.epoch + 1
+            self.trainer.best = (run.params, run.state, self.kept_at)
         now = time.monotonic()
         if self.trainer.tell is not None and now - self.told > _PULSE:
             self.told = now

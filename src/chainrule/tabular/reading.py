@@ -19,6 +19,8 @@ from chainrule.tabular.values import MISSING
 _DELIMITERS = ",;\t|"
 #: How much of a text is looked at to find the delimiter.
 _SAMPLE = 200_000
+#: A space before the end of a cell, or after a quotation mark.
+_SPACE = re.compile(r"""[^\S\n]"?(?:[,;|\t\n]|$)|"\s""")
 #: First bytes of files that are no tables -> what they are, and what to do.
 _OTHERS = {
     b"PK\x03\x04": ("a spreadsheet or another archive", "save it as CSV (UTF-8)"),
@@ -141,15 +143,16 @@ def _read_text(data: bytes, name: str) -> tuple[Any, list[str]]:
         notes.append(
             f"{counted(len(unnamed), 'column has', 'columns have')} no name: called by position."
         )
-    frame = frame.apply(_cells)
+    stripped = _SPACE.search(text) is not None
+    frame = frame.apply(lambda column: _cells(column, stripped))
     frame.columns = header
     return frame, notes
 
 
-def _cells(column: Any) -> Any:
-    """Return cells without space around them, and NA for what is missing."""
-    stripped = column.str.strip()
-    return stripped.mask(stripped.isin(MISSING))
+def _cells(column: Any, stripped: bool) -> Any:
+    """Return cells without space around them, if there is any, and NA for what is missing."""
+    column = column.str.strip() if stripped else column
+    return column.mask(column.isin(MISSING))
 
 
 def _decoded(data: bytes, name: str) -> tuple[str, list[str]]:

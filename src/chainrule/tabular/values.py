@@ -19,8 +19,10 @@ MISSING = frozenset(
 #: Beyond this a number is as good as infinite: its square would be.
 HUGE = 1e100
 
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?[iI][nN][fF](?:inity)?"
+#: A comma that can only stand before decimals, numbers of a column where it does, and numbers of
+#: one where commas stand between thousands.
 _WITH_COMMA = r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+"
+_COMMAS = r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)(?:,[0-9]+)?"
 _THOUSANDS = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
 #: Words for yes and no.
 _PAIRS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"))
@@ -51,10 +53,12 @@ def decimal_of(column: Any) -> str:
     """
     if not is_text(column):
         return "."
-    found = column.dropna()
+    found = column[column.notna() & pd.to_numeric(column, errors="coerce").isna()]
+    if not len(found):
+        return "."
     commas = found[found.str.contains(",", regex=False)]
     comma = commas.str.fullmatch(_WITH_COMMA) & ~commas.str.fullmatch(_THOUSANDS)
-    return "," if len(commas) and bool(comma.any()) else "."
+    return "," if bool(comma.any()) else "."
 
 
 def numbers(column: Any, decimal: str = ".") -> np.ndarray:
@@ -79,15 +83,13 @@ def numbers(column: Any, decimal: str = ".") -> np.ndarray:
         if column.dtype.kind in "biuf" or pd.api.types.is_numeric_dtype(column.dtype):
             return np.asarray(column.to_numpy(dtype=float, na_value=np.nan))
         return np.full(len(column), np.nan)
-    if decimal == ",":
-        commas = column.str.fullmatch(_WITH_COMMA).fillna(False).astype(bool)
-        plain = column.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    else:
-        commas = column.str.fullmatch(_THOUSANDS).fillna(False).astype(bool)
-        plain = column.str.replace(",", "", regex=False)
-    text = column.where(~commas, plain)
-    is_number = text.str.fullmatch(_NUMBER).fillna(False).astype(bool)
-    return np.asarray(pd.to_numeric(text.where(is_number)).to_numpy(dtype=float, na_value=np.nan))
+    found = np.array(pd.to_numeric(column, errors="coerce"), dtype=float)
+    if decimal == "," or np.count_nonzero(~np.isnan(found)) < column.count():
+        pattern, other = (_COMMAS, ".") if decimal == "," else (_THOUSANDS, ",")
+        written = column[column.str.fullmatch(pattern).fillna(False).astype(bool)]
+        plain = written.str.replace(other, "", regex=False).str.replace(",", ".", regex=False)
+        found[column.index.get_indexer(written.index)] = pd.to_numeric(plain).to_numpy(float)
+    return found
 
 
 def booleans(column: Any) -> np.ndarray:
