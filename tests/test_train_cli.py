@@ -24,6 +24,7 @@ from chainrule.tabular.reading import read_table
 
 SCRIPT = "<script>alert(1)</script>"
 QUICK = ("--epochs", "3", "--hidden", "8")
+BRIEF = ("--epochs", "40", "--lr", "0.01")
 
 
 def flowers(rows=90, seed=0):
@@ -56,7 +57,7 @@ def flower_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flowers")
     flowers().to_csv(folder / "data.csv", index=False)
     done = subprocess.run(
-        [sys.executable, "-m", "chainrule", "train", "data.csv", "--target", "species"],
+        [sys.executable, "-m", "chainrule", "train", "data.csv", "--target", "species", *BRIEF],
         cwd=folder, check=True, capture_output=True, text=True,
     )  # fmt: skip
     return folder, done.stdout
@@ -129,7 +130,7 @@ def test_regression_from_parquet_in_the_targets_own_units(run):
     )
     frame["price"] = 5000 + 1000 * frame["a"] + 10 * np.arange(200)
     frame.to_parquet("data.parquet", index=False)
-    out = run("train", "data.parquet", "--target", "price", "-o", "m", "--report", "r.html")
+    out = run("train", "data.parquet", "--target", "price", *BRIEF, "-o", "m", "--report", "r.html")
     assert "price: regression" in out
     assert float(re.search(r"R² +(\S+)", out)[1]) > 0.8
     assert "Predicted beside true values" in Path("r.html").read_text(encoding="utf-8")

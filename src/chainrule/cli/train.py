@@ -66,7 +66,8 @@ def add(commands: Any) -> None:
     _number(parser, "--batch-size", int, None, "rows of a step (default: by the rows there are)",
             *_COUNT)  # fmt: skip
     _number(parser, "--lr", float, 1e-3, "learning rate", "a positive number", lambda x: x > 0)
-    _number(parser, "--dropout", float, 0.1, "of the features and of hidden units",
+    _number(parser, "--dropout", float, None,
+            "of features and hidden units (default: 0.1 with up to 2000 rows, 0 with more)",
             "a share from 0, below 1", lambda x: 0 <= x < 1)  # fmt: skip
     _number(parser, "--l2", float, 0.1, "weight decay of AdamW", "a number from 0",
             lambda x: x >= 0)  # fmt: skip

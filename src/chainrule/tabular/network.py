@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ from chainrule.tabular.splitting import folds, held_out
 #: on; with more, a part of them says when to stop.
 FOLD_ROWS = 2000
 _FOLDS = 5
+#: The rate of dropout with up to as many.
+_DROPOUT = 0.1
 #: Of more rows, the share that is validated with.
 _VALIDATION = 0.15
 #: With fewer rows than this none can be spared, and so many epochs it is.
@@ -39,8 +41,8 @@ class Settings:
     ----------
     hidden : tuple of int
         Units of each hidden layer.
-    dropout : float
-        Of the features and of each hidden layer.
+    dropout : float, optional
+        Of the features and of each hidden layer; unless given 0.1 where rows are few.
     decay : float
         How strongly AdamW draws weights towards 0.
     lr : float
@@ -53,13 +55,25 @@ class Settings:
     """
 
     hidden: tuple[int, ...] = (128,)
-    dropout: float = 0.1
+    dropout: float | None = None
     decay: float = 0.1
     lr: float = 1e-3
     epochs: int = 300
     batch_size: int | None = None
     seed: int = 0
     executor: str = "auto"
+
+    def rate(self, rows: int) -> float:
+        """Return the rate of dropout: many rows need none, and it takes its time.
+
+        Examples
+        --------
+        >>> Settings().rate(1000), Settings().rate(10_000), Settings(dropout=0.3).rate(10_000)
+        (0.1, 0.0, 0.3)
+        """
+        if self.dropout is not None:
+            return self.dropout
+        return _DROPOUT if rows <= FOLD_ROWS else 0.0
 
     def batch(self, rows: int) -> int:
         """Return the rows of a minibatch: about a twentieth of all, from 16 to 256.
@@ -100,13 +114,16 @@ class Training:
     interrupted: str = ""
 
 
-def network(outputs: int, settings: Settings) -> nn.Sequential:
+def network(outputs: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
     """Return the layers: dense ones with ReLU, whose first weights are small (Glorot).
 
     Parameters
     ----------
     outputs : int
-    settings : Settings
+    hidden : sequence of int
+        Units of each hidden layer.
+    dropout : float
+        Of the features and of each hidden layer; no such layers for 0.
 
     Returns
     -------
@@ -114,12 +131,12 @@ def network(outputs: int, settings: Settings) -> nn.Sequential:
 
     Examples
     --------
-    >>> list(network(3, Settings(hidden=(8,))).layers)
+    >>> list(network(3, [8], 0.1).layers)
     ['dropout1', 'dense1', 'relu1', 'dropout2', 'dense2']
     """
-    drop = [nn.Dropout(settings.dropout)] if settings.dropout else []
+    drop = [nn.Dropout(dropout)] if dropout else []
     layers: list[nn.Layer] = [*drop]
-    for units in settings.hidden:
+    for units in hidden:
         layers += [nn.Dense(units, init="glorot"), nn.ReLU(), *drop]
     return nn.Sequential(*layers, nn.Dense(outputs, init="glorot"))
 
@@ -168,7 +185,7 @@ class _Trainer:
         self.tell = tell
         self.loss = "cross_entropy" if classes else "mse"
         self.metric = "accuracy" if classes else "mae"
-        self.result = Training(network(classes or 1, settings))
+        self.result = Training(network(classes or 1, settings.hidden, settings.rate(len(x))))
         #: Parameters, state and epochs of the best model so far, for when the user stops it.
         self.best: Any = None
 

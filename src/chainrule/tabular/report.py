@@ -127,7 +127,7 @@ def _training(result: Result) -> str:
         if svg:
             unit = " (of the scaled target)" if key == "mae" else ""
             drawn.append(f"<figure>{svg}<figcaption>{name}{unit}</figcaption></figure>")
-    with_dropout = ", with dropout" if result.settings.dropout else ""
+    with_dropout = ", with dropout" if result.settings.rate(result.rows) else ""
     legend = f'<p class="legend"><span class="key0"></span>training{with_dropout}'
     if training.validated:
         folds = len(training.validated)
