@@ -8,7 +8,7 @@ from training import adam, parameters, rows
 import chainrule as cr
 from chainrule.compiling import epochs
 from chainrule.compiling.failure import StepError
-from chainrule.errors import ArgumentError, DtypeError
+from chainrule.errors import ArgumentError, DtypeError, NonFiniteError
 from chainrule.execute import native, numba_executor
 
 EXECUTORS = ("numpy", "numba", "jax")
@@ -186,8 +186,20 @@ def test_a_step_that_depends_on_the_number_of_rows():
     for v in x:
         want = want * 0.9 + v
     np.testing.assert_allclose(w, want)
-    with pytest.raises(ArgumentError, match="last minibatch"):
+    told = []
+    # For the size of the last minibatch it is another function.
+    w, outputs = run(
+        np.array(1.0), x, batch_size=3, progress=lambda done, steps, out: told.append((done, steps))
+    )
+    np.testing.assert_allclose(w, want)
+    assert len(outputs) == 3
+    assert outputs[-1] == w
+    assert told[-1] == (3, 3)
+    assert "last minibatch, of 2 rows" in str(run.report())
+    x[7] = np.nan
+    with pytest.raises(NonFiniteError) as caught:
         run(np.array(1.0), x, batch_size=3)
+    assert caught.value.step == 2
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)

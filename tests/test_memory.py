@@ -74,7 +74,7 @@ def test_no_more_is_kept_than_was_said():
 
 def test_an_array_outlives_what_made_it():
     recycler = Recycler(BYTES)
-    array = recycler.copy(np.full(SHAPE, 7, F32))
+    [array] = recycler.copies([np.full(SHAPE, 7, F32)])
     del recycler
     gc.collect()
     assert (array == 7).all()

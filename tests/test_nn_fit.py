@@ -28,7 +28,9 @@ Y = (X[:, 0] + X[:, 1] > 0).astype(int) + (X[:, 2] > 0.5)
 
 
 def network():
-    return nn.Sequential(nn.Dense(8, bias=False), nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.2), nn.Dense(3))
+    return nn.Sequential(
+        nn.Dense(8, bias=False), nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.2), nn.Dense(3)
+    )
 
 
 def arrays(model):

@@ -168,6 +168,9 @@ class FileError(ChainruleError, OSError):
     ``errno`` says what the operating system objected to, and is None where it did not.
     """
 
+    def __str__(self) -> str:
+        return str(self.args[0])  # and not "[Errno 28] ...", as of other errors of the system
+
 
 class MissingFileError(FileError, FileNotFoundError):
     """A file, or the directory that it should be in, that is not there."""

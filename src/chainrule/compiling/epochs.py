@@ -6,7 +6,6 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Any
 from weakref import ref
 
@@ -16,14 +15,15 @@ from chainrule.arguments import name_of
 from chainrule.compiling.arguments import Build, builder, flatten
 from chainrule.compiling.compiled import Plans, check_executor, kind_of
 from chainrule.compiling.epoch_data import Data, check_result, data_of, order_of
-from chainrule.compiling.failure import index_failure, step_failure, untraceable_failure
+from chainrule.compiling.failure import StepError, index_failure, step_failure, untraceable_failure
 from chainrule.compiling.plans import Call, Plan, all_finite
 from chainrule.compiling.report import CompileReport, reported
 from chainrule.compiling.tracing import Kinds, kinds_of
 from chainrule.errors import ArgumentError
-from chainrule.execute.memory import Recycler, own
+from chainrule.execute.memory import Recycler, own, spread
 from chainrule.execute.runnable import Loop
 from chainrule.op import Abstract
+from chainrule.structure import leaves, map_leaves
 
 #: Seconds between two looks at whether the user has had enough, and told how far things are.
 _PULSE = 0.1
@@ -67,16 +67,14 @@ class _Entry:
     ) -> Loop:  # fmt: skip
         """Return steps that are ready to run, on a copy of the carry unless it is given up."""
         steps = -(-len(places) // size)
-        outputs = [
-            np.empty((steps, *node.shape), node.abstract.dtype)
+        outputs = spread(
+            ((steps, *node.shape), node.abstract.dtype)
             for node in self.plan.kernel.graph.outputs[self.carry :]
-        ]
-        copy = self.memory.copy
-        given_up = self.owned(found, data) if donate else repeat(False)
-        held = [
-            v if is_own else copy(v) if v.__class__ is np.ndarray else np.array(v)
-            for v, is_own in zip(found, given_up, strict=False)
-        ]
+        )
+        given_up = self.owned(found, data) if donate else [False] * len(found)
+        kept = [np.asarray(v) for v, is_own in zip(found, given_up, strict=True) if not is_own]
+        copies = iter(self.memory.copies(kept))
+        held = [v if is_own else next(copies) for v, is_own in zip(found, given_up, strict=True)]
         return Loop(held, data, places, size, self.given, self.last, outputs)
 
 
@@ -93,7 +91,7 @@ class Epoch:
         self._steps = steps
         self._plans = Plans(step, executor, mesh, specs)
         self._last: Plan | None = None
-        self._entries: dict[Any, _Entry] = {}
+        self._entries: dict[Any, _Entry | None] = {}
         #: The last signature, and what is known for it.
         self._recent: tuple[Any, _Entry] | None = None
 
@@ -154,6 +152,8 @@ class Epoch:
         key = flatten((carry,), found)
         call = Call(self._step, (carry, *rows.arrays), {})
         entry = self._entry(key, call, found, rows, size, len(places) % size)
+        if entry is None:
+            return self._in_two(carry, data, places, size, progress)
         loop = entry.loop(found, rows.arrays, places, size, self._donate)
         try:
             self._run(entry, loop, progress)
@@ -170,26 +170,73 @@ class Epoch:
         new, outputs = entry.build([*carried, *loop.outputs])
         return new, outputs
 
+    def prepare(self, carry: Any, data: Any, batch_size: int) -> None:
+        """Get ready for minibatches of a size, before a first call with fewer rows.
+
+        What is compiled for small minibatches serves larger ones, too, but less well.
+
+        Parameters
+        ----------
+        carry, data
+            As for a call; the values are not looked at.
+        batch_size : int
+
+        Raises
+        ------
+        ArgumentError, DtypeError
+        """
+        rows = data_of(data)
+        found: list[Any] = []
+        key = flatten((carry,), found)
+        call = Call(self._step, (carry, *rows.arrays), {})
+        self._entry(key, call, found, rows, batch_size, 0)
+
+    def _in_two(
+        self, carry: Any, data: Any, places: np.ndarray, size: int, progress: Progress | None
+    ) -> tuple[Any, Any]:
+        """Run the last minibatch by itself: for its size the step computes something else."""
+        steps, rest = divmod(len(places), size)
+
+        def moved(done: int, _: int, outputs: Any) -> None:
+            if progress is not None:
+                progress(done, steps + 1, outputs)
+
+        carry, outputs = self(carry, data, order=places[:-rest], batch_size=size, progress=moved)
+        plan = self._last
+        assert plan is not None
+        plan.note = f"the last minibatch, of {rest} rows, is compiled by itself"
+        try:
+            carry, last = self(carry, data, order=places[-rest:], batch_size=rest)
+        except StepError as error:
+            error.step += steps
+            raise
+        self._last = plan
+        ends = dict(leaves(last))
+        outputs = map_leaves(lambda leaf, path: np.concatenate([leaf, ends[path]]), outputs, "")
+        moved(steps + 1, steps + 1, [leaf for _, leaf in leaves(outputs)])
+        return carry, outputs
+
     # -- plans ---------------------------------------------------------------------------
 
     def _entry(
         self, key: Any, call: Call, found: Sequence[Any], rows: Data, size: int, rest: int
-    ) -> _Entry:
-        """Return what serves for steps on that many rows, and on the rest."""
+    ) -> _Entry | None:
+        """Return what serves for steps on that many rows, and on the rest; None if nothing does."""
         batch = tuple([(a.shape[1:], a.dtype) for a in rows.arrays])
         kinds = [(v.shape, v.dtype) if v.__class__ is np.ndarray else kind_of(v) for v in found]
         signature = key, tuple(kinds), batch, size, rest
         if self._recent is not None and self._recent[0] == signature:  # quicker than a look-up
             return self._recent[1]
-        entry = self._entries.get(signature)
-        if entry is None:
-            entry = self._entries[signature] = self._made(key, call, found, batch, size, rest)
-        self._recent, self._last = (signature, entry), entry.plan
+        if signature not in self._entries:
+            self._entries[signature] = self._made(key, call, found, batch, size, rest)
+        entry = self._entries[signature]
+        if entry is not None:
+            self._recent, self._last = (signature, entry), entry.plan
         return entry
 
     def _made(
         self, key: Any, call: Call, found: Sequence[Any], batch: Any, size: int, rest: int
-    ) -> _Entry:
+    ) -> _Entry | None:
         kinds = kinds_of(found)
 
         def with_rows(count: int) -> Kinds:
@@ -202,11 +249,7 @@ class Epoch:
         check_result(self._step, plan, kinds)
         last = plan.given_for(call, with_rows(rest)) if rest else ()
         if last is None:
-            raise ArgumentError(
-                f"{name_of(self._step)} computes something else for the last minibatch, which has "
-                f"{rest} rows instead of {size}.",
-                instead="a batch_size that divides the number of rows, or a shorter order",
-            )
+            return None
         given = plan.given_for(call, with_rows(size))
         size_of_carry = sum(k.size * k.dtype.itemsize for k in kinds)
         memory = Recycler(most=size_of_carry)

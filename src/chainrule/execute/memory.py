@@ -1,10 +1,13 @@
-"""Large arrays in memory that was used before: fresh pages cost more than the numbers in them."""
+"""Where arrays lie: large ones in memory that was used before, others with room between them.
+
+Fresh pages cost more than the numbers in them.
+"""
 
 from __future__ import annotations
 
 import weakref
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
 
@@ -13,6 +16,33 @@ from numpy.lib.array_utils import byte_bounds
 
 #: Bytes from which on memory is kept; what is smaller comes from pages that are in use anyway.
 _LARGE = 2**20
+#: Bytes between arrays, and what the place of each is a multiple of.
+_ROOM = 64
+
+
+def spread(kinds: Iterable[tuple[tuple[int, ...], Any]]) -> list[np.ndarray]:
+    """Return new arrays with room between them.
+
+    Before compiled loops run, they look whether what they write may overlap with what they read.
+    Arrays that touch count as such; then slower loops run, which add up in another order. What
+    numbers come out is not to depend on what the memory was like before.
+
+    Parameters
+    ----------
+    kinds : iterable of (shape, dtype)
+
+    Returns
+    -------
+    list of array
+        Parts of one piece of memory.
+    """
+    places, end = [], _ROOM
+    for shape, dtype in kinds:
+        kind = np.dtype(dtype)
+        places.append((shape, kind, end))
+        end += -(-prod(shape) * kind.itemsize // _ROOM) * _ROOM + _ROOM
+    whole = np.empty(end, np.uint8)
+    return [np.ndarray(shape, kind, whole, start) for shape, kind, start in places]
 
 
 class Recycler:
@@ -42,26 +72,27 @@ class Recycler:
             memory = self._free[size].pop()
             self._kept -= size
         except IndexError:
-            memory = np.empty(size, np.uint8)
+            memory = np.empty(size + _ROOM, np.uint8)
         # Views have this array for their base, and not the memory: NumPy looks through arrays to
         # who owns the memory, and a memoryview (`data`) stops it.
         array = np.frombuffer(memory.data, dtype, count)
         weakref.finalize(array, _give_back, weakref.ref(self), memory).atexit = False
         return array.reshape(shape)
 
-    def copy(self, array: np.ndarray) -> np.ndarray:
-        """Return a copy."""
-        if array.nbytes < _LARGE:
-            return array.copy()
-        made = self.empty(array.shape, array.dtype)
-        np.copyto(made, array)
+    def copies(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return copies with room between them."""
+        small = iter(spread([(a.shape, a.dtype) for a in arrays if a.nbytes < _LARGE]))
+        made = [next(small) if a.nbytes < _LARGE else self.empty(a.shape, a.dtype) for a in arrays]
+        for to, array in zip(made, arrays, strict=True):
+            to[...] = array
         return made
 
     def take(self, memory: np.ndarray) -> None:
         """Keep memory that nobody uses any more, unless there is enough of it."""
-        if self._kept + memory.nbytes <= self._most:
-            self._kept += memory.nbytes
-            self._free[memory.nbytes].append(memory)
+        size = memory.nbytes - _ROOM
+        if self._kept + size <= self._most:
+            self._kept += size
+            self._free[size].append(memory)
 
 
 def _give_back(owner: weakref.ref[Recycler], memory: np.ndarray) -> None:

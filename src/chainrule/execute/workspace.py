@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.emit.kernel import Kernel, at
 from chainrule.emit.loops.write import Loops
-from chainrule.execute.memory import Recycler
+from chainrule.execute.memory import Recycler, spread
 from chainrule.execute.teams import processors
 
 #: Sets of sizes, and workspaces of each, that are kept: for a full minibatch and a smaller one, and
@@ -104,17 +104,19 @@ class Sizes:
             return self._free[carry].pop()  # at once: two threads never get the same
         except IndexError:
             pass
-        first = [np.empty(self._shape(b.dims), b.dtype) for b in loops.buffers]
+        first = spread((self._shape(b.dims), b.dtype) for b in loops.buffers)
         threads = [first]
         for _ in range(1, 1 if loops.shared is None else processors()):
+            own = iter(
+                spread((self._shape(b.dims), b.dtype) for b in loops.buffers if b.is_private)
+            )
             threads.append([
-                np.empty_like(a) if b.is_private else a
-                for a, b in zip(first, loops.buffers, strict=True)
+                next(own) if b.is_private else a for a, b in zip(first, loops.buffers, strict=True)
             ])  # fmt: skip
         carried = [self._kernel.graph.inputs[k] for k in apart]
         return Workspace(
-            [np.empty(shape, dtype) for shape, dtype in rows],
-            [np.empty(n.shape or (1,), n.abstract.dtype) for n in carried],
+            spread(rows),
+            spread((n.shape or (1,), n.abstract.dtype) for n in carried),
             threads,
             np.zeros(1, np.int64),
             np.empty((len(threads), max(loops.shared or 0, 1))),

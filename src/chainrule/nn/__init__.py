@@ -14,7 +14,9 @@ from chainrule.nn.activations import (
 )
 from chainrule.nn.base import Context, Layer
 from chainrule.nn.configs import from_config
+from chainrule.nn.files import load
 from chainrule.nn.function_model import FunctionModel
+from chainrule.nn.health import Autopsy, Finding, Health, TrainingDivergedError, Watch
 from chainrule.nn.layers import BatchNorm, Dense, Dropout, Flatten, LayerNorm
 from chainrule.nn.losses import (
     LOSSES,
@@ -48,6 +50,7 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
+    "Autopsy",
     "BatchNorm",
     "Callback",
     "Composed",
@@ -56,8 +59,10 @@ __all__ = [
     "DivergedError",
     "Dropout",
     "EarlyStopping",
+    "Finding",
     "Flatten",
     "FunctionModel",
+    "Health",
     "History",
     "Layer",
     "LayerNorm",
@@ -76,6 +81,8 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "TrainingDivergedError",
+    "Watch",
     "binary_cross_entropy",
     "check_targets",
     "cross_entropy",
@@ -84,6 +91,7 @@ __all__ = [
     "huber",
     "l1",
     "l2",
+    "load",
     "mae",
     "minimize",
     "mse",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from chainrule.arguments import with_signature
 from chainrule.nn import functional
 from chainrule.nn.base import Arrays, Context, Layer
+from chainrule.nn.initialisers import Shape
 
 
 class Activation(Layer):
@@ -89,3 +90,11 @@ class Softmax(Activation):
     """:func:`chainrule.nn.functional.softmax` as a layer."""
 
     function = staticmethod(functional.softmax)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape itself; refuse one without the axis, which counts the batch's as 0."""
+        axis = vars(self)["axis"]
+        if not -len(shape) - 1 <= axis <= len(shape):
+            expected = f"axis from {-len(shape) - 1} to {len(shape)} for samples of shape {shape}"
+            raise self.refusal("does not fit what it is given.", expected, axis)
+        return shape

@@ -12,6 +12,8 @@ import numpy as np
 from chainrule.arguments import with_signature
 from chainrule.errors import ArgumentError
 from chainrule.nn.base import Context
+from chainrule.nn.health import Health
+from chainrule.nn.health import health as examined
 from chainrule.nn.initialisers import Shape
 from chainrule.nn.losses import Loss
 from chainrule.nn.optimizers import Adam
@@ -357,6 +359,55 @@ class Model(ABC):
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         with_signature(network, [inspect.Parameter(name, kind) for name in names])
         return explain_function(network, *batch, *arrays.values(), wrt=tuple(arrays))
+
+    def health(self, x: Any, y: Any = None, *, loss: Any = None, optimizer: Any = None) -> Health:
+        """Look for what keeps the model from learning, or may do so.
+
+        Dead and saturated units, vanishing and exploding gradients, inputs that are not scaled,
+        labels out of range and more; each with its layer, its number and the usual remedy.
+
+        Parameters
+        ----------
+        x : array, shape (n, ...)
+        y : array, shape (n, ...), optional
+            Without it gradients are not looked at.
+        loss
+            That of the last `fit` unless given.
+        optimizer : Optimizer, optional
+            With it, how far one step takes the weights is looked at.
+
+        Returns
+        -------
+        Health
+
+        Raises
+        ------
+        ArgumentError
+            When there are no parameters yet, or no rows.
+        """
+        return examined(self, x, y, loss=loss, optimizer=optimizer)
+
+    def save(self, path: Any) -> None:
+        """Write the model to a file; see :func:`chainrule.nn.load`.
+
+        The file is safetensors, with the layers as JSON beside the arrays. It takes the place of
+        an older one only when it is whole and on the disk.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        ArgumentError
+            When there are no parameters yet, or a layer cannot be written.
+        FileError
+            When the file cannot be written; an older one is as it was.
+        """
+        from chainrule.nn.files import save
+
+        self.require_params("be saved")
+        save(self, path)
 
     def _loss(self, loss: Any) -> Any:
         if loss is None and self.loss is None:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError, FileError
+from chainrule.nn.activations import Activation
 from chainrule.nn.base import Layer
 from chainrule.nn.configs import MAKERS, from_config
 from chainrule.nn.files.refusals import damaged, refused, shortened
 from chainrule.nn.initialisers import Shape
+from chainrule.nn.layers import Normalisation
 from chainrule.nn.sequential import Sequential
 
 Array = np.ndarray[Any, Any]
@@ -30,6 +32,8 @@ _TYPES: dict[Any, tuple[type, ...]] = {
     "bool": (bool,),
     "str": (str,),
 }
+#: What layers of chainrule have in common, and no layers themselves.
+_BASES = (Activation, Normalisation)
 #: No argument of a layer is a larger whole number.
 _LARGEST = 2**63
 
@@ -59,8 +63,8 @@ def _layer(path: str, number: int, told: Any) -> Layer:
     if not isinstance(told, dict) or not isinstance(told.get("name"), str):
         raise damaged(path, f"{where} has no name.", got=told)
     name = told["name"]
-    maker = MAKERS.get(name)
-    if not (isinstance(maker, type) and issubclass(maker, Layer)):
+    maker = _layers().get(name)
+    if maker is None:
         raise refused(
             path,
             f"{where} chainrule does not have here.",
@@ -83,10 +87,13 @@ def _layer(path: str, number: int, told: Any) -> Layer:
     return made
 
 
-def _layers() -> Iterator[str]:
-    for name, maker in MAKERS.items():
-        if isinstance(maker, type) and issubclass(maker, Layer):
-            yield name
+def _layers() -> dict[str, type[Layer]]:
+    """Return the layers that there are, by name."""
+    return {
+        name: maker
+        for name, maker in MAKERS.items()
+        if isinstance(maker, type) and issubclass(maker, Layer) and maker not in _BASES
+    }
 
 
 def _check_arguments(path: str, where: str, told: dict[str, Any], maker: type) -> None:
@@ -105,7 +112,7 @@ def _check_arguments(path: str, where: str, told: dict[str, Any], maker: type) -
                 got=shortened(repr(value)),
             )
         if type(value) is int and abs(value) >= _LARGEST:
-            raise damaged(path, f"{where} a {name} that is out of range.", got=f"{value:.3e}")
+            raise damaged(path, f"{where} a {name} that is out of range.", got=value)
 
 
 def shapes(model: Sequential, input_shape: Shape) -> dict[tuple[str, str, str], Shape]:
@@ -183,5 +190,5 @@ def input_shape_of(path: str, told: Any) -> Shape:
 
 def fitting(path: str, error: ArgumentError) -> FileError:
     """Return the error for a file in which layers, shapes and arrays do not go together."""
-    what = f"does not go together: {error.what}"
+    what = f"has layers and arrays that do not go together: {error.what}"
     return damaged(path, what, expected=error.expected, got=error.got)

@@ -81,19 +81,19 @@ def _write(
     mode: int | None,
     verify: Callable[[str], None],
 ) -> None:
-    temporary, handle = leftovers.created(target)
+    temporary = leftovers.name_for(target)
     try:
-        try:
+        with leftovers.created(temporary) as file:
+            if not leftovers.is_held(file):
+                return _write(target, parts, mode, verify)
             if mode is not None and hasattr(os, "fchmod"):
-                os.fchmod(handle, mode)
+                os.fchmod(file.fileno(), mode)
             for part in parts:
-                _write_all(handle, memoryview(part))
-            os.fsync(handle)
+                _write_all(file.fileno(), memoryview(part))
+            os.fsync(file.fileno())
             verify(temporary)
             if os.name != "nt":  # where an open file cannot be renamed
                 Path(temporary).replace(target)
-        finally:
-            os.close(handle)
         if os.name == "nt":
             Path(temporary).replace(target)
     except BaseException:  # an interrupt, too

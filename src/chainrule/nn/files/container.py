@@ -8,12 +8,14 @@ in a file is ever run or imported.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
 import re
 import stat
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -197,25 +199,25 @@ def _safetensors() -> Any:
     return safetensors
 
 
-def _opened(path: str) -> BinaryIO:
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
     """Open a regular file; a pipe or a device could make its reader wait, or never end."""
-    wait = getattr(os, "O_NONBLOCK", 0)
-    handle = os.open(path, os.O_RDONLY | wait | getattr(os, "O_BINARY", 0))
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            what = "is a directory" if stat.S_ISDIR(os.fstat(handle).st_mode) else "is no file"
-            raise refused(path, f"{what}.", instead="the path of a file from model.save")
-        return os.fdopen(handle, "rb")
-    except BaseException:
-        os.close(handle)
-        raise
+    with io.FileIO(path, opener=_without_waiting) as raw, io.BufferedReader(raw) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise refused(path, "is no file.", instead="the path of a file from model.save")
+        yield file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _checked_header(path: str, file: BinaryIO) -> tuple[dict[str, Entry], dict[str, Any]]:
     """Return what the header tells of the arrays and of the file, checked."""
     size = os.fstat(file.fileno()).st_size
-    length = length_of(path, file.read(PREFIX), size)
-    header = parsed(path, file.read(length))
+    start = file.read(PREFIX + 1)
+    length = length_of(path, start, size)
+    header = parsed(path, start[PREFIX:] + file.read(length - 1))
     own = _own(path, metadata_of(path, header))
     return entries_of(path, header, size - PREFIX - length), own
 

@@ -55,15 +55,15 @@ class Entry(NamedTuple):
     end: int
 
 
-def length_of(path: str, prefix: bytes, size: int) -> int:
+def length_of(path: str, start: bytes, size: int) -> int:
     """Return the length of the header, which the file's own size bounds.
 
     Parameters
     ----------
     path : str
         For messages.
-    prefix : bytes
-        The first 8 bytes of the file.
+    start : bytes
+        The first 9 bytes of the file, as far as it has them.
     size : int
         Of the whole file.
 
@@ -71,16 +71,13 @@ def length_of(path: str, prefix: bytes, size: int) -> int:
     ------
     FileError
     """
-    length = int.from_bytes(prefix, "little")
-    if len(prefix) == PREFIX and 2 <= length <= LONGEST and length <= size - PREFIX:
-        return length
-    if len(prefix) < PREFIX or (2 <= length <= LONGEST and size > PREFIX):
-        raise damaged(path, "ends too early.", expected=_at_least(length, prefix), got=f"{size}")
-    raise foreign(path)
-
-
-def _at_least(length: int, prefix: bytes) -> str:
-    return f"{PREFIX + (length if len(prefix) == PREFIX else 2)} bytes or more"
+    length = int.from_bytes(start[:PREFIX], "little") if len(start) >= PREFIX else 2
+    if not 2 <= length <= LONGEST or start[PREFIX:] not in (b"{", b""):
+        raise foreign(path)
+    if length > size - PREFIX:
+        least = f"{PREFIX + length} bytes or more"
+        raise damaged(path, "ends too early.", expected=least, got=str(size))
+    return length
 
 
 def foreign(path: str) -> FileError:

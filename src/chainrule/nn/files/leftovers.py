@@ -8,6 +8,7 @@ processes that write to the same path never take away each other's.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import secrets
@@ -18,39 +19,28 @@ from pathlib import Path
 with contextlib.suppress(ImportError):  # Windows, which removes no file that is open
     import fcntl
 
-_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 HAS_LOCKS = "fcntl" in globals()
 #: Where there are no locks, only what is older is left over, in seconds.
 _OLD = 86_400
 
 
-def created(target: str) -> tuple[str, int]:
-    """Make a temporary file beside a target, under a lock.
-
-    Returns
-    -------
-    path : str
-    handle : int
-        Open for writing.
-
-    Raises
-    ------
-    OSError
-    """
+def name_for(target: str) -> str:
+    """Return a path for a temporary file beside a target, which nobody else takes."""
     directory, name = os.path.split(target)
-    while True:
-        path = os.path.join(directory, f"{_prefix(name)}{secrets.token_hex(8)}.tmp")
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
-        try:
-            _lock(handle)
-            # Before the lock was held, another writer could take the file for a leftover.
-            if os.fstat(handle).st_nlink:
-                return path, handle
-        except BaseException:
-            os.close(handle)
-            remove(path)
-            raise
-        os.close(handle)
+    return os.path.join(directory, f"{_prefix(name)}{secrets.token_hex(8)}.tmp")
+
+
+def created(path: str) -> io.FileIO:
+    """Make a temporary file; an object, so that an interrupt does not leave it open."""
+    return io.FileIO(path, "x+")
+
+
+def is_held(file: io.FileIO) -> bool:
+    """Take the lock on a temporary file; False where another took the file away before."""
+    if HAS_LOCKS:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+    return os.fstat(file.fileno()).st_nlink > 0
 
 
 def clear(target: str) -> None:
@@ -81,19 +71,15 @@ def _candidates(directory: str, name: str) -> Iterator[str]:
         yield from [entry.path for entry in found if pattern.fullmatch(entry.name)]
 
 
-def _lock(handle: int) -> None:
-    if HAS_LOCKS:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
-
-
 def _remove_if_left(path: str) -> None:
-    handle = os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | _FLAGS)
-    try:
+    with io.FileIO(path, "r+", opener=_opened) as file:
         if HAS_LOCKS:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        elif time.time() - os.fstat(handle).st_mtime < _OLD:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif time.time() - os.fstat(file.fileno()).st_mtime < _OLD:
             return
         remove(path)
-    finally:
-        os.close(handle)
+
+
+def _opened(path: str, flags: int) -> int:
+    # Neither to follow a link nor to wait for a pipe.
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

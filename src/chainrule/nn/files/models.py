@@ -259,6 +259,7 @@ def _of_function(
         if not callable(forward):
             raise
         raise damaged(path, f"has parameters that are none: {error.what}", got=error.got) from None
+    model.params = params  # numbers of NumPy, which the model has made arrays of, too
     if document["input_shape"] is not None:
         model.input_shape = architecture.input_shape_of(path, document["input_shape"])
     return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,14 @@ def failed(path: str, action: str, error: OSError, safe: bool = False) -> FileEr
         Tell that a file which was there before is as it was.
     """
     what = f"{path} could not be {action}: {error.strerror or error}."
-    if safe and Path(path).is_file():
-        what += " The file that was there is as it was."
+    with contextlib.suppress(OSError):
+        if safe and Path(path).is_file():
+            what += " The file that was there is as it was."
     kind = MissingFileError if error.errno == errno.ENOENT else FileError
-    made = kind(what, instead=_ADVICE.get(error.errno or 0))
+    advice = _ADVICE.get(error.errno or 0)
+    if kind is MissingFileError and action == "read":
+        advice = "check the path"
+    made = kind(what, instead=advice)
     made.errno, made.strerror, made.filename = error.errno, error.strerror, path
     return made
 

@@ -60,7 +60,7 @@ def read(text: str | bytes) -> Any:
     except UnicodeError:
         raise JSONError("has characters that are not UTF-8") from None
     except (ValueError, RecursionError) as error:
-        raise JSONError(f"is not JSON: {str(error)[:80]}") from None
+        raise JSONError(f"is not JSON: {str(error)[:120]}") from None
     return found
 
 
@@ -83,7 +83,7 @@ def write(value: Any) -> str:
     except UnicodeError:
         raise JSONError("has half of a surrogate pair in a string") from None
     except (TypeError, ValueError, RecursionError) as error:
-        raise JSONError(f"cannot be written as JSON: {str(error)[:80]}") from None
+        raise JSONError(f"cannot be written as JSON: {str(error)[:120]}") from None
     _check_depth(text)
     return text
 

@@ -107,13 +107,13 @@ class CheckpointedRun(Run):
             "settings": self.settings,
             "executor": self.trainer.executor,
             "position": asdict(mark["position"]),
-            "history": {name: values[: mark["length"]] for name, values in self.history.items()},
             "stopped": mark["stopped"],
             "best_epoch": mark["best_epoch"],
             "warnings": self.history.warnings[: mark["warnings"]],
         }
         if self.writes:
-            save_checkpoint(self.path, mark["tree"], document)
+            history = {name: np.array(v[: mark["length"]]) for name, v in self.history.items()}
+            save_checkpoint(self.path, mark["tree"] | {"history": history}, document)
         self._written, self._unwritten = time.monotonic(), False
 
     # -- going on ------------------------------------------------------------------------
@@ -133,8 +133,8 @@ class CheckpointedRun(Run):
             callback.restore(state)
         self.reported = [(logs, rows) for logs, rows in tree["reported"]]
         self.position = Position(**document["position"])
-        for name, values in document["history"].items():
-            for value in values:
+        for name, values in tree["history"].items():
+            for value in values.tolist():
                 self.history.append({name: value})
         self.history.stopped = document["stopped"]
         self.history.best_epoch = document["best_epoch"]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.compiling.failure import StepError
-from chainrule.errors import TrainingWarning
+from chainrule.errors import NonFiniteError, TrainingWarning
+from chainrule.nn.health.diverged import TrainingDivergedError, failed_step
 from chainrule.nn.training.callbacks import Callback
 from chainrule.nn.training.data import Data
 from chainrule.nn.training.history import History
@@ -94,6 +95,7 @@ class Run:
         self.data: tuple[np.ndarray, ...] = ()
         #: What is carried, as it was after the last whole epoch.
         self.whole = carry
+        self._start = carry["params"]
         #: Loss and metrics of the steps of an epoch that is not over, and the rows of each.
         self.reported: list[tuple[dict[str, np.ndarray], np.ndarray]] = []
         self._steps = 0
@@ -198,8 +200,19 @@ class Run:
         if count < 2:
             self._one_epoch()
             return
+        try:
+            self._block(data, count, size)
+        except TrainingDivergedError as error:
+            whole = (error.epoch or 0) - self.epoch
+            if whole > 0:  # those before the one in which it happened are good
+                self._block(data, whole, size)
+            raise
+
+    def _block(self, data: Data, count: int, size: int) -> None:
+        """Run some epochs at once, with as many rows in all batches."""
+        steps = data.rows // size
         orders = [self._order(self.epoch + k, 0, data.rows) for k in range(count)]
-        logs = self._advance(data, np.concatenate(orders), size, _BLOCK)
+        logs = self._advance(data, np.concatenate(orders), size)
         for k in range(count):
             own = {n: np.mean(v[k * steps : (k + 1) * steps], dtype=float) for n, v in logs.items()}
             self._epoch_over({name: float(value) for name, value in own.items()})
@@ -232,17 +245,15 @@ class Run:
             if first + count == steps - 1:  # a short last batch is not run by itself
                 count += 1
             places = order[first * size : (first + count) * size]
-            logs = self._advance(data, places, size, _PART)
+            logs = self._advance(data, places, self.batch_size)
             ends = np.minimum(np.arange(1, count + 1) * size, len(places))
             self.reported.append((logs, np.diff(ends, prepend=0)))
             self.position.batch += count
             self.part_done()
 
-    def _advance(
-        self, data: Data, places: np.ndarray, size: int, seconds: float
-    ) -> dict[str, np.ndarray]:
+    def _advance(self, data: Data, places: np.ndarray, size: int) -> dict[str, np.ndarray]:
         """Take steps, and take note of how long they take."""
-        count = -(-len(places) // size)
+        count = -(-len(places) // min(size, len(places)))
         before = self._steps
         began = time.perf_counter()
 
@@ -252,8 +263,8 @@ class Run:
         try:
             self.carry, logs = self.trainer.run(self.carry, data.arrays, places, size, moved)
         except StepError as error:
-            failed, self.carry = self.carry, self.whole
-            raise self.diverged(error, failed, data, places, size) from error
+            self.carry = self.whole
+            raise self._diverged(error, data, places, size) from error
         taken = max(time.perf_counter() - began, 1e-9)
         if before:  # the very first steps compile, too
             self._pace = max(1.0, min(8 * self._pace, count * _BLOCK / taken))
@@ -261,11 +272,21 @@ class Run:
         self.progress.moved(self._steps, {})
         return logs
 
-    def diverged(
-        self, error: StepError, carry: Any, data: Data, places: np.ndarray, size: int
-    ) -> Exception:
-        """Return the error for a step in which a NaN or an infinity arose."""
-        return error
+    def _diverged(
+        self, error: StepError, data: Data, places: np.ndarray, size: int
+    ) -> NonFiniteError:
+        """Return the error, with an autopsy, for a step in which a NaN or an infinity arose."""
+        size = min(size, len(places))
+        steps = -(-data.rows // size)
+        number = self.position.batch + error.step
+        made = failed_step(
+            error, self.model, self.trainer.objective, self.optimizer, data.arrays, places, size,
+            epoch=self.epoch + number // steps, first=number % steps - error.step,
+            start=self._start,
+        )  # fmt: skip
+        if isinstance(made, TrainingDivergedError):
+            made.params, made.state = self.whole["params"], self.whole["state"]
+        return made
 
     def _epoch_over(self, logs: dict[str, float]) -> None:
         if self.validation is not None:

@@ -157,6 +157,7 @@ class Trainer:
         order : array of int
             Which row comes when.
         batch_size : int
+            Of most minibatches; there may be fewer rows.
         progress : callable, optional
             See :meth:`chainrule.compiling.epochs.Epoch.__call__`.
 
@@ -170,6 +171,9 @@ class Trainer:
         ------
         NonFiniteError
         """
+        if not self._has_run and len(order) < batch_size:
+            # What is compiled is not to depend on where a run is taken up again.
+            self._epoch.prepare(carry, tuple(data), min(batch_size, ROWS))
         with np.errstate(all="ignore"):
             made: tuple[Any, dict[str, np.ndarray]] = self._epoch(
                 carry, tuple(data), order=order, batch_size=batch_size, progress=progress
