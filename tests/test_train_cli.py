@@ -322,6 +322,22 @@ def test_few_rows_are_trained_on_without_validation(run):
     assert "too few rows to spare" in run("train", "data.csv", "--target", "species", *QUICK)
 
 
+def test_a_rate_that_is_too_large(run):
+    flowers().to_csv("data.csv", index=False)
+    said = run("train", "data.csv", "--target", "species", "--lr", "1e30", status=2)
+    assert "The training diverged. A NaN or an infinity arose in epoch 1" in said
+    assert "instead:  --lr 1e+29" in said
+
+
+def test_a_network_that_is_not_well_is_told(run):
+    frame = flowers()
+    frame["species"] = np.where(frame["species"] == "rose", "rose", "other")
+    frame.to_csv("data.csv", index=False)
+    out = run("train", "data.csv", "--target", "species", "--lr", "20", "--epochs", "5",
+              "--hidden", "4,4,4", "--dropout", "0")  # fmt: skip
+    assert re.search(r"Health\n  .*Usual remedies", out)
+
+
 # -- interrupts --------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""The command line; one file a command. It needs nothing but the standard library and NumPy.
+"""The command line; one file a command. Only tables need more than NumPy.
 
 ::
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.cli import screen
 from chainrule.cli.files import check_exists
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, NonFiniteError
 
 if TYPE_CHECKING:
     from chainrule.tabular.experiment import Options, Result
@@ -149,12 +149,21 @@ def run(options: argparse.Namespace) -> int:
     try:
         result = train(table, wanted, _tell if sys.stderr.isatty() and not options.quiet else None)
     except KeyboardInterrupt:
-        print("interrupted before an epoch was over: nothing is written", file=sys.stderr)
+        print("interrupted: nothing is written", file=sys.stderr)
         return INTERRUPTED
+    except NonFiniteError as error:
+        raise ArgumentError(
+            f"The training diverged. {str(error).splitlines()[0]}",
+            expected="steps small enough for the loss to become smaller",
+            got=f"--lr {options.lr:g}",
+            instead=f"--lr {options.lr / 10:g}",
+        ) from error  # fmt: skip
     _write(result, model, report)
     _show(result, options.quiet)
     print(f"\nwrote {model} and {report}")
-    if not options.quiet:
+    if result.training.interrupted:
+        print("interrupted: this is the best so far", file=sys.stderr)
+    elif not options.quiet:
         print(f"next: chainrule predict {model} {data}")
     return INTERRUPTED if result.training.interrupted else 0
 

@@ -162,7 +162,7 @@ def train(table: Table, options: Options, tell: Callable[[str], None] | None = N
     return Result(
         table.name, replace(predictor, facts=facts), found, training, options.settings, len(x),
         len(x_held), scores, y[held], output, [*table.notes, *notes],
-        [*warned, *_no_better(scores, target, len(x_held))], _health(training, x, y[~held], target),
+        [*warned, *_no_better(scores, target, len(x_held))], _health(predictor, x, y[~held]),
     )  # fmt: skip
 
 
@@ -241,8 +241,17 @@ def _no_better(
     return []
 
 
-def _health(training: Training, x: np.ndarray, y: np.ndarray, target: targets.Target) -> list[str]:
-    return []
+def _health(predictor: Predictor, x: np.ndarray, y: np.ndarray) -> list[str]:
+    """Return what is noticed about the network, with the names of features for their numbers."""
+    target, names = predictor.target, predictor.preparation.names
+    values = y if target.is_classes else ((y - target.mean) / target.scale).astype(x.dtype)[:, None]
+    lines = []
+    for finding in predictor.model.health(x, values).findings:
+        about = finding.units if finding.layer == "x" else ()
+        lines.append(
+            str(finding) + (f" Features: {listed([names[i] for i in about])}." if about else "")
+        )
+    return lines
 
 
 def _plain(scores: Mapping[str, float]) -> dict[str, float | None]:

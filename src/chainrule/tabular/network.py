@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import nn
-from chainrule.errors import NonFiniteError, TrainingWarning
+from chainrule.errors import TrainingWarning
 from chainrule.nn.training.callbacks import Callback
 from chainrule.tabular.splitting import folds, held_out
 
@@ -205,9 +205,6 @@ class _Trainer:
             if self.best is None:
                 raise
             result.model.params, result.model.state, result.epochs = self.best
-        except NonFiniteError as error:
-            error.add_note("  instead:  a smaller --lr")
-            raise
         return result
 
     def _in_folds(self) -> None:
