@@ -1,8 +1,8 @@
-"""The command line; one file a command. It needs nothing but the standard library and NumPy.
+"""The command line; one file a command. Only tables need more than NumPy.
 
 ::
 
-    explain, check, tour
+    explain, check, train, predict, tour
                     the commands
     targets         what can be explained: a file's function, a formula, a shipped example
     files           a user's file: loaded by its path, its errors told without our own frames
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from chainrule import __version__
-from chainrule.cli import check, explain, screen, tour
+from chainrule.cli import check, explain, predict, screen, tour, train
 from chainrule.errors import ArgumentError, ChainruleError
 
 #: Exit status of a command that was asked for something it cannot do.
@@ -33,6 +33,8 @@ examples:
   chainrule tour
   chainrule explain neuron
   chainrule check layer.py:affine:affine_backward
+  chainrule train data.csv --target species
+  chainrule predict model.safetensors data.csv
 """
 
 
@@ -88,6 +90,8 @@ def _run(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     explain.add(commands)
     check.add(commands)
+    train.add(commands)
+    predict.add(commands)
     tour.add(commands)
     options = parser.parse_args([_unlike_an_option(text) for text in arguments])
     status: int | None = options.run(options)

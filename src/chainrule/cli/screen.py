@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 _HEADING = re.compile(
     r"\s*(Inputs|Forward pass|Backward pass|Gradients|Softmax both ways.*)$"
@@ -12,6 +14,12 @@ _HEADING = re.compile(
 )
 # The name before the equals sign of a step or a result: `12  dW1 = ...`, `db = ...`.
 _TARGET = re.compile(r"^ *(?:\d+  )?(d?[^\W\d][\w.]*)(?:\[[\d, ]*\])?(?:\(\d+\))? =", re.MULTILINE)
+
+
+#: The title of what a reader must not miss.
+WARNINGS = "Look at this"
+#: That of a matrix: a line of names, then one line a class.
+CONFUSION = "Confusion matrix"
 
 
 def prepare() -> None:
@@ -47,6 +55,51 @@ def show(text: str) -> None:
         else:
             styled.highlight_regex(red, "red")
         console.print(styled)
+
+
+def show_parts(parts: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Print titles and the lines below each; with rich, a terminal gets them in colour.
+
+    Parameters
+    ----------
+    parts : sequence of (str, sequence of str)
+    """
+    console = _console()
+    for number, (title, lines) in enumerate(parts):
+        if number:
+            print()
+        for row, line in enumerate((title, *(f"  {line}" for line in lines))):
+            plain = "".join(c if c.isprintable() else " " for c in line)
+            if console is None:
+                print(plain)
+            else:
+                console.print(_styled(plain, title, row, len(lines)), soft_wrap=True)
+
+
+def _console() -> Any:
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return None
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None
+    return Console(highlight=False)
+
+
+def _styled(line: str, title: str, row: int, rows: int) -> Any:
+    """Return a line in its colours: what is right in a matrix of confusions green, else red."""
+    from rich.text import Text
+
+    if row == 0:
+        return Text(line, style="bold")
+    styled = Text(line, style="yellow" if title == WARNINGS else "")
+    if title == CONFUSION and row > 1:
+        counts = list(re.finditer(r"(?<!\S)\d+(?!\S)", line))[1 - rows :]
+        for column, found in enumerate(counts):
+            right = column == row - 2
+            if found[0] != "0":
+                styled.stylize("green" if right else "red", *found.span())
+    return styled
 
 
 def gradients(text: str) -> re.Pattern[str]:

@@ -36,6 +36,8 @@ class Model(Trainable):
         Of the last `fit`.
     loss : str or callable or None
         That it was last trained with.
+    extra : dict or None
+        What its file told besides; see :func:`chainrule.nn.files.save`.
     """
 
     def predict(self, x: Any) -> np.ndarray:

@@ -44,6 +44,7 @@ class Trainable(ABC):
     history: History | None = None
     loss: str | Loss | None = None
     metrics: Any = ()
+    extra: dict[str, Any] | None = None
     _trainers: dict[Any, Trainer] | None = None
     #: Where `partial_fit` stands.
     _partial: Partial | None = None

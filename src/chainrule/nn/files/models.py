@@ -25,7 +25,7 @@ KIND = "model"
 _DTYPES = ("float16", "float32", "float64")
 
 
-def save(model: Model, path: Any) -> None:
+def save(model: Model, path: Any, *, extra: Mapping[str, Any] | None = None) -> None:
     """Write a model to a file, or leave the one that is there as it is.
 
     Parameters
@@ -33,6 +33,9 @@ def save(model: Model, path: Any) -> None:
     model : Sequential or FunctionModel
         With parameters. Of a FunctionModel the file has only these, not the function.
     path : str or os.PathLike
+    extra : dict, optional
+        What else JSON can hold; :func:`load` gives it back as ``model.extra``. Unless given, that
+        of the model.
 
     Raises
     ------
@@ -59,6 +62,9 @@ def save(model: Model, path: Any) -> None:
     (Sequential(ReLU(), Dense(units=3, bias=True, init='he')), True)
     """
     arrays, document = parts_of(model)
+    extra = model.extra if extra is None else extra
+    if extra is not None:
+        document["extra"] = dict(extra)
     container.write(path, arrays, document, kind=KIND)
 
 
@@ -265,7 +271,10 @@ def _named(shapes: Mapping[tuple[str, str, str], Any]) -> dict[str, Any]:
 
 def _tell(path: str, model: Model, document: Mapping[str, Any]) -> None:
     """Give a model what else its file tells of it."""
-    loss, metrics = document["loss"], document["metrics"]
+    loss, metrics, extra = document["loss"], document["metrics"], document.get("extra")
+    if not isinstance(extra, dict | None):
+        raise damaged(path, "has something else where further facts belong.", got=repr(extra)[:80])
+    model.extra = extra
     if loss is not None and not (isinstance(loss, str) and loss in LOSSES):
         raise _unknown(path, "loss", LOSSES, loss)
     if not isinstance(metrics, list):
