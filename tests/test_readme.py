@@ -24,7 +24,9 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(
-    ("code", "output"), PYTHON, ids=["neuron", "layer", "compile", "train", "check", "differentiate"]
+    ("code", "output"),
+    PYTHON,
+    ids=["neuron", "layer", "compile", "train", "check", "differentiate"],
 )
 def test_python_prints_what_is_shown(code, output, tmp_path):
     file = tmp_path / "readme.py"
