@@ -320,3 +320,14 @@ def test_sinc_and_i0_have_all_digits():
     np.testing.assert_allclose(
         cr.grad(np.i0)(x), np.exp(x) / np.sqrt(2 * np.pi * x) * series, rtol=1e-10
     )
+
+
+@pytest.mark.parametrize("size", [3, 600, 5000])
+def test_care_of_arrays_that_are_too_large_to_be_kept_as_a_whole(size):
+    x = np.full(size, -1000.0)
+    with np.errstate(over="ignore"):
+        assert not cr.grad(lambda x: np.sum(1 / (1 + np.exp(-x))))(x).any()
+        value, pullback = cr.vjp(lambda x: {"p": 1 / (1 + np.exp(-x)), "q": 2 * x}, x)
+        (dx,) = pullback({"p": np.ones(size), "q": np.ones(size)})
+    assert not value["p"].any()
+    np.testing.assert_array_equal(dx, 2)

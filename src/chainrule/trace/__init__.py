@@ -19,7 +19,7 @@ from chainrule.trace.base import Trace, composed
 from chainrule.trace.operands import refuse_subclass
 from chainrule.trace.recorder import Branch, Recorder
 from chainrule.trace.source import location
-from chainrule.trace.tape import Tape
+from chainrule.trace.tape import Tape, WholeTape
 from chainrule.trace.traced import Traced, WholeFloat, apply
 
 
@@ -111,6 +111,7 @@ __all__ = [
     "Trace",
     "Traced",
     "WholeFloat",
+    "WholeTape",
     "apply",
     "composed",
     "inside_abstract_trace",

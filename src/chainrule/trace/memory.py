@@ -121,3 +121,11 @@ def _equal(a: Any, b: Any) -> bool:
     if a is None or b is None:
         return a is b
     return not isinstance(b, Shape) and np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True)
+
+
+def are_light(records: Sequence[Any]) -> bool:
+    """Whether elements of some array have not been kept."""
+    return any(
+        out.__class__ is Shape or any(o.__class__ is Shape for o in operands)
+        for _, _, operands, _, out in records
+    )

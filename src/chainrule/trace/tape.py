@@ -32,6 +32,8 @@ class Tape(Trace):
     """
 
     __slots__ = ("records",)
+    #: Whether elements that the way back does not read are let go of.
+    is_light = True
 
     def __init__(self, level: int) -> None:
         super().__init__(level)
@@ -76,7 +78,7 @@ class Tape(Trace):
             return out
         kept: Any = out
         large = out if op.elementwise else values[0]
-        if large.__class__ is np.ndarray and large.nbytes >= memory.LARGE:
+        if large.__class__ is np.ndarray and large.nbytes >= memory.LARGE and self.is_light:
             operands, kept = memory.lightened(op, parents, values, out)
         else:
             operands = values
@@ -94,8 +96,15 @@ class Tape(Trace):
             return out
         operands: Sequence[Any] = (value,)
         kept = out
-        if value.__class__ is np.ndarray and value.nbytes >= memory.LARGE:
+        if value.__class__ is np.ndarray and value.nbytes >= memory.LARGE and self.is_light:
             operands, kept = memory.lightened(op, (parent,), operands, out)
         records = self.records
         records.append((op, (parent,), operands, NO_PARAMS, kept))
         return Traced(self, len(records) - 1, out)
+
+
+class WholeTape(Tape):
+    """A tape that keeps all elements, whether the way back reads them or not."""
+
+    __slots__ = ()
+    is_light = False

@@ -22,7 +22,8 @@ from chainrule.errors import ArgumentError, DtypeError
 from chainrule.nonfinite import located
 from chainrule.op import shape_of
 from chainrule.structure import map_leaves, paired
-from chainrule.trace import Tape, Traced, location, tracing
+from chainrule.trace import Tape, Traced, WholeTape, location, tracing
+from chainrule.trace.memory import are_light
 
 Function = Callable[..., Any]
 
@@ -42,10 +43,11 @@ class Run:
     __slots__ = ("_call", "_keys", "_output", "_tape", "_values", "value")
 
     def __init__(
-        self, f: Function, wrt: Wrt, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+        self, f: Function, wrt: Wrt, args: tuple[Any, ...], kwargs: dict[str, Any],
+        kind: type[Tape] = Tape,
+    ) -> None:  # fmt: skip
         self._call = (f, wrt, args, kwargs)
-        with tracing(Tape) as tape:
+        with tracing(kind) as tape:
             self._tape = tape
             traced = self._traced_by_position()
             args, kwargs = self._traced_by_name() if traced is None else (traced, kwargs)
@@ -155,6 +157,8 @@ class Run:
         else:
             finished = self._finished(found, seeds)
         if finished is None or not _all_finite(finished):
+            if are_light(records):  # care asks for more than the way back reads
+                return Run(*self._call, kind=WholeTape).gradients(upstream)
             finished = self._finished(self._with_care(seeds), seeds)
             self._check_finite(finished)
         remaining = iter(finished)
