@@ -113,6 +113,7 @@ def test_predictions_go_to_the_output_and_all_else_beside(run, trained, capsys):
     new = flowers(20, seed=2).drop(columns="species")
     new.loc[:2, "color"] = "green"
     new.loc[3, "width"] = np.inf
+    new.loc[4, "width"] = 1e99
     new.to_csv("new.csv", index=False)
     assert main(["predict", "model.safetensors", "new.csv"]) == 0
     out, err = capsys.readouterr()
@@ -121,6 +122,20 @@ def test_predictions_go_to_the_output_and_all_else_beside(run, trained, capsys):
     assert set(lines[1:]) <= {"rose", "iris", "lily"}
     assert "color: 3 rows have a category that training has not seen (green)" in err
     assert "width: 1 infinite value: taken as missing." in err
+
+
+def test_booleans_are_the_same_from_either_file(run):
+    frame = flowers()
+    frame["species"] = frame["species"] == "rose"
+    frame.to_csv("data.csv", index=False)
+    frame.to_parquet("data.parquet", index=False)
+    run("train", "data.csv", "--target", "species", *QUICK)
+    first = run("predict", "model.safetensors", "data.csv", "-o", "first.csv")
+    second = run("predict", "model.safetensors", "data.parquet", "-o", "second.csv")
+    assert "Scores on 90 rows" in first
+    assert first.replace("first", "second") == second
+    assert Path("first.csv").read_text() == Path("second.csv").read_text()
+    assert set(pd.read_csv("first.csv", dtype=str)["species"]) == {"True", "False"}
 
 
 def test_regression_from_parquet_in_the_targets_own_units(run):
