@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 
 from chainrule import nn
-from chainrule.cli import main
+from chainrule.cli import main, screen
 from chainrule.errors import ArgumentError
 from chainrule.nn import files
-from chainrule.tabular import network
+from chainrule.tabular import charts, network
 from chainrule.tabular.predictor import Predictor
 from chainrule.tabular.reading import read_table
 
@@ -113,6 +113,7 @@ def test_predictions_go_to_the_output_and_all_else_beside(run, trained, capsys):
     new = flowers(20, seed=2).drop(columns="species")
     new.loc[:2, "color"] = "green"
     new.loc[3, "width"] = np.inf
+    new.loc[4, "width"] = 1e99
     new.to_csv("new.csv", index=False)
     assert main(["predict", "model.safetensors", "new.csv"]) == 0
     out, err = capsys.readouterr()
@@ -121,6 +122,20 @@ def test_predictions_go_to_the_output_and_all_else_beside(run, trained, capsys):
     assert set(lines[1:]) <= {"rose", "iris", "lily"}
     assert "color: 3 rows have a category that training has not seen (green)" in err
     assert "width: 1 infinite value: taken as missing." in err
+
+
+def test_booleans_are_the_same_from_either_file(run):
+    frame = flowers()
+    frame["species"] = frame["species"] == "rose"
+    frame.to_csv("data.csv", index=False)
+    frame.to_parquet("data.parquet", index=False)
+    run("train", "data.csv", "--target", "species", *QUICK)
+    first = run("predict", "model.safetensors", "data.csv", "-o", "first.csv")
+    second = run("predict", "model.safetensors", "data.parquet", "-o", "second.csv")
+    assert "Scores on 90 rows" in first
+    assert first.replace("first", "second") == second
+    assert Path("first.csv").read_text() == Path("second.csv").read_text()
+    assert set(pd.read_csv("first.csv", dtype=str)["species"]) == {"True", "False"}
 
 
 def test_regression_from_parquet_in_the_targets_own_units(run):
@@ -177,6 +192,13 @@ def test_quiet_prints_scores_alone(run):
     out = run("train", "data.csv", "--target", "species", "--quiet", *QUICK)
     assert "Columns" not in out
     assert "log loss" in out
+
+
+def test_one_row_held_out_has_no_spread_to_explain(run):
+    flowers().to_csv("data.csv", index=False)
+    out = run("train", "data.csv", "--target", "width", "--test", "0.001", *QUICK)
+    assert "Scores on the 1 row held out" in out
+    assert re.search(r"R² +undefined +undefined +undefined", out)
 
 
 # -- the report --------------------------------------------------------------------------
@@ -484,3 +506,28 @@ def test_a_missing_library_is_named_with_the_extra(run, monkeypatch):
     said = run("train", "data.csv", "--target", "species", status=2)
     assert "Tables need scikit-learn" in said
     assert "pip install 'chainrule[train]'" in said
+
+
+# -- what is drawn -----------------------------------------------------------------------
+
+
+def test_a_terminal_gets_right_and_wrong_in_colour():
+    lines = ["true \\ predicted  12  b", "12                 3  1", "b                  0  9"]
+    styled = [
+        screen._styled(f"  {line}", screen.CONFUSION, row, len(lines))
+        for row, line in enumerate(lines, 1)
+    ]
+    found = [[(line.plain[s.start : s.end], s.style) for s in line.spans] for line in styled]
+    assert found == [[], [("3", "green"), ("1", "red")], [("9", "green")]]
+
+
+@pytest.mark.parametrize("curve", [[1.0], [2.0, 2.0], [0.0, 0.0], [1e-9, 1e9], [np.nan, 3.0, 1.0]])
+def test_curves_stay_within_their_chart(curve):
+    svg = charts.curves("loss", {"training": [curve]}, mark=1)
+    at = [float(v) for pair in re.findall(r'points="([^"]*)"', svg) for v in re.split("[ ,]", pair)]
+    assert len(at) == 2 * np.isfinite(curve).sum()
+    assert min(at) >= 0
+    assert max(at[0::2]) <= charts._WIDTH
+    assert max(at[1::2]) <= charts._HEIGHT
+    assert "nan" not in svg
+    assert charts.curves("loss", {"training": [[np.nan]], "validation": []}) == ""

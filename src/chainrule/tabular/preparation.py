@@ -16,6 +16,9 @@ from chainrule.errors import ArgumentError
 from chainrule.tabular.cleaning import Clean
 from chainrule.tabular.telling import counted, listed, short
 
+#: So far from the mean that nothing can be said; beyond, a float32 would soon be infinite.
+_FARTHEST = 1e30
+
 
 @dataclass(frozen=True)
 class Number:
@@ -107,6 +110,7 @@ class Preparation:
         )
         missing = np.isnan(clean.numbers)
         scaled = (np.where(missing, fill, clean.numbers) - mean) / scale
+        scaled = np.clip(scaled, -_FARTHEST, _FARTHEST)
         indicators = missing[:, [n.indicator for n in self.numbers]]
         hot = [
             _one_hot(word, values) for word, values in zip(self.words, clean.words.T, strict=True)

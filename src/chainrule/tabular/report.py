@@ -104,7 +104,8 @@ def _scores(scores: Mapping[str, Mapping[str, float]]) -> str:
     made = []
     for name, *cells in rows:
         values = [own[name] for own in scores.values()]
-        best = np.nanmax(values) if BETTER_LARGER[name] else np.nanmin(values)
+        choose = max if BETTER_LARGER[name] else min
+        best = choose((v for v in values if np.isfinite(v)), default=None)
         shown = [
             f'<td class="{"best" if value == best else ""}">{escape(cell)}</td>'
             for cell, value in zip(cells, values, strict=True)

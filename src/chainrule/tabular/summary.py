@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.tabular.scoring import score_text
-from chainrule.tabular.telling import short
+from chainrule.tabular.telling import counted, short
 
 if TYPE_CHECKING:
     from chainrule.tabular.columns import Column
@@ -37,8 +37,9 @@ def summary(result: Result) -> list[tuple[str, list[str]]]:
         ("Columns", _columns(result.columns)),
         ("Notes", [*result.notes]),
         ("Network", _network(result)),
-        (f"Scores on the {result.held:,} rows held out", aligned(score_table(result.scores))),
     ]
+    held = counted(result.held, "row")
+    parts.append((f"Scores on the {held} held out", aligned(score_table(result.scores))))
     if result.predictor.target.is_classes:
         title = "Confusion matrix" if is_shown_whole(result) else "Confusions"
         parts.append((title, confusion_lines(result)))

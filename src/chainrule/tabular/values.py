@@ -162,7 +162,7 @@ def words(column: Any) -> np.ndarray:
 
 def _word(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
-        return str(bool(value)).lower()
+        return str(bool(value))  # as pandas writes it to CSV
     if isinstance(value, (float, np.floating)):
         return str(int(value)) if value == int(value) else repr(float(value))
     return str(value).strip()
