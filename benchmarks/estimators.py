@@ -10,6 +10,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,14 +108,26 @@ def run(rounds: int = ROUNDS, executor: str = "numba") -> Table:
     return Table(GOAL, rows)
 
 
+def _threads(most: int | None) -> AbstractContextManager[Any]:
+    """Limit the threads of both: beside other processes, threads that wait for each other lose."""
+    if most is None:
+        return nullcontext()
+    import scipy.linalg  # noqa: F401  which brings a BLAS of its own: only what is loaded is limited
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(most)
+
+
 def main() -> int:
     """Return the exit status: 1 where something is missing."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.estimators", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--threads", type=int, help="threads of BLAS for both; all unless given")
     parser.add_argument("--executor", default="numba", choices=["auto", "numpy", "numba"])
     options = parser.parse_args()
     try:
-        print(run(options.rounds, options.executor))
+        with _threads(options.threads):
+            print(run(options.rounds, options.executor))
     except UnavailableError as error:
         print(error)
         return 1

@@ -249,7 +249,7 @@ def test_explains_others(net, iris):
     assert "dense2_b" in net.explain(rows, y[:2]).text()
 
 
-def test_is_a_model_of_nn(iris):
+def test_is_a_model_of_nn(iris, tmp_path):
     X, y = iris
     net = small().fit(X, y)
     model = net.model_
@@ -257,6 +257,10 @@ def test_is_a_model_of_nn(iris):
     assert list(model.layers) == ["dense1", "relu1", "dense2"]
     np.testing.assert_allclose(model.predict(X), net.decision_function(X))
     assert model.evaluate(X, y, metrics="accuracy")["accuracy"] == pytest.approx(net.score(X, y))
+    assert model.health(X, y).ok is not None
+    model.save(tmp_path / "net.safetensors")
+    loaded = nn.load(tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(loaded.predict(X), net.decision_function(X))
     before = net.coefs_[0].copy()
     model.fit(X, y, loss="cross_entropy", epochs=1, verbose=0)
     np.testing.assert_array_equal(net.coefs_[0], before)

@@ -204,7 +204,9 @@ class BaseMLP(BaseEstimator, ABC):
     def model_(self) -> nn.Sequential:
         """The layers with their parameters, as a model of :mod:`chainrule.nn`.
 
-        Its predictions are logits, or the logarithms of rates for the Poisson loss.
+        So its health can be asked about, and it can be saved without pickle. Its predictions are
+        logits, or the logarithms of rates for the Poisson loss; its targets are positions in
+        `classes_`.
         """
         network = self._fitted()
         model = network.layers()
