@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import checking, eager, fit, functions, imports, scale
+from benchmarks import checking, eager, estimators, fit, functions, imports, scale, tabular
 from benchmarks.measure import Table, UnavailableError
 
 GROUPS = {
@@ -24,6 +24,8 @@ GROUPS = {
     "scale": scale.run,
     "checking": checking.run,
     "fit": fit.run,
+    "estimators": estimators.run,
+    "tabular": tabular.run,
 }
 
 

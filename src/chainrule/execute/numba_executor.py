@@ -20,7 +20,7 @@ from chainrule.execute.work import work
 from chainrule.execute.workspace import KEPT, Sizes, Workspace
 
 #: Floating-point operations from which on several threads share a step.
-_LARGE_WORK = 10_000_000
+_LARGE_WORK = 20_000_000
 
 
 class NumbaRunnable:
