@@ -224,5 +224,5 @@ def as_callbacks(callbacks: Any, early_stopping: Any) -> list[Callback]:
                 "early_stopping says when to stop.",
                 expected="True, or nn.EarlyStopping(patience=...)", got=repr(early_stopping),
             )  # fmt: skip
-        made.append(early_stopping)
+        made.insert(0, early_stopping)  # so that others can see which epoch is the best
     return made
