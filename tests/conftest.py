@@ -25,7 +25,7 @@ def pytest_addoption(parser):
     group.addoption("--draws", type=int, default=10, help="draws of each right pass (default: 10)")
     group.addoption("--mutants", type=int, default=3, help="every so manieth mutant (default: 3)")
     parser.getgroup("training").addoption(
-        "--kills", type=int, default=24, help="runs of training that are killed (default: 24)"
+        "--kills", type=int, default=16, help="runs of training that are killed (default: 16)"
     )
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden anew instead of comparing"

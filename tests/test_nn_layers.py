@@ -39,7 +39,8 @@ def built(layer, shape, dtype=float):
 
 
 def test_every_layer_has_an_example():
-    layers = {m for m in MAKERS.values() if isinstance(m, type) and issubclass(m, nn.Layer)}
+    made = (m for m in MAKERS.values() if m.__module__.startswith("chainrule."))
+    layers = {m for m in made if isinstance(m, type) and issubclass(m, nn.Layer)}
     assert {type(layer) for layer in EXAMPLES} == layers - {Activation, Normalisation}
 
 
