@@ -22,21 +22,7 @@ Tree = dict[str, Any]
 
 
 class Trainable(ABC):
-    """What has parameters and can be trained; a :class:`~chainrule.nn.Model` is one.
-
-    Attributes
-    ----------
-    params : dict or None
-        Parameters; None before they are made, which the first `fit` does.
-    state : dict
-        What layers keep besides.
-    input_shape : tuple of int or None
-        Of one sample.
-    history : History or None
-        Of the last `fit`.
-    loss : str or callable or None
-        That it was last trained with.
-    """
+    """What has parameters and can be trained; a :class:`~chainrule.nn.Model` is one."""
 
     params: Any = None
     state: Any = None
