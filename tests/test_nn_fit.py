@@ -549,6 +549,8 @@ def test_a_plain_function_of_parameters():
     assert start["scale"] == 1.0
     s = model.explain(x[:2], y[:2])
     assert {"scale", "rate", "steps_0"} == set(s.grads)
+    with pytest.raises(ShapeError):
+        model.predict(np.ones((3, 2)))
     with pytest.raises(ArgumentError, match="row for each sample"):
         nn.FunctionModel(lambda p, x: np.sum(x) * p, np.ones(1)).fit(x, y)
 

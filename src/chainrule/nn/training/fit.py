@@ -216,8 +216,11 @@ def run_of(
         objective.check_weights()
     trainer = model.trainer(settings, objective, per_epoch * epochs if steps is None else steps)
     shown = progress(verbose, epochs, per_epoch * epochs)
-    if model.params is None:
-        model.initialise(next(source.parts()).arrays[0].shape[1:], seed, dtype)
+    if model.params is None or model.input_shape is None:
+        shape = next(source.parts()).arrays[0].shape[1:]
+        if model.params is None:
+            model.initialise(shape, seed, dtype)
+        model.input_shape = shape
     carry = trainer.start(model.params, model.state, seed)
     options: dict[str, Any] = {
         "epochs": epochs, "batch_size": size, "shuffle": shuffle, "seed": seed,
