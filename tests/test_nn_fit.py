@@ -527,6 +527,16 @@ def test_an_explanation_has_readable_names():
     assert "params" not in s.text()
 
 
+@pytest.mark.parametrize("batch_size", [10, 32])
+def test_health_looks_at_what_was_trained_on(batch_size):
+    model, _ = fitted(batch_size=batch_size)
+    own = model.health()
+    given = model.health(X.astype(np.float32), Y, optimizer=nn.Adam())
+    assert own.to_dict() == given.to_dict()
+    with pytest.raises(ArgumentError, match="no rows to look at"):
+        copy.deepcopy(model).health()
+
+
 def test_models_are_copied_and_pickled():
     model, _ = fitted()
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):

@@ -131,7 +131,9 @@ class Model(Trainable):
         with_signature(network, [inspect.Parameter(name, kind) for name in names])
         return explain_function(network, *batch, *arrays.values(), wrt=tuple(arrays))
 
-    def health(self, x: Any, y: Any = None, *, loss: Any = None, optimizer: Any = None) -> Health:
+    def health(
+        self, x: Any = None, y: Any = None, *, loss: Any = None, optimizer: Any = None
+    ) -> Health:
         """Look for what keeps the model from learning, or may do so.
 
         Dead and saturated units, vanishing and exploding gradients, inputs that are not scaled,
@@ -139,7 +141,8 @@ class Model(Trainable):
 
         Parameters
         ----------
-        x : array, shape (n, ...)
+        x : array, shape (n, ...), optional
+            Rows to look at; unless given, the first ones of the last `fit`, with its optimizer.
         y : array, shape (n, ...), optional
             Without it gradients are not looked at.
         loss
@@ -156,6 +159,14 @@ class Model(Trainable):
         ArgumentError
             When there are no parameters yet, or no rows.
         """
+        if x is None:
+            if self._seen is None:
+                raise ArgumentError(
+                    "There are no rows to look at: the model has not been trained here.",
+                    instead="health(x, y)",
+                )
+            (x, y, *_), known = self._seen
+            optimizer = known if optimizer is None else optimizer
         return examined(self, x, y, loss=loss, optimizer=optimizer)
 
     def save(self, path: Any) -> None:

@@ -20,6 +20,9 @@ from chainrule.nn.trees import float_type
 
 Tree = dict[str, Any]
 
+#: What is neither copied nor pickled with a model.
+_OF_THIS_PROCESS = ("_trainers", "_partial", "_seen")
+
 
 class Trainable(ABC):
     """What has parameters and can be trained; a :class:`~chainrule.nn.Model` is one."""
@@ -34,6 +37,9 @@ class Trainable(ABC):
     _trainers: dict[Any, Trainer] | None = None
     #: Where `partial_fit` stands.
     _partial: Partial | None = None
+
+    #: Some rows that it was last trained on, and the optimizer: what `health` looks at.
+    _seen: tuple[tuple[np.ndarray, ...], Any] | None = None
 
     # -- what a model is -----------------------------------------------------------------
 
@@ -95,8 +101,12 @@ class Trainable(ABC):
         return self.output_shape(tuple(shape))
 
     def __getstate__(self) -> dict[str, Any]:
-        # Compiled functions stay where they are.
-        return {k: v for k, v in vars(self).items() if k not in ("_trainers", "_partial")}
+        # Compiled functions stay where they are, and so do data.
+        return {k: v for k, v in vars(self).items() if k not in _OF_THIS_PROCESS}
+
+    def remember(self, data: tuple[np.ndarray, ...], optimizer: Any) -> None:
+        """Keep some rows that were trained on, and the optimizer, for questions about both."""
+        self._seen = (data, optimizer) if data else self._seen
 
     def trainer(self, settings: Settings, objective: Objective, steps: int) -> Trainer:
         """Return what runs training steps, compiled once for the same settings."""

@@ -19,7 +19,8 @@ _FLOAT, _DOUBLE = ir.FloatType(), ir.DoubleType()
 class Value:
     """A number, or a condition, of code that is being written down."""
 
-    __hash__ = None  # type: ignore[assignment]
+    # Comparing gives instructions and no answer, as with arrays: so it cannot be a key.
+    __hash__ = None  # type: ignore[assignment]  # object has one
 
     def __init__(self, builder: Any, value: Any) -> None:
         self.builder = builder
@@ -85,10 +86,10 @@ class Value:
     def __ge__(self, other: Any) -> Value:
         return self._compare(">=", other)
 
-    def __eq__(self, other: Any) -> Value:  # type: ignore[override]
+    def __eq__(self, other: Any) -> Value:  # type: ignore[override]  # object's is a bool
         return self._compare("==", other)
 
-    def __ne__(self, other: Any) -> Value:  # type: ignore[override]
+    def __ne__(self, other: Any) -> Value:  # type: ignore[override]  # object's is a bool
         return self._compare("!=", other)
 
     def where(self, yes: Any, no: Any) -> Value:

@@ -178,6 +178,7 @@ class Run:
         finally:
             self.progress.close()
             self.model.params, self.model.state = self.params, self.state
+            self.model.remember(self.data, self.optimizer)
 
     def several_at_once(self) -> bool:
         """Whether nobody looks at single epochs, and all batches have as many rows."""
@@ -211,6 +212,7 @@ class Run:
 
     def _block(self, data: Data, count: int, size: int) -> None:
         """Run some epochs at once, with as many rows in all batches."""
+        self._look_at(data)
         steps = data.rows // size
         orders = [self._order(self.epoch + k, 0, data.rows) for k in range(count)]
         logs = self._advance(data, np.concatenate(orders), size)
@@ -235,8 +237,7 @@ class Run:
         self._epoch_over(logs)
 
     def _one_part(self, data: Data) -> None:
-        if not self.data:
-            self.data = tuple(a[:_SAMPLE] for a in data.arrays)
+        self._look_at(data)
         order = self._order(self.epoch, self.position.part, data.rows)
         size = min(self.batch_size, data.rows)
         steps = -(-data.rows // size)
@@ -253,6 +254,11 @@ class Run:
             self.reported.append((logs, np.diff(ends, prepend=0)))
             self.position.batch += count
             self.part_done()
+
+    def _look_at(self, data: Data) -> None:
+        """Keep the first rows that are trained on, for those who want to look at some."""
+        if not self.data:
+            self.data = tuple(np.array(a[:_SAMPLE]) for a in data.arrays)
 
     def _advance(self, data: Data, places: np.ndarray, size: int) -> dict[str, np.ndarray]:
         """Take steps, and take note of how long they take."""
