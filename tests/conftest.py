@@ -60,3 +60,20 @@ def _builtins_are_restored():
     left = (builtins.max, builtins.min)
     builtins.max, builtins.min = ORIGINALS
     assert left == ORIGINALS, "a trace left Python's max and min replaced"
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Keep small products from waiting for other processes."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
+def iris():
+    from sklearn.datasets import load_iris
+
+    X, y = load_iris(return_X_y=True)
+    return (X - X.mean(axis=0)) / X.std(axis=0), y

@@ -18,32 +18,16 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from chainrule import nn
 from chainrule.sklearn import MLPClassifier, MLPRegressor, compiled
 from chainrule.sklearn.network import Network
+from tests.estimators import small
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Keep small products from waiting for other processes."""
-    with threadpool_limits(1):
-        yield
-
-
-@pytest.fixture
-def iris():
-    X, y = load_iris(return_X_y=True)
-    return (X - X.mean(axis=0)) / X.std(axis=0), y
-
-
-def small(**options):
-    return MLPClassifier(
-        **{"hidden_layer_sizes": (8,), "max_iter": 60, "random_state": 0, **options}
-    )
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 # -- scikit-learn's tools ----------------------------------------------------------------

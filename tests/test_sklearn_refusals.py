@@ -4,33 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
-from threadpoolctl import threadpool_limits
 
 from chainrule.errors import ArgumentError
-from chainrule.sklearn import MLPClassifier, MLPRegressor
+from chainrule.sklearn import MLPRegressor
+from tests.estimators import small
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Keep small products from waiting for other processes."""
-    with threadpool_limits(1):
-        yield
-
-
-@pytest.fixture
-def iris():
-    X, y = load_iris(return_X_y=True)
-    return (X - X.mean(axis=0)) / X.std(axis=0), y
-
-
-def small(**options):
-    return MLPClassifier(
-        **{"hidden_layer_sizes": (8,), "max_iter": 60, "random_state": 0, **options}
-    )
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 def test_places_of_what_is_not_finite(iris):

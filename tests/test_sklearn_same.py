@@ -8,7 +8,6 @@ import scipy.sparse
 import sklearn.neural_network as theirs
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
 from chainrule import sklearn as ours
 
@@ -16,14 +15,10 @@ from chainrule import sklearn as ours
 ROUNDING = 1e-12
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Keep the small products of both libraries from waiting for other processes."""
-    with threadpool_limits(1):
-        yield
-
-
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 def digits(rows=250):
