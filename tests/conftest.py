@@ -77,3 +77,28 @@ def iris():
 
     X, y = load_iris(return_X_y=True)
     return (X - X.mean(axis=0)) / X.std(axis=0), y
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, started once."""
+    from browsing import FLAGS, chromium
+
+    path = chromium()
+    if path is None:
+        pytest.skip("there is no Chromium; `make test` installs it where it can")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A tab of the browser, watched for errors and for requests to other hosts."""
+    from browsing import tab
+
+    with tab(browser) as page:
+        yield page

@@ -1,0 +1,1 @@
+"""`chainrule lab`: a local web application, the explorer and the playground."""

@@ -1,0 +1,1 @@
+"""The notebook widget: the view of a solution, live."""
