@@ -62,7 +62,8 @@ class Function:
         kinds = tuple(typeof(a) for a in arguments)
         try:
             function = self._loaded(cached=True)
-            function.compile(kinds)
+            if not (self._key and _loads(function, kinds)):
+                function.compile(kinds)
         except Exception:  # a broken entry may raise anything, a full disk an OSError
             if not self._key:
                 raise
@@ -88,3 +89,25 @@ class Function:
         sys.modules[module.__name__] = module  # compiled code that was kept asks for it by name
         exec(compile(source, filename, "exec"), module.__dict__)
         return getattr(module, self._name)
+
+
+def _loads(function: Any, kinds: tuple[Any, ...]) -> bool:
+    """Load machine code that numba keeps on disk; says whether there was any.
+
+    numba itself first makes ready to compile, with tables of everything that it has code for. That
+    takes as long as all the rest of a start. Code that is compiled needs none of them, but what
+    counts references to arrays.
+    """
+    try:
+        from numba.core.compiler_lock import global_compiler_lock
+        from numba.core.runtime.nrt import rtsys
+
+        with global_compiler_lock:
+            context = function.targetctx
+            rtsys.initialize(context)
+            found = function._cache._load_overload(kinds, context)
+            if found is not None:
+                function.add_overload(found)
+    except (ImportError, AttributeError, OSError):  # another numba: the long way is always there
+        return False
+    return found is not None
