@@ -1,5 +1,6 @@
 """Compiled code on disk, other processes, and the user's impatience."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -93,6 +94,27 @@ def test_code_from_disk_raises_what_it_raised(tmp_path):
     # Now the first is on disk, and the second is yet to be compiled.
     later = program.replace("* 2.0", "* 4.0")
     assert output(script(later, tmp_path)).splitlines() == ["4.0", "12.0", "IndexError"]
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_compiling_leaves_the_search_for_garbage_as_it_was(is_on):
+    numba_function = pytest.importorskip("chainrule.execute.numba_function", exc_type=ImportError)
+    seen = []
+
+    class Compiling:
+        def compile(self, kinds):
+            seen.append(gc.isenabled())
+            raise RuntimeError(kinds)
+
+    before = gc.isenabled()
+    (gc.enable if is_on else gc.disable)()
+    try:
+        with pytest.raises(RuntimeError):
+            numba_function._compile(Compiling(), ())
+        assert gc.isenabled() == is_on
+        assert seen == [False]
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_many_processes_share_it(tmp_path):
