@@ -105,7 +105,9 @@ def tidy(ax: Any, axis: str = "y") -> None:
     ax.set_axisbelow(True)
 
 
-def titled(ax: Any, text: str, *, width: int = 58, size: float = 10.5, colour: str = "black") -> None:
+def titled(
+    ax: Any, text: str, *, width: int = 58, size: float = 10.5, colour: str = "black"
+) -> None:
     """Set a title at the left, in several lines where it is long."""
     import textwrap
 

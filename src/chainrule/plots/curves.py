@@ -53,7 +53,9 @@ def history(
     """
     found = getattr(history, "history", history)
     if found is None:
-        raise ArgumentError("The model has no history: it has not been trained.", instead="fit(...)")
+        raise ArgumentError(
+            "The model has no history: it has not been trained.", instead="fit(...)"
+        )
     if not hasattr(found, "items"):
         raise ArgumentError(
             "A history is a mapping from names to one number an epoch.",

@@ -20,7 +20,9 @@ _KINDS = ("exploding", "vanishing", "no_gradient")
 _LINE = 0.19
 
 
-def gradient_flow(what: Any, X: Any = None, y: Any = None, *, loss: Any = None, ax: Any = None) -> Any:
+def gradient_flow(
+    what: Any, X: Any = None, y: Any = None, *, loss: Any = None, ax: Any = None
+) -> Any:
     """Draw the mean and the largest size of each parameter's gradient, from the input on.
 
     Whether they vanish or explode is judged as by ``model.health``. The share of gradients that

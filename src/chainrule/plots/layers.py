@@ -55,9 +55,10 @@ def weights(model: Any, axes: Any = None, *, layers: Sequence[str] | None = None
     shown = _chosen(groups, layers)
     panels = grid_or_new(axes, len(shown))
     for ax, name in zip(panels, shown, strict=True):
+        edges = _edges(np.concatenate([np.ravel(values) for values in groups[name].values()]))
         for k, (part, values) in enumerate(groups[name].items()):
             shape = "×".join(map(str, values.shape)) or "1"
-            _histogram(ax, values, COLOURS[k % len(COLOURS)], f"{part}  {shape}", k)
+            _histogram(ax, values, COLOURS[k % len(COLOURS)], f"{part}  {shape}", k, edges)
         _finish(ax, name, "weight", "share of weights")
         ax.legend(frameon=False, fontsize=8)
     return panels
@@ -104,7 +105,7 @@ def activations(
     shown = _chosen(results, layers)
     panels = grid_or_new(axes, len(shown))
     for ax, name in zip(panels, shown, strict=True):
-        _histogram(ax, results[name], COLOURS[0], "", 0)
+        _histogram(ax, results[name], COLOURS[0], "", 0, _edges(np.ravel(results[name])))
         _finish(ax, name, f"activation on {found.rows} rows", "share of activations")
         own = name if run.results else None
         _name_units(ax, [f for f in found.findings if own is None or f.layer == own])
@@ -122,7 +123,17 @@ def _chosen(known: Any, layers: Sequence[str] | None) -> list[str]:
     return asked
 
 
-def _histogram(ax: Any, array: Any, colour: str, label: str, k: int) -> None:
+def _edges(values: np.ndarray) -> np.ndarray:
+    """Return edges of bins that hold all finite numbers, the same for all parts of a layer."""
+    finite = values[np.isfinite(values)].astype(float)
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        room = 0.5 * max(abs(low), 1.0)
+        low, high = low - room, high + room
+    return np.linspace(low, high, int(min(_BINS, max(9, np.sqrt(finite.size)))) + 1)
+
+
+def _histogram(ax: Any, array: Any, colour: str, label: str, k: int, edges: np.ndarray) -> None:
     values = np.asarray(array, float).ravel()
     finite = values[np.isfinite(values)]
     if len(finite) < len(values):
@@ -130,11 +141,10 @@ def _histogram(ax: Any, array: Any, colour: str, label: str, k: int) -> None:
     if not finite.size:
         ax.plot([], [], color=colour, label=label)
         return
-    bins = int(min(_BINS, max(5, np.sqrt(finite.size))))
     share = np.full(finite.shape, 1 / len(finite))
     # Outlines over a pale filling: several can be told apart, in print as well.
     ax.hist(
-        finite, bins, weights=share, histtype="stepfilled", facecolor=(colour, 0.22),
+        finite, edges, weights=share, histtype="stepfilled", facecolor=(colour, 0.22),
         edgecolor=colour, linestyle=_LINES[k % len(_LINES)], linewidth=1.4, label=label,
     )  # fmt: skip
 

@@ -208,8 +208,8 @@ def _draw_points(
         own = points[shown][targets[shown] == label]
         text = str(label.item() if hasattr(label, "item") else label)
         ax.scatter(
-            own[:, 0], own[:, 1], size, [colours[k]], _MARKERS[k], edgecolors="white",
-            linewidths=0.6, label=named([text])[0],
+            own[:, 0], own[:, 1], size, [colours[k]], marker=_MARKERS[k],
+            edgecolors="white", linewidths=0.6, label=named([text])[0],
         )  # fmt: skip
 
 

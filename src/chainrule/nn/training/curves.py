@@ -89,9 +89,7 @@ def _curve(ax: Any, name: str, own: np.ndarray, other: Any, best: int | None) ->
 def _mark_best(ax: Any, values: np.ndarray, best: int | None) -> None:
     if best is None or not 0 <= best < len(values):
         return
-    ax.axvline(
-        best + 1, color=QUIET, linewidth=1, linestyle=":", label=f"kept: epoch {best + 1}"
-    )
+    ax.axvline(best + 1, color=QUIET, linewidth=1, linestyle=":", label=f"kept: epoch {best + 1}")
     ax.plot([best + 1], [values[best]], "D", color=QUIET, markersize=6, label="_kept")
 
 
