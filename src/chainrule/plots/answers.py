@@ -152,7 +152,7 @@ def _one_hot(given: np.ndarray, classes: np.ndarray) -> np.ndarray:
     given = given.reshape(len(given), -1)
     if given.shape[1] != 1 or not np.all(np.isin(given, classes)):
         raise _unfit(given, classes)
-    return (given == classes[None, :]).astype(float)
+    return np.asarray(given == classes[None, :], float)
 
 
 def _unfit(given: np.ndarray, classes: np.ndarray) -> ShapeError:

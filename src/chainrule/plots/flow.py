@@ -76,7 +76,7 @@ def gradient_flow(
 
 
 def _of_solution(solution: Solution) -> tuple[dict[str, Any], list[Finding]]:
-    gradients = {}
+    gradients: dict[str, Any] = {}
     for name, tree in solution.grads.items():
         gradients |= {f"{name}{path}": leaf for path, leaf in leaves(tree) if leaf is not None}
     layers = {
@@ -134,9 +134,10 @@ def _draw(ax: Any, sizes: dict[str, np.ndarray]) -> None:
         markeredgewidth=1.6, markersize=6, label="largest",
     )  # fmt: skip
     if seen.any():
-        ax.set_xlim(mean[seen].min() / 3, most[seen].max() * 3)
+        ax.set_xlim(*_decades(mean[seen].min() / 1.6, most[seen].max() * 1.6))
+        ax.xaxis.set_minor_formatter(lambda *_: "")
     for place, size in zip(places, sizes.values(), strict=True):
-        _mark_zeros(ax, place, float(np.mean(size == 0)))
+        _mark_zeros(ax, int(place), float(np.mean(size == 0)))
     step = _every(ax, len(sizes))
     ax.set_yticks(places[::step], named(list(sizes))[::step])
     ax.set_ylim(len(sizes) - 0.4, -0.6)
@@ -146,6 +147,14 @@ def _draw(ax: Any, sizes: dict[str, np.ndarray]) -> None:
         frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.62 / ax.bbox.height
         * ax.figure.dpi), fontsize=9, borderaxespad=0,
     )  # fmt: skip
+
+
+def _decades(low: float, high: float) -> tuple[float, float]:
+    """Return limits with two powers of ten at least between them, which are written there."""
+    first, last = np.log10(low), np.log10(high)
+    if np.floor(last) - np.ceil(first) < 1:
+        first, last = np.floor(first), np.ceil(last)
+    return float(10.0**first), float(10.0**last)
 
 
 def _mark_zeros(ax: Any, place: int, share: float) -> None:
