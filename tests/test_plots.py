@@ -74,6 +74,7 @@ def test_history_draws_both_curves_and_what_was_kept():
     assert drawn(loss, "_kept").get_xydata().tolist() == [[2, 1.5]]
     assert [ax.get_ylabel() for ax in (loss, mae)] == ["loss", "mae"]
     assert loss.get_yscale() == "linear"
+    assert loss.get_xlim()[0] > 0
     assert overlaps(loss.figure) == []
 
 
@@ -149,6 +150,17 @@ def test_vanishing_is_judged_as_by_health():
     bold = [t.get_text() for t in ax.get_yticklabels() if t.get_fontweight() == "bold"]
     assert bold == ["dense1.W", "dense1.b"]
     assert overlaps(ax.figure) == []
+
+
+def test_fifty_layers_in_small_axes():
+    layers = [layer for _ in range(50) for layer in (nn.Dense(3), nn.ReLU())]
+    model = network(*layers, nn.Dense(2))
+    _, axes = plt.subplots(1, 2, layout="constrained")
+    plots.gradient_flow(model, X, Y, loss="cross_entropy", ax=axes[0])
+    plots.gradient_flow(model, X, Y, loss="cross_entropy", ax=axes[1])
+    assert overlaps(axes[0].figure) == []
+    shown = drawn(axes[0], "mean |gradient|").get_xdata()
+    assert len(shown) + sum(line.get_marker() == "X" for line in axes[0].lines) == 102
 
 
 def test_gradient_flow_of_a_solution():

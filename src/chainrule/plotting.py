@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -105,14 +106,13 @@ def tidy(ax: Any, axis: str = "y") -> None:
     ax.set_axisbelow(True)
 
 
-def titled(
-    ax: Any, text: str, *, width: int = 58, size: float = 10.5, colour: str = "black"
-) -> None:
-    """Set a title at the left, in several lines where it is long."""
-    import textwrap
-
-    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, width) or [""]]
-    ax.set_title(_plain("\n".join(lines)), loc="left", fontsize=size, color=colour)
+def titled(ax: Any, text: str, *, size: float = 10.5, colour: str = "black") -> None:
+    """Set a title at the left, in as many lines as its axes are too narrow for."""
+    # Labels beside the axes may take a quarter of them; a letter is half as wide as it is high.
+    inches = 0.75 * ax.bbox.width / ax.figure.dpi
+    width = max(20, int(inches * 72 / (0.5 * size)))
+    text = "\n".join(textwrap.wrap(text, width))
+    ax.set_title(_plain(text), loc="left", fontsize=size, color=colour)
 
 
 def _plain(text: str) -> str:

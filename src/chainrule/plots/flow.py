@@ -130,15 +130,15 @@ def _draw(ax: Any, sizes: dict[str, np.ndarray]) -> None:
     ax.hlines(places[seen], mean[seen], most[seen], color="#BBBBBB", linewidth=2, zorder=1)
     ax.plot(mean[seen], places[seen], "o", color=COLOURS[0], markersize=7, label="mean |gradient|")
     ax.plot(
-        most[seen], places[seen], "D", markerfacecolor="white", markeredgecolor=COLOURS[1],
+        most[seen], places[seen], "D", markerfacecolor="none", markeredgecolor=COLOURS[1],
         markeredgewidth=1.6, markersize=6, label="largest",
     )  # fmt: skip
     if seen.any():
         ax.set_xlim(*_decades(mean[seen].min() / 1.6, most[seen].max() * 1.6))
         ax.xaxis.set_minor_formatter(lambda *_: "")
-    for place, size in zip(places, sizes.values(), strict=True):
-        _mark_zeros(ax, int(place), float(np.mean(size == 0)))
     step = _every(ax, len(sizes))
+    for place, size in enumerate(sizes.values()):
+        _mark_zeros(ax, place, float(np.mean(size == 0)), is_told=place % step == 0)
     ax.set_yticks(places[::step], named(list(sizes))[::step])
     ax.set_ylim(len(sizes) - 0.4, -0.6)
     ax.set_xlabel("size of the gradient")
@@ -157,21 +157,22 @@ def _decades(low: float, high: float) -> tuple[float, float]:
     return float(10.0**first), float(10.0**last)
 
 
-def _mark_zeros(ax: Any, place: int, share: float) -> None:
-    """Write the share of gradients that are 0 beside a row."""
+def _mark_zeros(ax: Any, place: int, share: float, is_told: bool) -> None:
+    """Mark a row that is all 0, and write the share of gradients that are 0 beside it."""
     if not share:
         return
     everything = share == 1
-    text = "all 0" if everything else f"{max(share, 0.01):.0%} are 0"
-    ax.annotate(
-        text, (1.01, place), xycoords=("axes fraction", "data"), verticalalignment="center",
-        fontsize=8.5, color=ALARM if everything else QUIET,
-        fontweight="bold" if everything else "normal", annotation_clip=False,
-    )  # fmt: skip
     if everything:
         ax.plot(
             [0.01], [place], "X", color=ALARM, transform=ax.get_yaxis_transform(), markersize=8,
             label="_all zero",
+        )  # fmt: skip
+    if is_told:
+        ax.annotate(
+            "all 0" if everything else f"{max(share, 0.01):.0%} are 0",
+            (1.01, place), xycoords=("axes fraction", "data"), verticalalignment="center",
+            fontsize=8.5, color=ALARM if everything else QUIET,
+            fontweight="bold" if everything else "normal", annotation_clip=False,
         )  # fmt: skip
 
 

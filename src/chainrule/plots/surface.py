@@ -209,7 +209,8 @@ def _draw_points(
         text = str(label.item() if hasattr(label, "item") else label)
         ax.scatter(
             own[:, 0], own[:, 1], size, [colours[k]], marker=_MARKERS[k],
-            edgecolors="white", linewidths=0.6, label=named([text])[0],
+            edgecolors="white" if colours[k].mean() < 0.55 else "black",
+            linewidths=0.6, label=named([text])[0],
         )  # fmt: skip
 
 

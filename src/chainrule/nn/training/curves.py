@@ -82,7 +82,7 @@ def _curve(ax: Any, name: str, own: np.ndarray, other: Any, best: int | None) ->
     every = every[np.isfinite(every)]
     if every.size and every.min() > 0 and every.max() > _DECADES * every.min():
         ax.set_yscale("log")
-    _finish(ax, name.replace("_", " "))
+    _finish(ax, name.replace("_", " "), len(own))
     ax.legend(frameon=False)
 
 
@@ -98,12 +98,13 @@ def _rate(ax: Any, rates: np.ndarray) -> None:
     ax.plot(epochs, rates, color=COLOURS[2], drawstyle="steps-mid", linewidth=1.8)
     if np.all(rates > 0) and rates.max() > 10 * rates.min():
         ax.set_yscale("log")
-    _finish(ax, "learning rate")
+    _finish(ax, "learning rate", len(rates))
 
 
-def _finish(ax: Any, label: str) -> None:
+def _finish(ax: Any, label: str, epochs: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    ax.set(xlabel="epoch", ylabel=label)
+    room = max(0.02 * epochs, 0.2)  # epochs begin at 1, and no tick says 0
+    ax.set(xlabel="epoch", ylabel=label, xlim=(max(1 - room, 0.5), epochs + room))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     tidy(ax)
