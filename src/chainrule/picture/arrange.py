@@ -17,7 +17,7 @@ from chainrule.picture.ordering import Link, ordered
 from chainrule.picture.parts import PITCH, Part
 
 #: Between things of one column.
-_GAP = 12.0
+_GAP = 16.0
 #: Between columns where all wires run level, before a label and before a node.
 _BEFORE_LABEL, _BEFORE_NODE = 12.0, 16.0
 #: Between columns: the share of the greatest rise, and the most of it.
@@ -34,6 +34,7 @@ class Node:
     width: float
     above: float
     below: float
+    around: float = 0.0  # its width with what is written above and below it
     half: float = 0.0  # ways in are spread over this much above and below the axis
     enters: dict[str, float] | None = None  # heights of the ways in, where they are fixed
     leaves: dict[str, float] = field(default_factory=dict)
@@ -167,7 +168,7 @@ class _Arrangement:
         count = len(self.columns)
         widths, self.texts, self.pills = [0.0] * count, [0.0] * count, [0.0] * count
         for node, at in zip(self.nodes, self.column, strict=False):
-            widths[at] = max(widths[at], node.width)
+            widths[at] = max(widths[at], node.width, node.around)
         for way, chain in zip(self.ways, self.chains, strict=True):
             at = self.column[chain[-2]]
             self.texts[at] = max(self.texts[at], way.label.text)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from chainrule.picture.ordering import Link
 
-_ROUNDS = 6
+#: Rounds of sweeps: more where they cost little.
+_ROUNDS, _SMALL = 6, 1500
 
 
 def nearest(asked: Sequence[float], weights: Sequence[float], gaps: Sequence[float]) -> list[float]:
@@ -89,7 +90,7 @@ def heights(
             y[item] = at - middle
     backwards = list(range(len(columns)))[::-1]
     rounds = [(backwards, near), (backwards[::-1], left)]
-    rounds += [(backwards, near), (backwards[::-1], near)] * _ROUNDS
+    rounds += [(backwards, near), (backwards[::-1], near)] * (_ROUNDS + _SMALL // max(30, size))
     for sequence, neighbours in rounds:
         for at in sequence:
             column = columns[at]

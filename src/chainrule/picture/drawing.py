@@ -15,6 +15,9 @@ Role = Literal["title", "name", "detail", "value", "gradient", "local", "frame"]
 Anchor = Literal["start", "middle", "end"]
 Point = tuple[float, float]
 
+#: How far the last of the sheets behind a closed group looks out.
+SHEETS = 6.0
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -65,6 +68,27 @@ class Placed:
     area: Area
     texts: tuple[Text, ...]
     tail: tuple[Point, ...] = ()  # of a box that nothing reads: a wire that leads out
+
+    @property
+    def radius(self) -> float:
+        """How round its corners are: an input is round, a constant nearly square."""
+        return {"input": self.area.height / 2, "constant": 2.0}.get(self.box.kind, 7.0)
+
+    @property
+    def inner(self) -> Area | None:
+        """The second line of an output."""
+        if self.box.kind != "output":
+            return None
+        a = self.area
+        return Area(a.x + 3, a.y + 3, a.width - 6, a.height - 6)
+
+    @property
+    def sheets(self) -> tuple[Area, ...]:
+        """The sheets that lie behind a closed group: there is more inside."""
+        if self.box.kind != "group":
+            return ()
+        a = self.area
+        return tuple(Area(a.x + off, a.y - off, a.width, a.height) for off in (SHEETS, SHEETS / 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ class _Layout:
             return Node(part.width, part.above, part.below)
         if member in self.box:
             part = self.parts[member]
-            return Node(part.width, part.above, part.below, half=part.half)
+            return Node(part.box, part.above, part.below, around=part.width, half=part.half)
         inner = self.done[member]
         title = self._title(member)
         width = max(inner.width + 2 * _INSIDE, title.width + 2 * _INSIDE)
@@ -267,12 +267,12 @@ class _Layout:
 
     def _placed(self, member: str, x: float, y: float, tail: tuple[Point, ...]) -> Placed:
         part, box = self.parts[member], self.box[member]
-        texts = [_moved(text, x + part.width / 2, y) for text in part.texts]
+        texts = [_moved(text, x + part.box / 2, y) for text in part.texts]
         if tail:
             end = self._end(box)
             texts += [_moved(text, tail[-1][0] - end.width / 2 - 4.0, tail[-1][1]) for text in end.texts]
         return Placed(
-            box, _area(x, y - part.half, part.width, 2 * part.half), tuple(texts), _tidy(tail)
+            box, _area(x, y - part.half, part.box, 2 * part.half), tuple(texts), _tidy(tail)
         )
 
     @staticmethod
