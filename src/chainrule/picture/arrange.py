@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chainrule.picture import rows
 from chainrule.picture.coordinates import heights
 from chainrule.picture.drawing import Point
 from chainrule.picture.layering import layers
@@ -38,7 +39,7 @@ class Node:
     half: float = 0.0  # ways in are spread over this much above and below the axis
     enters: dict[str, float] | None = None  # heights of the ways in, where they are fixed
     leaves: dict[str, float] = field(default_factory=dict)
-    side: str = ""  # "left" or "right" for what stands at the frame
+    side: str = ""  # "left" or "right" for what stands at the frame, "end" of a tail
 
 
 @dataclass(slots=True)
@@ -62,12 +63,19 @@ class Arranged:
     labels: list[tuple[float, float, float]]  # middle of the texts, middle of the pill, height
 
 
-def arrange(nodes: list[Node], ways: list[Way]) -> Arranged | None:
-    """Give nodes and links their places; None where the links form a circle."""
+def arrange(nodes: list[Node], ways: list[Way], most: float = 1200.0) -> Arranged | None:
+    """Give nodes and links their places; None where the links form a circle.
+
+    Parameters
+    ----------
+    nodes, ways : list
+    most : float
+        How wide a row should be at most.
+    """
     layer = _layers(nodes, ways)
     if layer is None:
         return None
-    return _Arrangement(nodes, ways, layer).placed()
+    return _Arrangement(nodes, ways, layer, most).placed()
 
 
 def _layers(nodes: list[Node], ways: list[Way]) -> list[int] | None:
@@ -81,8 +89,10 @@ def _layers(nodes: list[Node], ways: list[Way]) -> list[int] | None:
 
 
 class _Arrangement:
-    def __init__(self, nodes: list[Node], ways: list[Way], layer: list[int]) -> None:
-        self.nodes, self.ways = nodes, ways
+    def __init__(
+        self, nodes: list[Node], ways: list[Way], layer: list[int], most: float
+    ) -> None:
+        self.nodes, self.ways, self.most = nodes, ways, most
         self.columns: list[list[int]] = [[] for _ in range(2 * max(layer, default=0) + 1)]
         self.above, self.below = [], []
         self.column: list[int] = []
@@ -126,28 +136,22 @@ class _Arrangement:
         order = ordered(self.columns, self.links)
         self._spread(order)
         stiff = [item >= len(self.nodes) for item in range(len(self.above))]
-        y = heights(order, self.links, self.above, self.below, _GAP, stiff)
-        top = min((y[i] - self.above[i] for i in range(len(y))), default=0.0)
-        y = [height - top for height in y]
-        height = max((y[i] + self.below[i] for i in range(len(y))), default=0.0)
-        lefts, rights = self._across(y)
-        places = [
-            (
-                (lefts[at] + rights[at] - node.width) / 2
-                if not node.side
-                else (0.0 if node.side == "left" else rights[-1]),
-                y[item],
-            )
-            for item, (node, at) in enumerate(zip(self.nodes, self.column, strict=False))
-        ]
+        self.y = heights(order, self.links, self.above, self.below, _GAP, stiff)
+        self._across()
+        width, height = self._in_rows()
+        places = []
+        for item, (node, at) in enumerate(zip(self.nodes, self.column, strict=False)):
+            x = (self.lefts[at] + self.rights[at] - node.width) / 2
+            if node.side:
+                x = {"left": 0.0, "right": width, "end": self.lefts[at]}[node.side]
+            places.append((x, self.y[item]))
         labels, routes = [], []
         for way, chain in zip(self.ways, self.chains, strict=True):
             at = self.column[chain[-2]]
-            right, pill = rights[at], self.pills[at]
-            texts = lefts[at] + self.texts[at] / 2
-            labels.append((texts, right - pill / 2, y[chain[-2]]))
-            routes.append(self._route(way, chain, y, lefts, rights, places))
-        return Arranged(rights[-1], height, places, routes, labels)
+            texts = self.lefts[at] + self.texts[at] / 2
+            labels.append((texts, self.rights[at] - self.pills[at] / 2, self.y[chain[-2]]))
+            routes.append(self._route(way, chain, places))
+        return Arranged(width, height, places, routes, labels)
 
     def _spread(self, order: list[list[int]]) -> None:
         """Let links enter a box one below the other, in the order in which they come."""
@@ -162,9 +166,10 @@ class _Arrangement:
             pitch = min(PITCH, room / max(1, len(links) - 1))
             for at, link in enumerate(links):
                 link.enter = (at - (len(links) - 1) / 2) * pitch
+        self.enter = {(link.source, link.target): link.enter for link in self.links}
 
-    def _across(self, y: list[float]) -> tuple[list[float], list[float]]:
-        """Return where each column begins and ends."""
+    def _across(self) -> None:
+        """Find where each column begins and ends, and the gap before it."""
         count = len(self.columns)
         widths, self.texts, self.pills = [0.0] * count, [0.0] * count, [0.0] * count
         for node, at in zip(self.nodes, self.column, strict=False):
@@ -176,43 +181,92 @@ class _Arrangement:
         for at in range(1, count, 2):
             between = _TEXT_TO_PILL if self.texts[at] and self.pills[at] else 0.0
             widths[at] = self.texts[at] + between + self.pills[at]
-        rise = [0.0] * count
+        y, rise = self.y, [0.0] * count
         for link in self.links:
             at = self.column[link.target]
             change = abs(y[link.source] + link.leave - y[link.target] - link.enter)
             rise[at] = max(rise[at], change)
-        lefts, rights = [0.0], [widths[0]]
+        self.lefts, self.rights = [0.0], [widths[0]]
         for at in range(1, count):
-            base = _BEFORE_LABEL if at % 2 else _BEFORE_NODE
-            gap = base + min(_STEEPEST, _RISE * rise[at])
-            lefts.append(rights[-1] + gap)
-            rights.append(lefts[-1] + widths[at])
-        return lefts, rights
+            self.lefts.append(self.rights[-1] + _gap(at, rise[at]))
+            self.rights.append(self.lefts[-1] + widths[at])
 
-    def _route(
-        self,
-        way: Way,
-        chain: list[int],
-        y: list[float],
-        lefts: list[float],
-        rights: list[float],
-        places: list[Point],
-    ) -> list[Point]:
-        source, target = self.nodes[way.source], self.nodes[way.target]
-        start = y[way.source] + source.leaves.get(way.value, 0.0)
-        points = [(places[way.source][0] + source.width, start)]
-        points.append((rights[self.column[way.source]], start))
+    # -- rows ----------------------------------------------------------------------------
+
+    def _in_rows(self) -> tuple[float, float]:
+        """Break the columns into rows where they get too long; return the width and height."""
+        over = self._over()
+        counts = {at: len(found) for at, found in over.items()}
+        starts = rows.breaks(self.lefts, self.rights, counts, self.most)
+        ends = [*starts[1:], len(self.columns)]
+        self.carries: dict[tuple[int, float, int], rows.Carry] = {}
+        top = width = 0.0
+        row_of = [0] * len(self.columns)
+        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            row_of[start:end] = [row] * (end - start)
+        items: list[list[int]] = [[] for _ in starts]
+        for item, at in enumerate(self.column):
+            items[row_of[at]].append(item)
+        bottom = right = 0.0
+        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            keys = sorted(over[start]) if row else []
+            top = bottom + rows.room(len(keys)) if row else 0.0
+            top -= min(self.y[i] - self.above[i] for i in items[row])
+            carries = []
+            leaving = [self.y[item] + leave for item, leave in keys]
+            for item in items[row]:
+                self.y[item] += top
+            wanted = [sum(self.y[t] for t in over[start][k]) / len(over[start][k]) for k in keys]
+            before = 0.0
+            for key, leaves, enters in zip(keys, leaving, rows.spaced(wanted), strict=True):
+                carry = rows.Carry(leaves, enters)
+                carries.append(carry)
+                self.carries[*key, start] = carry
+                rise = max(abs(self.y[t] - enters) for t in over[start][key])
+                before = max(before, _gap(start, rise))
+            rows.route(carries, right, bottom)
+            indent = rows.room(len(keys)) - 14.0 + before if row else 0.0
+            indent -= self.lefts[start]
+            for at in range(start, end):
+                self.lefts[at] += indent
+                self.rights[at] += indent
+            width = max([width, *(carry.right for carry in carries), self.rights[end - 1]])
+            bottom = max(self.y[i] + self.below[i] for i in items[row])
+            right = self.rights[end - 1]
+        return width, bottom
+
+    def _over(self) -> dict[int, dict[tuple[int, float], list[int]]]:
+        """Return, for columns that a row may begin with, what leads into them and to where."""
+        over: dict[int, dict[tuple[int, float], list[int]]] = {
+            at: {} for at in range(1, len(self.columns), 2)
+        }
+        for link in self.links:
+            at = self.column[link.target]
+            if at % 2:
+                over[at].setdefault((link.source, link.leave), []).append(link.target)
+        return over
+
+    def _route(self, way: Way, chain: list[int], places: list[Point]) -> list[Point]:
+        source, y = self.nodes[way.source], self.y
+        lefts, rights, column = self.lefts, self.rights, self.column
+        leave = source.leaves.get(way.value, 0.0)
+        points = [(places[way.source][0] + source.width, y[way.source] + leave)]
+        points.append((rights[column[way.source]], y[way.source] + leave))
+        before = way.source
         for item in chain[1:-1]:
-            points.append((lefts[self.column[item]], y[item]))
-            points.append((rights[self.column[item]], y[item]))
-        enter = self._enter[chain[-2], way.target]
-        end = y[way.target] + enter
-        points.append((lefts[self.column[way.target]], end))
+            at = column[item]
+            carry = self.carries.get((before, leave if before == way.source else 0.0, at))
+            if carry is not None:
+                points += carry.points(rights[column[before]], carry.left + 14.0)
+            points.append((lefts[at], y[item]))
+            points.append((rights[at], y[item]))
+            before = item
+        end = y[way.target] + self.enter[before, way.target]
+        points.append((lefts[column[way.target]], end))
         points.append((places[way.target][0], end))
         return points
 
-    @property
-    def _enter(self) -> dict[tuple[int, int], float]:
-        if not hasattr(self, "_entering"):
-            self._entering = {(link.source, link.target): link.enter for link in self.links}
-        return self._entering
+
+def _gap(column: int, rise: float) -> float:
+    """Return how far a column is from the one before it: steep curves need room."""
+    return (_BEFORE_LABEL if column % 2 else _BEFORE_NODE) + min(_STEEPEST, _RISE * rise)

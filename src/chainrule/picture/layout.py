@@ -18,6 +18,8 @@ from chainrule.picture.scene import Box, Edge, Scene
 #: Around the whole picture, and between a frame and what is in it.
 _MARGIN, _INSIDE = 16.0, 14.0
 _HEAD = FACES["frame"].size * 1.5
+#: A row is at most so wide: pages are a little wider.
+_ROW = 1200.0
 _NOTHING = Part(0.0, 0.0, 0.0)
 
 
@@ -151,12 +153,18 @@ class _Layout:
                 Way(index[key[0]], index[key[1]], self.values[frame][key], label)
                 for key, label in self.ways[frame].items()
             ]
-            found = arrange(nodes, ways)
+            found = arrange(nodes, ways, _ROW - 2 * _INSIDE * self._depth(frame))
             if found is None:
                 self.stuck = frame
                 return False
             self.done[frame] = found
         return True
+
+    def _depth(self, frame: str) -> int:
+        depth = 0
+        while frame:
+            frame, depth = self.group[frame].parent, depth + 1
+        return depth
 
     def dissolve(self) -> None:
         """Leave out frames that a value leaves and comes back to: no order has a place for them."""
@@ -173,7 +181,7 @@ class _Layout:
             return Node(0.0, 4.0, 4.0, side=side)
         if member[0] == "=":
             part = self._end(self.box[member[1:]])
-            return Node(part.width, part.above, part.below)
+            return Node(part.width, part.above, part.below, side="end")
         if member in self.box:
             part = self.parts[member]
             return Node(part.box, part.above, part.below, around=part.width, half=part.half)
@@ -301,13 +309,14 @@ def _moved(text: Text, x: float, y: float) -> Text:
 
 
 def _tidy(points: Iterable[Point]) -> tuple[Point, ...]:
-    """Leave out points that level pieces of the way do not need."""
+    """Leave out points that straight pieces of the way do not need."""
     kept: list[Point] = []
     for x, y in points:
         point = (round(x, 2), round(y, 2))
         if kept and point == kept[-1]:
             continue
-        if len(kept) > 1 and kept[-1][1] == kept[-2][1] == point[1]:
+        straight = len(kept) > 1 and any(kept[-1][i] == kept[-2][i] == point[i] for i in (0, 1))
+        if straight:
             kept[-1] = point
         else:
             kept.append(point)

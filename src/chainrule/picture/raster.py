@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule.errors import MissingExtraError
-from chainrule.picture.drawing import Area, Drawing, Point, Text
+from chainrule.picture.drawing import ARROW, Area, Drawing, Point, Text, strokes
 from chainrule.picture.measure import FACES
-from chainrule.picture.styles import ARROW, COLOURS
+from chainrule.picture.styles import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,14 +135,12 @@ class _Painter:
         from matplotlib.patches import PathPatch, Polygon
         from matplotlib.path import Path
 
-        (x, y), *rest = points
-        corners, codes = [(x, y)], [Path.MOVETO]
-        for at, (right, low) in enumerate(rest):
-            end = right - ARROW[0] + 1 if at == len(rest) - 1 else right
-            middle = (x + end) / 2
-            corners += [(middle, y), (middle, low), (end, low)]
-            codes += [Path.CURVE4] * 3
-            x, y = right, low
+        start, drawn = strokes(points)
+        corners, codes = [start], [Path.MOVETO]
+        for stroke in drawn:
+            corners += stroke
+            codes += [Path.CURVE4 if len(stroke) == 3 else Path.LINETO] * len(stroke)
+        x, y = points[-1]
         colour = _colour("accent" if lit else "wire")
         width = (2.0 if lit else 1.3) * _POINT
         way = PathPatch(

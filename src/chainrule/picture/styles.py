@@ -21,9 +21,6 @@ COLOURS = {
     "lit": ("#e8f0fc", "#1e2f49"),
 }
 
-#: Length and half the width of the head of an arrow.
-ARROW = (8.0, 3.6)
-
 MONO = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
 SERIF = "'STIX Two Text', 'Latin Modern Roman', 'Cambria', 'Georgia', 'Times New Roman', serif"
 

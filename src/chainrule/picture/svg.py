@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
 from chainrule.errors import ArgumentError
-from chainrule.picture.drawing import Area, Drawing, Frame, Placed, Point, Text, Wire
+from chainrule.picture.drawing import ARROW, Area, Drawing, Frame, Placed, Point, Text, Wire, strokes
 from chainrule.picture.measure import FACES, is_doubtful, plain
 from chainrule.picture.scene import Box, Edge
-from chainrule.picture.styles import ARROW, STYLE
+from chainrule.picture.styles import STYLE
 
 
 def to_svg(drawing: Drawing, step: int | None = None) -> str:
@@ -214,19 +214,11 @@ def _rect(area: Area, name: str, radius: float) -> str:
 
 def path(points: tuple[Point, ...]) -> str:
     """Return the way of a wire as the data of a path; it ends where the arrow's head begins."""
-    (x, y), *rest = points
+    (x, y), drawn = strokes(points)
     written = [f"M{_number(x)} {_number(y)}"]
-    for at, (right, low) in enumerate(rest):
-        end = right - ARROW[0] + 1 if at == len(rest) - 1 else right
-        if low == y:
-            written.append(f"H{_number(end)}")
-        else:
-            middle = (x + end) / 2
-            written.append(
-                f"C{_number(middle)} {_number(y)} {_number(middle)} {_number(low)} "
-                f"{_number(end)} {_number(low)}"
-            )
-        x, y = right, low
+    for stroke in drawn:
+        numbers = " ".join(f"{_number(x)} {_number(y)}" for x, y in stroke)
+        written.append(f"{'C' if len(stroke) == 3 else 'L'}{numbers}")
     return "".join(written)
 
 
