@@ -140,10 +140,11 @@ class _Arrangement:
         self._across()
         width, height = self._in_rows()
         places = []
-        for item, (node, at) in enumerate(zip(self.nodes, self.column, strict=False)):
-            x = (self.lefts[at] + self.rights[at] - node.width) / 2
+        for item, node in enumerate(self.nodes):
+            left, right = self._span(item)
+            x = (left + right - node.width) / 2
             if node.side:
-                x = {"left": 0.0, "right": width, "end": self.lefts[at]}[node.side]
+                x = {"left": 0.0, "right": width, "end": left}[node.side]
             places.append((x, self.y[item]))
         labels, routes = [], []
         for way, chain in zip(self.ways, self.chains, strict=True):
@@ -187,8 +188,9 @@ class _Arrangement:
             change = abs(y[link.source] + link.leave - y[link.target] - link.enter)
             rise[at] = max(rise[at], change)
         self.lefts, self.rights = [0.0], [widths[0]]
+        self.gaps = [_gap(at, rise[at]) for at in range(count)]
         for at in range(1, count):
-            self.lefts.append(self.rights[-1] + _gap(at, rise[at]))
+            self.lefts.append(self.rights[-1] + self.gaps[at])
             self.rights.append(self.lefts[-1] + widths[at])
 
     # -- rows ----------------------------------------------------------------------------
@@ -200,69 +202,82 @@ class _Arrangement:
         starts = rows.breaks(self.lefts, self.rights, counts, self.most)
         ends = [*starts[1:], len(self.columns)]
         self.carries: dict[tuple[int, float, int], rows.Carry] = {}
-        top = width = 0.0
-        row_of = [0] * len(self.columns)
-        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-            row_of[start:end] = [row] * (end - start)
-        items: list[list[int]] = [[] for _ in starts]
-        for item, at in enumerate(self.column):
-            items[row_of[at]].append(item)
-        bottom = right = 0.0
-        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-            keys = sorted(over[start]) if row else []
-            top = bottom + rows.room(len(keys)) if row else 0.0
-            top -= min(self.y[i] - self.above[i] for i in items[row])
-            carries = []
-            leaving = [self.y[item] + leave for item, leave in keys]
-            for item in items[row]:
+        self.spans = {}  # of inputs that begin a row with those that read them
+        moved = {start: self._inputs(start - 1) for start in starts[1:]}
+        width = bottom = right = lifted = 0.0
+        for start, end in zip(starts, ends, strict=True):
+            inputs = moved.get(start, [])
+            later = moved.get(end, [])
+            items = [i for at in range(start, end) for i in self.columns[at] if i not in later]
+            items += inputs
+            keys = sorted(over[start]) if start else []
+            entering = [self.y[item] + leave - lifted for item, leave in keys] if keys else []
+            tops = [self.y[i] - self.above[i] for i in items] + [y - 4.0 for y in entering]
+            top = (bottom + rows.room(len(keys)) if start else 0.0) - min(tops)
+            for item in items:
                 self.y[item] += top
-            wanted = [sum(self.y[t] for t in over[start][k]) / len(over[start][k]) for k in keys]
-            before = 0.0
-            for key, leaves, enters in zip(keys, leaving, rows.spaced(wanted), strict=True):
-                carry = rows.Carry(leaves, enters)
-                carries.append(carry)
-                self.carries[*key, start] = carry
-                rise = max(abs(self.y[t] - enters) for t in over[start][key])
-                before = max(before, _gap(start, rise))
+            carries = []
+            for key, height in zip(keys, entering, strict=True):
+                carries.append(rows.Carry(height + lifted, height + top))
+                self.carries[*key, start] = carries[-1]
             rows.route(carries, right, bottom)
-            indent = rows.room(len(keys)) - 14.0 + before if row else 0.0
-            indent -= self.lefts[start]
+            indent = rows.beside(len(keys)) if start else 0.0
+            if inputs:
+                wide = max(max(self.nodes[i].width, self.nodes[i].around) for i in inputs)
+                self.spans.update(dict.fromkeys(inputs, (indent, indent + wide)))
+                indent += wide
+            indent += (self.gaps[start] if start else 0.0) - self.lefts[start]
             for at in range(start, end):
                 self.lefts[at] += indent
                 self.rights[at] += indent
-            width = max([width, *(carry.right for carry in carries), self.rights[end - 1]])
-            bottom = max(self.y[i] + self.below[i] for i in items[row])
-            right = self.rights[end - 1]
+            for carry in carries:
+                width = max(width, carry.right)
+            lowest = [self.y[i] + self.below[i] for i in items] + [c.enters + 4 for c in carries]
+            bottom, right, lifted = max(lowest), self.rights[end - 1], top
+            width = max(width, right)
         return width, bottom
+
+    def _inputs(self, at: int) -> list[int]:
+        """Return the nodes of a column that read nothing: they can stand in the next row, too."""
+        inner = [i for i in self.columns[at] if i < len(self.nodes) and not self.nodes[i].side]
+        return [i for i in inner if i not in self.enter_of]
 
     def _over(self) -> dict[int, dict[tuple[int, float], list[int]]]:
         """Return, for columns that a row may begin with, what leads into them and to where."""
         over: dict[int, dict[tuple[int, float], list[int]]] = {
             at: {} for at in range(1, len(self.columns), 2)
         }
+        self.enter_of = {link.target for link in self.links}
+        inputs = {i for at in range(0, len(self.columns), 2) for i in self._inputs(at)}
         for link in self.links:
             at = self.column[link.target]
-            if at % 2:
+            if at % 2 and link.source not in inputs:
                 over[at].setdefault((link.source, link.leave), []).append(link.target)
         return over
 
+    def _span(self, item: int) -> tuple[float, float]:
+        """Return where the column of an item begins and ends."""
+        at = self.column[item]
+        return self.spans.get(item, (self.lefts[at], self.rights[at]))
+
     def _route(self, way: Way, chain: list[int], places: list[Point]) -> list[Point]:
         source, y = self.nodes[way.source], self.y
-        lefts, rights, column = self.lefts, self.rights, self.column
         leave = source.leaves.get(way.value, 0.0)
         points = [(places[way.source][0] + source.width, y[way.source] + leave)]
-        points.append((rights[column[way.source]], y[way.source] + leave))
+        points.append((self._span(way.source)[1], y[way.source] + leave))
         before = way.source
         for item in chain[1:-1]:
-            at = column[item]
-            carry = self.carries.get((before, leave if before == way.source else 0.0, at))
-            if carry is not None:
-                points += carry.points(rights[column[before]], carry.left + 14.0)
-            points.append((lefts[at], y[item]))
-            points.append((rights[at], y[item]))
+            left, right = self._span(item)
+            key = (before, leave if before == way.source else 0.0, self.column[item])
+            if key in self.carries:
+                carry = self.carries[key]
+                begin = left - self.gaps[self.column[item]]
+                points += carry.points(self._span(before)[1], begin)
+            points.append((left, y[item]))
+            points.append((right, y[item]))
             before = item
         end = y[way.target] + self.enter[before, way.target]
-        points.append((lefts[column[way.target]], end))
+        points.append((self._span(way.target)[0], end))
         points.append((places[way.target][0], end))
         return points
 

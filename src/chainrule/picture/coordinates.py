@@ -13,6 +13,8 @@ from chainrule.picture.ordering import Link
 
 #: Rounds of sweeps: more where they cost little.
 _ROUNDS, _SMALL = 6, 1500
+#: Steps in a wire up to this height are taken out.
+_STEP = 14.0
 
 
 def nearest(asked: Sequence[float], weights: Sequence[float], gaps: Sequence[float]) -> list[float]:
@@ -104,4 +106,27 @@ def heights(
                 weights.append(weight or 0.01)
             for item, height in zip(column, nearest(asked, weights, spaces[at]), strict=True):
                 y[item] = height
+    _straighten(columns, spaces, left, y)
     return y
+
+
+def _straighten(
+    columns: Sequence[Sequence[int]],
+    spaces: Sequence[Sequence[float]],
+    left: Sequence[Sequence[tuple[int, float, float]]],
+    y: list[float],
+) -> None:
+    """Take out small steps: what one wire leads to moves to its height where there is room."""
+    for column, space in zip(columns, spaces, strict=True):
+        for at, item in enumerate(column):
+            if len(left[item]) != 1:
+                continue
+            other, lift, _ = left[item][0]
+            wanted = y[other] + lift
+            if abs(wanted - y[item]) > _STEP:
+                continue
+            if at:
+                wanted = max(wanted, y[column[at - 1]] + space[at])
+            if at + 1 < len(column):
+                wanted = min(wanted, y[column[at + 1]] - space[at + 1])
+            y[item] = wanted

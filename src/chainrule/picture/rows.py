@@ -80,23 +80,13 @@ class Carry:
 
 
 def room(count: int) -> float:
-    """Return how much room so many wires need beside or between rows."""
+    """Return how much room so many wires need between rows."""
     return _CLEAR + max(0, count - 1) * _LANE + (_CLEAR if count else 0.0)
 
 
-def spaced(heights: Sequence[float]) -> list[float]:
-    """Move heights apart that are nearer than wires may be.
-
-    Examples
-    --------
-    >>> spaced([10.0, 10.0])
-    [10.0, 19.0]
-    """
-    order = sorted(range(len(heights)), key=lambda i: heights[i])
-    moved, last = list(heights), float("-inf")
-    for i in order:
-        moved[i] = last = max(heights[i], last + _LANE)
-    return moved
+def beside(count: int) -> float:
+    """Return how far from the left a row begins that so many wires enter."""
+    return max(0, count - 1) * _LANE + _CLEAR if count else 0.0
 
 
 def route(carries: Sequence[Carry], right: float, top: float) -> None:
