@@ -81,7 +81,8 @@ def heights(
         near[link.target].append((link.source, lift, weight))
         near[link.source].append((link.target, -lift, weight))
     spaces = [
-        [0.0] + [below[a] + gap + above[b] for a, b in zip(column, column[1:], strict=False)]
+        [0.0][: len(column)]
+        + [below[a] + gap + above[b] for a, b in zip(column, column[1:], strict=False)]
         for column in columns
     ]
     y = [0.0] * size

@@ -99,6 +99,7 @@ class _Layout:
             for frame, member in zip(chain, chain[1:], strict=False):
                 if member not in self.members[frame]:
                     self.members[frame].append(member)
+        self.members = {k: found for k, found in self.members.items() if found or not k}
         for edge in self.scene.edges:
             self._cut(edge, chains[edge.source], chains[edge.target])
         for box in self.scene.boxes:
