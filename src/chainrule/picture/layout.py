@@ -20,6 +20,9 @@ _MARGIN, _INSIDE = 16.0, 14.0
 _HEAD = FACES["frame"].size * 1.5
 #: A row is at most so wide: pages are a little wider.
 _ROW = 1200.0
+#: What the names of members begin with that are no boxes: a value's way into a frame, its way out
+#: of one, and the end of the wire behind a box that nothing reads.
+_IN, _OUT, _END = "\x00<", "\x00>", "\x00="
 _NOTHING = Part(0.0, 0.0, 0.0)
 
 
@@ -105,7 +108,7 @@ class _Layout:
         for box in self.scene.boxes:
             ends = box.id not in self.out and (box.value or box.gradient)
             if ends or (box.kind == "output" and box.id not in self.out):
-                frame, end = chains[box.id][-2], f"={box.id}"
+                frame, end = chains[box.id][-2], _END + box.id
                 self.members[frame].append(end)
                 self._add(frame, box.id, end, box.id, "", _NOTHING)
 
@@ -116,15 +119,15 @@ class _Layout:
         pieces = []
         part = edge_part(edge)
         for at in range(len(source) - 2, shared - 1, -1):  # out of the frames around the source
-            way = (source[at], source[at + 1], f">{edge.source}")
+            way = (source[at], source[at + 1], _OUT + edge.source)
             pieces.append(way)
         pieces.append((source[shared - 1], source[shared], target[shared]))
         for at in range(shared, len(target) - 1):
-            pieces.append((target[at], f"<{edge.source}", target[at + 1]))
+            pieces.append((target[at], _IN + edge.source, target[at + 1]))
         keys = []
         for frame, start, end in pieces:
             for member in (start, end):
-                if member[0] in "<>" and member not in self.members[frame]:
+                if member.startswith((_IN, _OUT)) and member not in self.members[frame]:
                     self.members[frame].append(member)
             last = end == edge.target
             label = part if last else _NOTHING
@@ -177,11 +180,11 @@ class _Layout:
         self.flat |= groups
 
     def _node(self, member: str) -> Node:
-        if member[0] in "<>":
-            side = "left" if member[0] == "<" else "right"
+        if member.startswith((_IN, _OUT)):
+            side = "left" if member.startswith(_IN) else "right"
             return Node(0.0, 4.0, 4.0, side=side)
-        if member[0] == "=":
-            part = self._end(self.box[member[1:]])
+        if member.startswith(_END):
+            part = self._end(self.box[member.removeprefix(_END)])
             return Node(part.width, part.above, part.below, side="end")
         if member in self.box:
             part = self.parts[member]
@@ -193,10 +196,10 @@ class _Layout:
         enters, leaves = {}, {}
         for name, at in self.index[member].items():
             lift = inner.nodes[at][1] + _HEAD + _INSIDE - height / 2
-            if name[0] == "<":
-                enters[name[1:]] = lift
-            elif name[0] == ">":
-                leaves[name[1:]] = lift
+            if name.startswith(_IN):
+                enters[name.removeprefix(_IN)] = lift
+            elif name.startswith(_OUT):
+                leaves[name.removeprefix(_OUT)] = lift
         node = Node(width, height / 2, height / 2, enters=enters, leaves=leaves)
         self.node[member] = node
         return node
@@ -227,10 +230,10 @@ class _Layout:
         for frame, members in self.members.items():
             left, top = origins[frame]
             for member, (x, y) in zip(members, self.done[frame].nodes, strict=True):
-                if member[0] == "=":
-                    key = (member[1:], member, member[1:])
-                    width = self._end(self.box[member[1:]]).width
-                    tails[member[1:]] = (*routes[frame, key], (x + left + width, y + top))
+                if member.startswith(_END):
+                    name = member.removeprefix(_END)
+                    end = (x + left + self._end(self.box[name]).width, y + top)
+                    tails[name] = (*routes[frame, (name, member, name)], end)
         for frame, members in self.members.items():
             left, top = origins[frame]
             for member, (x, y) in zip(members, self.done[frame].nodes, strict=True):
