@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from chainrule.explaining.explanation import Explanation
+from chainrule.picture import scalars, tensors
 from chainrule.picture.scene import Scene
 from chainrule.picture.shown import Shown
-from chainrule.picture import tensors
 
 
 def scene(explanation: Explanation, level: str = "auto", open: tuple[str, ...] = ()) -> Scene:
     shown = Shown(explanation)
+    if level=="scalars":
+        boxes,edges=scalars.whole(shown)
+        return Scene("scalars", tuple(boxes), tuple(edges)).validate()
     boxes = tensors.boxes(shown, shown.drawn())
     edges = [tensors.edge(shown, line) for line in shown.lines]
     return Scene("tensors", tuple(boxes), tuple(edges)).validate()
