@@ -115,8 +115,11 @@ class Scalars:
 
     # -- edges -------------------------------------------------------------------------
 
-    def edge(self, line: Line, place: Index, source: Source, index: Index, target: str) -> None:
-        """Add the edge of one element that is read by another."""
+    def edge(
+        self, line: Line, place: Index, source: Source, index: Index, target: str,
+        factors: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Add the edge of one element that is read by another, or by one of its products."""
         if not line.source.shape and not line.target.shape and not source.steps:
             whole = tensors.edge(self.shown, line)
             self.put(replace(whole, id="", source=source.box), line.position)
@@ -132,7 +135,7 @@ class Scalars:
         self.put(
             replace(
                 plain, gradient=known(product(upstream, derivative), number),
-                local=known(derivative, number), symbols=self.symbols(line, place, index),
+                local=known(derivative, number), symbols=self.symbols(line, place, index, factors),
                 upstream=self.upstream_text(line, index),
                 steps=tuple(sorted({*source.steps, number})),
             ), line.position,
@@ -159,8 +162,11 @@ class Scalars:
         name = element_name(f"d{self.shown.label(line.target)}", index)
         return f"{name} = {brief(self.upstream(line, index))}"
 
-    def symbols(self, line: Line, place: Index, index: Index) -> str:
-        """Write the local derivative of one element by another."""
+    def symbols(self, line: Line, place: Index, index: Index, factors: Sequence[str]) -> str:
+        """Write the local derivative of one element, or of a product, by another."""
+        if factors:
+            others = [f for i, f in enumerate(factors) if i != line.position]
+            return f"∂({' · '.join(factors)})/∂{factors[line.position]} = {' · '.join(others)}"
         of = element_name(self.shown.label(line.target), index)
         by = element_name(self.shown.label(line.source), place)
         if not line.reader.op.elementwise or line.back is None:
@@ -179,15 +185,17 @@ class Scalars:
         self, node: Node, index: Index, products: Sequence[tuple[Index, ...]], parent: str
     ) -> None:
         total = element_id(self.shown, node, index)
-        for k, factors in enumerate(products):
+        made = [
             self._term(node, index, factors, f"{total}.{k}", parent)
+            for k, factors in enumerate(products)
+        ]
         self.boxes.append(replace(self.box(node, index, parent), title="+"))
-        for k in range(len(products)):
-            self.put(self._into_sum(node, index, f"{total}.{k}", total), k)
+        for k, box in enumerate(made):
+            self.put(self._into_sum(node, index, box, total), k)
 
     def _term(
         self, node: Node, index: Index, factors: tuple[Index, ...], id_: str, parent: str
-    ) -> None:
+    ) -> Box:
         lines = {line.position: line for line in self.shown.operands(node)}
         sources = [
             self.source(self.shown.stands(operand), place)
@@ -200,27 +208,26 @@ class Scalars:
         ]
         value = math.prod([s.value for s in sources])
         steps = self.shown.steps_of(node)[:1]
-        self.boxes.append(
-            Box(
-                id_, "operation", " ".join(["×", *numbers]), name=" · ".join(names),
-                value=known(value, self.shown.known(node)), where=node.where, parent=parent,
-                steps=steps, aside=self.shown.aside(node),
-            )
+        box = Box(
+            id_, "operation", " ".join(["×", *numbers]), name=" · ".join(names),
+            value=known(value, self.shown.known(node)), where=node.where, parent=parent,
+            steps=steps, aside=self.shown.aside(node),
         )  # fmt: skip
+        self.boxes.append(box)
         for position, (place, source) in enumerate(zip(factors, sources, strict=True)):
             if source.box and position in lines:
-                self.edge(lines[position], place, source, index, id_)
+                self.edge(lines[position], place, source, index, id_, names)
+        return box
 
-    def _into_sum(self, node: Node, index: Index, term: str, total: str) -> Edge:
-        box = next(b for b in reversed(self.boxes) if b.id == term)
+    def _into_sum(self, node: Node, index: Index, box: Box, total: str) -> Edge:
         lines = [x for x in self.shown.operands(node) if x.back and not self._is_complex(x)]
-        plain = Edge("", term, total, value=box.value, aside=self.shown.aside(node))
+        plain = Edge("", box.id, total, value=box.value, aside=self.shown.aside(node))
         if not lines:
             return plain
         steps = tuple(sorted(x.back.number for x in lines if x.back))
         return replace(
             plain, gradient=known(self.upstream(lines[0], index), steps[0]),
-            local=Known("1", steps[0], "1"), symbols=f"∂{box.name.join('()')}",
+            local=Known("1", steps[0], "1"), symbols=f"∂{element_name(self.shown.label(node), index)}/∂({box.name}) = 1",
             upstream=self.upstream_text(lines[0], index), steps=steps,
         )  # fmt: skip
 
