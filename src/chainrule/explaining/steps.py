@@ -155,7 +155,7 @@ class Writer:
                 if style == "latex" and gradients and n in gradients:
                     return Written(gradient_latex(gradients[n]), "atom", style)
                 name = names.get(n)
-                if name is None and names and n is not node:
+                if name is None and names and n is not node and not n.is_leaf:
                     name = self.aliases.get(n)
                 return None if name is None else symbol(name, style)
 

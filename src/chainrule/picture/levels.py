@@ -15,6 +15,7 @@ from chainrule.graph import Node
 from chainrule.picture import scalars
 from chainrule.picture.assembled import Assembled
 from chainrule.picture.grouping import LIMIT, Grouping, Part
+from chainrule.picture.neurons import Neurons
 from chainrule.picture.opened import MOST, cost, too_many
 from chainrule.picture.scene import LEVELS, Level, Scene
 from chainrule.picture.shown import Shown
@@ -65,6 +66,11 @@ def _made(shown: Shown, level: str, open: tuple[str, ...]) -> Scene:
         _check_size(shown)
         boxes, edges = scalars.whole(shown)
         return Scene("scalars", tuple(boxes), tuple(edges), title=title)
+    if level == "neurons" and not open:
+        neurons = Neurons(shown)
+        if neurons.sample:
+            title += ", units for the first sample, gradients of weights summed over all"
+        return Scene("neurons", tuple(neurons.boxes), tuple(neurons.edges), title=title)
     grouping = Grouping(shown) if level == "layers" else None
     members = grouping.members if grouping is not None else list(shown.drawn())
     parts, elements = _asked(shown, grouping, open)
