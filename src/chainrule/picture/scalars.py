@@ -282,7 +282,23 @@ def whole(shown: Shown) -> tuple[list[Box], list[Edge]]:
     for node in drawn(shown):
         for index in np.ndindex(node.shape):
             scalars.element(node, index)
-    return scalars.boxes, list(scalars.edges.values())
+    edges = list(scalars.edges.values())
+    told = {n for item in (*scalars.boxes, *edges) for n in item.steps}
+    return _with_unread(scalars, told), edges
+
+
+def _with_unread(scalars: Scalars, told: set[int]) -> list[Box]:
+    """Let numbers tell the steps of ways on which nothing reads them, as where all is replaced."""
+    shown, more = scalars.shown, dict[str, set[int]]()
+    for line in shown.lines:
+        steps = {*shown.steps_of(line.target), *([line.back.number] if line.back else ())} - told
+        if steps:
+            for index in np.ndindex(line.source.shape):
+                more.setdefault(scalars.origin(line.source, index).box, set()).update(steps)
+    return [
+        replace(b, steps=tuple(sorted({*b.steps, *more[b.id]}))) if b.id in more else b
+        for b in scalars.boxes
+    ]
 
 
 def drawn(shown: Shown) -> list[Node]:
