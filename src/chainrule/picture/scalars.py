@@ -66,6 +66,7 @@ class Scalars:
         self.locals = Locals()
         self.source = source or self.origin
         self.boxes: list[Box] = []
+        self._wholes: dict[Node, Box] = {}
         self.edges: dict[tuple[str, str, int], Edge] = {}
 
     def element(self, node: Node, index: Index, parent: str = "") -> None:
@@ -99,7 +100,9 @@ class Scalars:
         self, node: Node, index: Index, parent: str, fixed: dict[Node, Any] | None = None
     ) -> Box:
         """Return the box of one element."""
-        whole = tensors.box(self.shown, node, parent)
+        whole = self._wholes.get(node)
+        if whole is None:
+            whole = self._wholes[node] = tensors.box(self.shown, node, parent)
         if not node.shape:
             return replace(whole, title=title(node, fixed)) if fixed else whole
         label = element_name(self.shown.label(node), index)
