@@ -132,9 +132,7 @@ def _elements(
             raise too_many(shown, node, node.abstract.size * cost(node))
         return node, list(np.ndindex(node.shape))
     index = tuple(int(i) for i in inside[:-1].split(","))
-    if len(index) != len(node.shape) or any(
-        i >= n for i, n in zip(index, node.shape, strict=True)
-    ):
+    if len(index) != len(node.shape) or any(i >= n for i, n in zip(index, node.shape, strict=True)):
         raise ArgumentError(
             f"{text!r} is no element of {shown.label(node)}.",
             expected=f"{len(node.shape)} indices below {node.shape}",

@@ -63,9 +63,9 @@ class Neurons:
         for node in reversed(self.shown.nodes):
             targets = [line.target for line in self.shown.readers[node]]
             own = node in self.parameters or node.is_constant
-            if own and node not in self._read and targets:
-                if all(t in self._absorbed or t in hidden for t in targets):
-                    hidden.add(node)
+            inside = targets and all(t in self._absorbed or t in hidden for t in targets)
+            if own and inside and node not in self._read:
+                hidden.add(node)
         return hidden
 
     def _moving_steps(self, node: Node) -> set[int]:
@@ -107,9 +107,7 @@ class Neurons:
         )  # fmt: skip
         if not apart:
             position = ".".join(map(str, index))
-            self.edges.append(
-                Edge(f"{whole.id}->{id_}:{position}", whole.id, id_, value, gradient)
-            )
+            self.edges.append(Edge(f"{whole.id}->{id_}:{position}", whole.id, id_, value, gradient))
 
     def _unit(self, layer: Layer, index: Index) -> None:
         shown, end = self.shown, layer.end

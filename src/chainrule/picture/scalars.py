@@ -58,9 +58,7 @@ class Scalars:
         a box of its own, and what moves numbers is passed through.
     """
 
-    def __init__(
-        self, shown: Shown, source: Callable[[Node, Index], Source] | None = None
-    ) -> None:
+    def __init__(self, shown: Shown, source: Callable[[Node, Index], Source] | None = None) -> None:
         self.shown = shown
         self.reads = Reads()
         self.locals = Locals()
@@ -152,7 +150,8 @@ class Scalars:
         key = (edge.source, edge.target, position)
         before = self.edges.get(key)
         if before is not None and before.gradient and edge.gradient:
-            assert before.local is not None and edge.local is not None
+            assert before.local is not None
+            assert edge.local is not None
             edge = replace(
                 before, gradient=_added(before.gradient, edge.gradient),
                 local=_added(before.local, edge.local),
@@ -187,7 +186,8 @@ class Scalars:
         number = line.back.number
         plain = replace(plain, steps=tuple(sorted({*plain.steps, number})))
         single = line.reader.op.elementwise and line.source.shape == line.target.shape
-        return replace(plain, gradient=known(_at(line.gradient, place), number)) if single else plain
+        gradient = known(_at(line.gradient, place), number) if single else None
+        return replace(plain, gradient=gradient)
 
     @staticmethod
     def _is_complex(line: Line) -> bool:
@@ -242,7 +242,8 @@ class Scalars:
         steps = tuple(sorted(x.back.number for x in lines if x.back))
         return replace(
             plain, gradient=known(self.upstream(lines[0], index), steps[0]),
-            local=Known("1", steps[0], "1"), symbols=f"∂{element_name(self.shown.label(node), index)}/∂({box.name}) = 1",
+            local=Known("1", steps[0], "1"),
+            symbols=f"∂{element_name(self.shown.label(node), index)}/∂({box.name}) = 1",
             upstream=self.upstream_text(lines[0], index), steps=steps,
         )  # fmt: skip
 
@@ -286,7 +287,7 @@ def whole(shown: Shown) -> tuple[list[Box], list[Edge]]:
         for index in np.ndindex(node.shape):
             scalars.element(node, index)
     edges = list(scalars.edges.values())
-    told = {n for item in (*scalars.boxes, *edges) for n in item.steps}
+    told = {n for b in scalars.boxes for n in b.steps} | {n for e in edges for n in e.steps}
     return _with_unread(scalars, told), edges
 
 
