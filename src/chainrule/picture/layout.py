@@ -7,6 +7,7 @@ A wire into it is drawn in pieces, which meet at the border.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from chainrule.picture.arrange import Arranged, Node, Way, arrange
 from chainrule.picture.drawing import Area, Drawing, Frame, Placed, Point, Text, Wire
@@ -99,7 +100,7 @@ class _Layout:
         self.values: dict[str, dict[tuple[str, str, str], str]] = {k: {} for k in self.members}
         chains = {box.id: self._chain(box) for box in self.scene.boxes}
         for chain in chains.values():
-            for frame, member in zip(chain, chain[1:], strict=False):
+            for frame, member in pairwise(chain):
                 if member not in self.members[frame]:
                     self.members[frame].append(member)
         self.members = {k: found for k, found in self.members.items() if found or not k}
@@ -221,9 +222,7 @@ class _Layout:
         routes: dict[tuple[str, tuple[str, str, str]], list[Point]] = {}
         for frame, found in self.done.items():
             left, top = origins[frame]
-            for key, route, label in zip(
-                self.ways[frame], found.routes, found.labels, strict=True
-            ):
+            for key, route, label in zip(self.ways[frame], found.routes, found.labels, strict=True):
                 routes[frame, key] = [(x + left, y + top) for x, y in route]
                 labels[key[2]] = (label[0] + left, label[1] + left, label[2] + top)
         boxes = []
@@ -282,7 +281,9 @@ class _Layout:
         texts = [_moved(text, x + part.box / 2, y) for text in part.texts]
         if tail:
             end = self._end(box)
-            texts += [_moved(text, tail[-1][0] - end.width / 2 - 4.0, tail[-1][1]) for text in end.texts]
+            texts += [
+                _moved(text, tail[-1][0] - end.width / 2 - 4.0, tail[-1][1]) for text in end.texts
+            ]
         return Placed(
             box, _area(x, y - part.half, part.box, 2 * part.half), tuple(texts), _tidy(tail)
         )
