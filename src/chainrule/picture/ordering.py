@@ -71,7 +71,7 @@ def ordered(columns: Sequence[Sequence[int]], links: Sequence[Link]) -> list[lis
 def _walked(
     columns: Sequence[Sequence[int]], into: list[list[Link]], out: list[list[Link]]
 ) -> list[int]:
-    """Return a number for each item, in the order of a walk from the results back, operand by operand."""
+    """Return a number for each item: the order of a walk from the results back."""
     number = [-1] * len(into)
     count = 0
     for column in reversed(columns):
