@@ -213,6 +213,23 @@ def test_too_many_numbers_say_what_to_open_instead():
     assert {"n2[29,9]", "n2[29,9].0", "n0[29,19]", "n1[19,9]"} <= {b.id for b in made.boxes}
 
 
+def test_one_of_very_many_numbers_is_opened_to_the_largest_of_what_it_reads():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(4, 300)), rng.normal(size=(300, 200))
+    solution = cr.explain(lambda x, w: np.sum(np.max(x @ w, axis=1)), x, w)
+    made = of(solution, "tensors", ["n2[1,7]", "n3[2]"])
+    found = {b.id: b for b in made.boxes}
+    products = [float(b.value.full) for i, b in found.items() if i.startswith("n2[1,7].")]
+    assert len(products) == 13
+    assert found["n2[1,7].rest"].title == "288 more"
+    assert sum(products) == pytest.approx((x @ w)[1, 7])
+    assert found["n3[2].rest"].title == "188 more"
+    into = {e.source: float(e.gradient.full) for e in made.edges if e.target == "n3[2]"
+            and e.gradient}  # fmt: skip
+    assert into[f"n2[2,{np.argmax((x @ w)[2])}]"] == 1
+    assert sum(into.values()) == 1
+
+
 def programs(first, count):
     """Yield random programs that chainrule explains."""
     for seed in range(first, first + count):

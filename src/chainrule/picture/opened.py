@@ -43,7 +43,7 @@ class Opened:
     def __init__(self, shown: Shown, place: Callable[[Node], str]) -> None:
         self.shown = shown
         self.place = place
-        self.scalars = Scalars(shown, self._source)
+        self.scalars = Scalars(shown, self._source, place)
         self.groups: list[Group] = []
         self._there: set[str] = set()
         self._frame = ""

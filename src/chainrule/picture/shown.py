@@ -51,7 +51,7 @@ class Line:
 
 
 def places(derivation: Derivation) -> dict[Node, int]:
-    """Give a number to each node that a picture shows: the user's lines, then what was recognised in them."""
+    """Give a number to each node that is shown: the user's lines, then what was recognised."""
     added = derivation.joint.forward.reachable().nodes
     return {n: i for i, n in enumerate(dict.fromkeys((*derivation.graph.nodes, *added)))}
 
