@@ -17,6 +17,7 @@ from chainrule.picture.scene import Box, Edge, Group, Known, Scene
 from chainrule.picture.styles import COLOURS
 from chainrule.picture.svg import to_svg
 
+LEVELS = ("auto", "scalars", "neurons", "tensors", "layers")
 SVG = "{http://www.w3.org/2000/svg}"
 
 #: Returns what overlaps: texts with texts, texts with boxes that are not their own.
@@ -68,9 +69,7 @@ def solutions():
 
 
 def test_no_text_lies_on_anything_in_the_examples(tab, solutions):
-    measured = show(
-        tab, [s.svg(level) for s in solutions.values() for level in ("auto", "tensors")]
-    )
+    measured = show(tab, [s.svg(level) for s in solutions.values() for level in LEVELS])
     assert measured["found"] == []
     assert measured["texts"] > 200
 
