@@ -1,0 +1,133 @@
+"""How high everything stands in its column, so that wires run level where they can.
+
+Each item asks for the mean height of what it is wired to. The heights of one column are those
+nearest to what is asked for, by least squares, that keep the order and the distances: an isotonic
+regression, solved by pooling adjacent violators. Sweeps over the columns let heights settle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from chainrule.picture.ordering import Link
+
+#: Rounds of sweeps: more where they cost little.
+_ROUNDS, _SMALL = 6, 1500
+#: Steps in a wire up to this height are taken out.
+_STEP = 14.0
+
+
+def nearest(asked: Sequence[float], weights: Sequence[float], gaps: Sequence[float]) -> list[float]:
+    """Return the heights nearest to those asked for that keep the gaps between neighbours.
+
+    Parameters
+    ----------
+    asked, weights : sequence of float
+        One for each item, from top to bottom.
+    gaps : sequence of float
+        The least distance of each from the one above it; the first is not read.
+
+    Examples
+    --------
+    >>> nearest([0.0, 0.0, 9.0], [1.0, 1.0, 1.0], [0.0, 4.0, 4.0])
+    [-2.0, 2.0, 9.0]
+    """
+    offset, offsets = 0.0, []
+    blocks: list[tuple[float, float, int]] = []  # mean, weight, how many
+    for i, want in enumerate(asked):
+        offset += gaps[i] if i else 0.0
+        offsets.append(offset)
+        mean, weight, count = want - offset, weights[i], 1
+        while blocks and blocks[-1][0] > mean:
+            before, heavy, many = blocks.pop()
+            mean = (before * heavy + mean * weight) / (heavy + weight)
+            weight += heavy
+            count += many
+        blocks.append((mean, weight, count))
+    levels = [mean for mean, _, count in blocks for _ in range(count)]
+    return [level + off for level, off in zip(levels, offsets, strict=True)]
+
+
+def heights(
+    columns: Sequence[Sequence[int]],
+    links: Sequence[Link],
+    above: Sequence[float],
+    below: Sequence[float],
+    gap: float,
+    stiff: Sequence[bool],
+) -> list[float]:
+    """Return the height of each item's axis.
+
+    Parameters
+    ----------
+    columns : sequence of sequences of int
+        From left to right, each from top to bottom.
+    links : sequence of Link
+    above, below : sequence of float
+        How far each item reaches from its axis.
+    gap : float
+        The least distance between items of a column.
+    stiff : sequence of bool
+        Items that only pass a wire on: it should run straight through them.
+    """
+    size = len(above)
+    near: list[list[tuple[int, float, float]]] = [[] for _ in range(size)]  # other, lift, weight
+    left: list[list[tuple[int, float, float]]] = [[] for _ in range(size)]
+    for link in links:
+        straight = stiff[link.source] + stiff[link.target]
+        weight = (1.0, 3.0, 8.0)[straight]
+        lift = link.leave - link.enter
+        left[link.target].append((link.source, lift, weight))
+        near[link.target].append((link.source, lift, weight))
+        near[link.source].append((link.target, -lift, weight))
+    spaces = [
+        [0.0][: len(column)] + [below[a] + gap + above[b] for a, b in pairwise(column)]
+        for column in columns
+    ]
+    y = [0.0] * size
+    for column, space in zip(columns, spaces, strict=True):
+        at, middle = 0.0, sum(space) / 2
+        for item, step in zip(column, space, strict=True):
+            at += step
+            y[item] = at - middle
+    backwards = list(range(len(columns)))[::-1]
+    rounds = [(backwards, near), (backwards[::-1], left)]
+    rounds += [(backwards, near), (backwards[::-1], near)] * (_ROUNDS + _SMALL // max(30, size))
+    for sequence, neighbours in rounds:
+        for at in sequence:
+            column = columns[at]
+            asked, weights = [], []
+            for item in column:
+                total = weight = 0.0
+                for other, lift, heavy in neighbours[item]:
+                    total += heavy * (y[other] + lift)
+                    weight += heavy
+                asked.append(total / weight if weight else y[item])
+                weights.append(weight or 0.01)
+            for item, height in zip(column, nearest(asked, weights, spaces[at]), strict=True):
+                y[item] = height
+    _straighten(columns, spaces, left, y)
+    return y
+
+
+def _straighten(
+    columns: Sequence[Sequence[int]],
+    spaces: Sequence[Sequence[float]],
+    left: Sequence[Sequence[tuple[int, float, float]]],
+    y: list[float],
+) -> None:
+    """Take out small steps: what one wire leads to moves to its height where there is room."""
+    for column, space in zip(columns, spaces, strict=True):
+        for at, item in enumerate(column):
+            if len(left[item]) != 1:
+                continue
+            other, lift, _ = left[item][0]
+            wanted = y[other] + lift
+            if abs(wanted - y[item]) > _STEP:
+                continue
+            if at:
+                wanted = max(wanted, y[column[at - 1]] + space[at])
+            if at + 1 < len(column):
+                wanted = min(wanted, y[column[at + 1]] - space[at + 1])
+            y[item] = wanted
