@@ -17,7 +17,7 @@ from chainrule.transform import (
 )
 
 if TYPE_CHECKING:
-    from chainrule import nn
+    from chainrule import nn, plots
     from chainrule.checking.api import check
     from chainrule.checking.report import Report
     from chainrule.compiling.compiled import compile
@@ -43,6 +43,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "nn",
+    "plots",
     "value_and_grad",
     "vjp",
 ]
@@ -57,6 +58,7 @@ _LATER = {
     "epoch": "chainrule.compiling.epochs",
     "explain": "chainrule.solution",
     "nn": "chainrule.nn",
+    "plots": "chainrule.plots",
     "testing": "chainrule.testing",
 }
 
