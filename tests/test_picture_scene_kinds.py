@@ -193,6 +193,18 @@ def test_an_unrolled_recurrence():
     made = of(solution)
     assert made.level == "layers"
     assert len(made.boxes) <= 42
+    titles = [b.title for b in made.boxes if b.kind == "group"]
+    assert "turns 1 to 10" in titles[0]
+    assert len(titles) == 6
+
+
+def test_the_formula_of_an_activation():
+    def f(X, W, b):
+        return np.sum(1 / (1 + np.exp(-(X @ W.T + b))))
+
+    solution = cr.explain(f, np.ones((2, 3)), np.ones((4, 3)), np.zeros(4), wrt=("W", "b"))
+    made = of(solution, "neurons")
+    assert [b.title for b in made.boxes].count("1 / (1 + exp(-Σ))") == 4
 
 
 def test_names_of_layers_of_a_model():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -188,8 +189,8 @@ def _activation(shown: Shown, layer: Layer) -> str:
     """Write what is applied to the weighted sum, or the sign of a sum where nothing is."""
     chain = layer.chain[layer.chain.index(layer.start) :]
     inner = layer.start
-    for node in chain[1:]:
-        if any(not is_folded(x.source) and x.source is not inner for x in shown.operands(node)):
+    for before, node in pairwise(chain):
+        if any(x.source is not before for x in shown.operands(node)):
             inner = node  # a bias, or a scale, that is a parameter
     if inner is layer.end:
         return "Σ"
