@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import checking, eager, estimators, fit, functions, imports, scale, tabular
+from benchmarks import checking, eager, estimators, fit, functions, imports, looking, scale, tabular
 from benchmarks.measure import Table, UnavailableError
 
 GROUPS = {
@@ -26,6 +26,7 @@ GROUPS = {
     "fit": fit.run,
     "estimators": estimators.run,
     "tabular": tabular.run,
+    "looking": looking.run,
 }
 
 
