@@ -66,6 +66,11 @@ class Solution:
     def _repr_markdown_(self) -> str:
         return self.markdown()
 
+    def _repr_html_(self) -> str:
+        from chainrule.view.static_form import static_html
+
+        return static_html(self._explanation)
+
     # -- results -------------------------------------------------------------------------
 
     @property
@@ -120,6 +125,21 @@ class Solution:
         """Return the worked solution as JSON."""
         return RENDERERS["json"](self._explanation)
 
+    def html(self) -> str:
+        """Return the worked solution as one HTML file to step through.
+
+        It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
+        paths of each number and other notations are in it.
+
+        Raises
+        ------
+        MissingExtraError
+            Where latex2mathml is not installed.
+        """
+        from chainrule.view import document, page  # what the text alone has no need of
+
+        return page(document(self._explanation, alone=True), self.text())
+
     def code(self, executor: str = "numpy") -> str:
         """Return the forward and backward pass as code that runs on its own.
 
@@ -152,7 +172,7 @@ class Solution:
         return numpy_source(program)
 
     def save(self, path: str | Path) -> Path:
-        """Write a view to a file, chosen by its suffix: .txt .md .tex .json or .py.
+        """Write a view to a file, chosen by its suffix: .txt .md .tex .json .html or .py.
 
         Returns
         -------
@@ -169,12 +189,14 @@ class Solution:
         path = Path(path)
         if path.suffix == ".py":
             content = self.code()
+        elif path.suffix == ".html":
+            content = self.html()
         elif path.suffix in SUFFIXES:
             content = RENDERERS[SUFFIXES[path.suffix]](self._explanation)
         else:
             raise ArgumentError(
                 f"A solution cannot be saved as {path.suffix or 'a file without suffix'!r}.",
-                expected=f"a suffix among {', '.join([*SUFFIXES, '.py'])}",
+                expected=f"a suffix among {', '.join([*SUFFIXES, '.html', '.py'])}",
                 got=str(path),
             )
         path.write_text(content, encoding="utf-8")
