@@ -195,6 +195,8 @@ def has_columns(graph: Graph) -> bool:
 
 
 def _is_data(node: Node) -> bool:
+    while node.op.view and len(node.inputs) == 1:
+        (node,) = node.inputs
     return not node.is_leaf or node.name in DATA_NAMES
 
 

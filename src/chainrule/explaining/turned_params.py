@@ -34,9 +34,11 @@ def turned_params(
     """
     ways = [[(name, way) for way in _ways(name, value, dims, shape)]
             for name, value in params.items()]  # fmt: skip
+    if "shape" in params and "order" not in params:  # rows first becomes columns first
+        ways.append([("order", None), ("order", "F")])
     seen: list[dict[str, Any]] = []
     for combined in itertools.product(*ways):
-        turned = dict(combined)
+        turned = {name: way for name, way in combined if (name, way) != ("order", None)}
         if turned not in seen:
             seen.append(turned)
             yield turned
@@ -68,10 +70,15 @@ def _axis_ways(axis: Any, dims: tuple[int, int]) -> list[Any]:
     ways = []
     for ndim in dict.fromkeys((max(dims), *dims)):
         if isinstance(axis, tuple):
-            mirrored = tuple(ndim - 1 - k for k in axis)
+            mirrored = tuple(_mirrored(k, ndim) for k in axis)
             ways += [tuple(sorted(mirrored)), mirrored]
         else:
-            ways.append(ndim - 1 - axis)
+            ways.append(_mirrored(axis, ndim))
     if isinstance(axis, tuple) and axis == all_axes(None, dims[0]):
         ways.append(None)
     return [*ways, axis]
+
+
+def _mirrored(axis: int, ndim: int) -> int:
+    """Count an axis from the other end; one below 0 stays below 0."""
+    return ndim - 1 - axis if axis >= 0 else -ndim - 1 - axis
