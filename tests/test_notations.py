@@ -95,7 +95,8 @@ def network(X, y, W1, b1, W2, b2):
 def test_rows_become_columns_as_in_textbooks():
     after = rewritten(explained(network, X, Y, W1, B1, W2, B2), ["columns"])
     text = RENDERERS["text"](after)
-    assert "W1 @ X" in text and "W2 @ h" in text
+    assert "W1 @ X" in text
+    assert "W2 @ h" in text
     assert ".T @ X" not in text.split("Backward")[0]
     assert after.arguments["W1"].shape == (4, 3)
     assert after.arguments["b1"].shape == (4, 1)

@@ -45,7 +45,7 @@ def turned_params(
 
 
 def _ways(name: str, value: Any, dims: tuple[int, int], shape: tuple[int, ...]) -> list[Any]:
-    before, after = dims
+    before = dims[0]
     if name == "axis":
         return _axis_ways(value, dims)
     if name == "axes" and isinstance(value, tuple) and all(isinstance(k, int) for k in value):
@@ -67,7 +67,7 @@ def _axis_ways(axis: Any, dims: tuple[int, int]) -> list[Any]:
     """Return an axis counted from the other end, as one of the operand or of the result."""
     if axis is None:
         return [None, 0]
-    ways = []
+    ways: list[Any] = []
     for ndim in dict.fromkeys((max(dims), *dims)):
         if isinstance(axis, tuple):
             mirrored = tuple(_mirrored(k, ndim) for k in axis)
