@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule import showing
 from chainrule.arguments import Wrt, bound, complex_output, name_of
 from chainrule.emit import loops_source, numpy_source
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.explaining import update
 from chainrule.explaining.asked import asked
 from chainrule.explaining.derivation import Derivation, derive
@@ -49,12 +50,13 @@ class Solution:
         self,
         derivation: Derivation,
         function: Callable[..., Any],
-        again: Callable[[Mapping[str, Any]], Solution],
+        again: Callable[..., Solution],
     ) -> None:
         self._derivation = derivation
         self._function = function
         self._again = again
         self._explanation = Explanation(derivation)
+        self._widget: Any = None
 
     def __repr__(self) -> str:
         wrt = ", ".join(self.grads)
@@ -63,6 +65,8 @@ class Solution:
     def __str__(self) -> str:
         return self.text()
 
+    # -- in notebooks --------------------------------------------------------------------
+
     def _repr_markdown_(self) -> str:
         return self.markdown()
 
@@ -70,6 +74,83 @@ class Solution:
         from chainrule.view.static_form import static_html
 
         return static_html(self._explanation)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """Return the live widget where a notebook can show it; IPython adds the static forms."""
+        if not showing.in_notebook():
+            return {}
+        try:
+            bundle = self.widget()._repr_mimebundle_(include=include, exclude=exclude) or {}
+        except ChainruleError:  # an extra is missing, say: the static form does without
+            return {}
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        data = {kind: value for kind, value in data.items() if kind != "text/plain"}
+        return (data, *metadata) if metadata else data
+
+    def _display_(self) -> Any:
+        """Return what marimo shows: the live widget, or Markdown where an extra is missing."""
+        try:
+            return self.widget()
+        except ChainruleError:
+            return showing.Markdown(self.markdown())
+
+    def widget(self) -> Any:
+        """Return the live view for notebooks, in which values can be changed.
+
+        A change runs the function again, and this solution then has the new numbers.
+
+        Returns
+        -------
+        chainrule.widget.live.SolutionWidget
+            The same one each time.
+
+        Raises
+        ------
+        MissingExtraError
+            Where ``chainrule[look]`` is not installed.
+        """
+        if self._widget is None:
+            self._widget = showing.live(self)
+        return self._widget
+
+    def at(self, values: Mapping[str, Any], **upstream: Any) -> Solution:
+        """Explain the same call with other values.
+
+        Parameters
+        ----------
+        values : mapping
+            Name of an argument -> its new value; the others stay.
+        upstream : number or array, optional
+            Another upstream gradient.
+
+        Returns
+        -------
+        Solution
+
+        Raises
+        ------
+        ArgumentError, and whatever the function raises
+
+        Examples
+        --------
+        >>> import chainrule as cr
+        >>> s = cr.explain(lambda w, x: w * x, 2.0, 3.0)
+        >>> s.at({"w": 5.0}).value
+        15.0
+        """
+        return self._again(values, **upstream)
+
+    def become(self, other: Solution) -> None:
+        """Take over all that another solution says; whoever shows this one goes on to do so."""
+        if other is not self:
+            kept = self._widget
+            vars(self).clear()
+            vars(self).update(vars(other), _widget=kept)
+
+    @property
+    def explanation(self) -> Explanation:
+        """What all views are made of."""
+        return self._explanation
 
     # -- results -------------------------------------------------------------------------
 
@@ -366,7 +447,7 @@ def explain(
     if error is not None:
         raise error
 
-    def again(values: Mapping[str, Any]) -> Solution:
+    def again(values: Mapping[str, Any], upstream: Any = upstream) -> Solution:
         call = bound(f, args, kwargs)
         call.arguments.update(values)
         options = {"wrt": recording.wrt, "upstream": upstream, "simplify": simplify}
@@ -380,7 +461,7 @@ def solution_of(recording: Recording, upstream: Any = None) -> Solution:
     with np.errstate(all="ignore"):
         derivation = derive(recording, upstream)
 
-    def again(values: Mapping[str, Any]) -> Solution:
+    def again(values: Mapping[str, Any], **_: Any) -> Solution:
         raise ArgumentError(
             "The function cannot be run again from here.", instead="cr.explain(f, ...).step(lr)"
         )
