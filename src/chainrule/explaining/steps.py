@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -131,23 +132,31 @@ class Writer:
         self.ways: dict[Node, list[Contribution]] = {}
         for contribution in self.joint.contributions:
             self.ways.setdefault(contribution.operand, []).append(contribution)
-        _, image = derivation.simplified
-        known = {image[n]: label for n, label in derivation.labels.items() if n in image}
-        #: Nodes of the backward pass that equal a value of the forward pass.
-        self.aliases = {n: known[now] for n, now in image.items() if now in known and not n.is_leaf}
+
+    @cached_property
+    def aliases(self) -> dict[Node, str]:
+        """Nodes of the backward pass that equal a value of the forward pass."""
+        _, image = self.derivation.simplified
+        known = {image[n]: v for n, v in self.derivation.labels.items() if n in image}
+        return {n: known[now] for n, now in image.items() if now in known and not n.is_leaf}
 
     # -- formulas ----------------------------------------------------------------------
 
     def formula(
         self, node: Node, names: dict[Node, str], gradients: dict[Node, str] | None = None
     ) -> Formula:
-        """Write a node in terms of named ones, and of gradients under their names."""
+        """Write a node in terms of named ones, and of gradients under their names.
+
+        Without names it is a node of its own graph, where none equals one of ours.
+        """
 
         def written(style: Style) -> str:
             def label(n: Node) -> Written | None:
                 if style == "latex" and gradients and n in gradients:
                     return Written(gradient_latex(gradients[n]), "atom", style)
-                name = names.get(n) or (self.aliases.get(n) if n is not node else None)
+                name = names.get(n)
+                if name is None and names and n is not node and not n.is_leaf:
+                    name = self.aliases.get(n)
                 return None if name is None else symbol(name, style)
 
             return write(node, style, label).string

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from chainrule.graph import Node
 from chainrule.notation import Written
@@ -19,19 +21,30 @@ def is_folded(node: Node) -> bool:
     return node.is_constant and node.shape == ()
 
 
-def title(node: Node) -> str:
-    """Write an operation with a place for each operand that has a box."""
-    text = write(node, "text", _slot).string
+def title(node: Node, fixed: Mapping[Node, Any] | None = None) -> str:
+    """Write an operation with a place for each operand that has a box.
+
+    Parameters
+    ----------
+    node : Node
+    fixed : mapping, optional
+        Operands to write as a number, besides single constants.
+    """
+
+    def slot(operand: Node) -> Written:
+        if fixed is not None and operand in fixed:
+            return number(fixed[operand], "text", 4)
+        if is_folded(operand):
+            return number(operand.value, "text", 4)
+        return Written(_SLOT, "atom", "text")
+
+    text = write(node, "text", slot).string
     text = re.sub(r", keepdims=True", "", text)
     text = re.sub(rf"(?<=[{_SLOT}\w)]) · (?=[{_SLOT}\w(])", " × ", text)
     text = re.sub(rf"{_SLOT}\^(\d+)$", lambda m: f"{_SLOT}{m[1].translate(_RAISED)}", text)
     text = _sign(text)
     text = text.replace(_SLOT, "·")
     return text if len(text) <= LONGEST else f"{node.op.name}(·)"
-
-
-def _slot(node: Node) -> Written:
-    return number(node.value, "text", 4) if is_folded(node) else Written(_SLOT, "atom", "text")
 
 
 def _sign(text: str) -> str:
