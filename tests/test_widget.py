@@ -78,14 +78,16 @@ def test_arrays_keep_their_dtype():
     [
         ("", 1.0, "no value"),
         ("two", 1.0, "where a number belongs"),
-        ("__import__('os')", 1.0, "calls no functions"),
+        ("__import__('os')", 1.0, "underscore"),
+        ("exp(1)", 1.0, "calls no functions"),
         ("[1, 2]", 1.0, "a list where a number belongs"),
         ("1", X, "a number where a matrix belongs"),
         ("[0.5, 1]", np.array([0, 1]), "Whole numbers"),
         ("nan", 1.0, "nan"),
         (7, 1.0, "A value is text"),
         ("1", {"a": 1.0}, "cannot be changed here"),
-        ("[" + "1, " * 3000 + "1]", [1.0], "too many numbers|too many|at most"),
+        ("[" + "1, " * 3000 + "1]", [1.0], "more than 1,000 entries"),
+        (str([[1] * 50] * 50), X, "too many numbers"),
         ("1" * 200_000, 1.0, "too long"),
     ],
 )
@@ -392,4 +394,4 @@ def test_arrays_that_are_too_large_are_shown_and_not_edited():
     session = Session(s)
     assert session.document["arguments"][0]["text"] is None
     with pytest.raises(ArgumentError, match="too many numbers"):
-        value_of("[" + ", ".join(["1"] * 2500) + "]", np.ones(5000))
+        value_of(str([[1] * 50] * 50), np.ones((50, 50)))

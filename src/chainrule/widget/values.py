@@ -39,6 +39,8 @@ def value_of(text: Any, old: Any) -> Any:
     """
     if not isinstance(text, str):
         raise ArgumentError("A value is text.", got=type(text).__name__)
+    if not text.strip():
+        raise ArgumentError("There is no value.", instead=_example(_as_array(old)))
     if len(text) > LONGEST:
         raise ArgumentError(
             "This is too long to be typed into a field.",
