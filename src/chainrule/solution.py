@@ -30,6 +30,8 @@ from chainrule.trace import location
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from chainrule.picture.drawing import Drawing
+
 
 class Solution:
     """A worked solution: a forward pass, its backward pass and every number in them.
@@ -69,6 +71,11 @@ class Solution:
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+    def _repr_html_(self) -> str:
+        from chainrule.view.static_form import static_html
+
+        return static_html(self._explanation)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """Return the live widget where a notebook can show it; IPython adds the static forms."""
@@ -201,6 +208,21 @@ class Solution:
         """Return the worked solution as JSON."""
         return RENDERERS["json"](self._explanation)
 
+    def html(self) -> str:
+        """Return the worked solution as one HTML file to step through.
+
+        It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
+        paths of each number and other notations are in it.
+
+        Raises
+        ------
+        MissingExtraError
+            Where latex2mathml is not installed.
+        """
+        from chainrule.view import document, page  # what the text alone has no need of
+
+        return page(document(self._explanation, alone=True), self.text())
+
     def code(self, executor: str = "numpy") -> str:
         """Return the forward and backward pass as code that runs on its own.
 
@@ -232,8 +254,95 @@ class Solution:
         program = self._derivation.program
         return numpy_source(program)
 
+    def svg(
+        self, level: str = "auto", open: str | Sequence[str] = (), step: int | None = None
+    ) -> str:
+        """Return a picture of the computation as SVG.
+
+        Values stand above the wires, gradients below them, local derivatives upon them.
+
+        Parameters
+        ----------
+        level : {"auto", "scalars", "neurons", "tensors", "layers"}
+            How closely to look.
+        open : str or sequence of str
+            Groups to open, by the ids that the picture gives them.
+        step : int, optional
+            Show the moment after this step, 0 for the start; the end unless given. The pictures
+            of all steps have the same size, and everything in them the same place.
+
+        Raises
+        ------
+        ArgumentError
+            When there is no such level, group or step.
+
+        Examples
+        --------
+        >>> import chainrule as cr
+        >>> s = cr.explain(lambda x: x * x, 3.0)
+        >>> s.svg()[:4]
+        '<svg'
+        """
+        from chainrule.picture.svg import to_svg
+
+        last = self.steps[-1].number
+        if step is not None and (type(step) is not int or not 0 <= step <= last):
+            raise ArgumentError(
+                "There is no such step.",
+                expected=f"a whole number from 0 to {last}",
+                got=f"step={step!r}",
+            )
+        return to_svg(self._drawing(level, open), step)
+
+    def _drawing(self, level: str = "auto", open: str | Sequence[str] = ()) -> Drawing:
+        from chainrule.picture.layout import draw
+        from chainrule.picture.levels import scene
+
+        return draw(scene(self._explanation, level, (open,) if isinstance(open, str) else open))
+
+    def animate(self, path: str | Path, level: str = "auto", seconds: float = 0.9) -> Path:
+        """Write the picture as an animated GIF: one frame for each step.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file that ends in .gif.
+        level : {"auto", "scalars", "neurons", "tensors", "layers"}
+        seconds : float
+            How long each frame stays; the last stays three times as long.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        ArgumentError
+            For another suffix, or seconds that no frame can stay.
+        MissingExtraError
+            Without matplotlib.
+        """
+        from pathlib import Path
+
+        from chainrule.picture import animation, files
+
+        path = Path(path)
+        if path.suffix != ".gif":
+            raise ArgumentError(
+                f"An animation cannot be saved as {path.suffix or 'a file without suffix'!r}.",
+                expected="a file that ends in .gif",
+                got=str(path),
+            )
+        animation.check_seconds(seconds)
+        steps = range(self.steps[-1].number + 1)
+        return files.save(self._drawing(level), path, steps, seconds)
+
     def save(self, path: str | Path) -> Path:
-        """Write a view to a file, chosen by its suffix: .txt .md .tex .json or .py.
+        """Write a view to a file, chosen by its suffix.
+
+        .txt, .md, .tex, .json and .py; .html to step through, with latex2mathml; as a picture
+        .svg, and with matplotlib .png, .pdf and .gif.
 
         Returns
         -------
@@ -244,18 +353,27 @@ class Solution:
         ------
         ArgumentError
             For any other suffix.
+        MissingExtraError
+            For .png, .pdf and .gif without matplotlib.
         """
         from pathlib import Path  # a tenth of the time that importing chainrule may take
 
+        from chainrule.picture import files
+
         path = Path(path)
+        if path.suffix in files.SUFFIXES:
+            return files.save(self._drawing(), path, range(self.steps[-1].number + 1))
         if path.suffix == ".py":
             content = self.code()
+        elif path.suffix == ".html":
+            content = self.html()
         elif path.suffix in SUFFIXES:
             content = RENDERERS[SUFFIXES[path.suffix]](self._explanation)
         else:
             raise ArgumentError(
                 f"A solution cannot be saved as {path.suffix or 'a file without suffix'!r}.",
-                expected=f"a suffix among {', '.join([*SUFFIXES, '.py'])}",
+                expected="a suffix among "
+                f"{', '.join([*SUFFIXES, '.html', '.py', *files.SUFFIXES])}",
                 got=str(path),
             )
         path.write_text(content, encoding="utf-8")
