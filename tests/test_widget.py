@@ -86,7 +86,7 @@ def test_arrays_keep_their_dtype():
         ("nan", 1.0, "nan"),
         (7, 1.0, "A value is text"),
         ("1", {"a": 1.0}, "cannot be changed here"),
-        ("[" + "1, " * 3000 + "1]", [1.0], "more than 1,000 entries"),
+        ("[" + "1, " * 3000 + "1]", [1.0], "too many numbers"),
         (str([[1] * 50] * 50), X, "too many numbers"),
         ("1" * 200_000, 1.0, "too long"),
     ],
@@ -105,7 +105,6 @@ def test_a_change_reaches_the_solution(s):
     assert s.grads == {"x": [1.0, 2.0, 3.0], "w": [1.0, -2.0, 3.0], "b": 1.0}
     assert answer["document"]["value"]["text"] == "7"
     assert [step.value for step in s.steps if step.target == "y"] == [7.0]
-    assert "1 · 2" in s.text() or "7" in s.text()
     json.dumps(answer, allow_nan=False)
 
 
@@ -348,14 +347,12 @@ def notebook(tab, widget):
 def test_a_notebook_changes_the_solution(notebook, s):
     page = notebook()
     one, two = page.locator("#one"), page.locator("#two")
-    field = one.get_by_label("b", exact=True).first
     cell = one.locator("[data-key='edit-b']")
     cell.fill("2")
     cell.press("Tab")
     two.locator(".cr-result", has_text="7").wait_for()
     one.locator(".cr-result", has_text="7").wait_for()
     assert s.value == 7.0
-    assert field is not None
     cell.fill("two")
     one.locator(".cr-error:visible", has_text="where a number belongs").wait_for()
     assert s.value == 7.0
