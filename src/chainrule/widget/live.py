@@ -18,7 +18,8 @@ from chainrule.widget.session import Session
 def module() -> str:
     """Return the module that a notebook loads: the view's, and what connects it to Python."""
     own = files("chainrule.widget").joinpath("static", "widget.js").read_text("utf-8")
-    return f"{view.module()}\nconst STYLE = {json.dumps(view.style())};\n{own}"
+    body = f"const STYLE = {json.dumps(view.style())};\n{own}\nreturn {{ render }};"
+    return f"{view.module()}\nexport default (() => {{\n{body}\n}})();\n"
 
 
 class SolutionWidget(anywidget.AnyWidget):

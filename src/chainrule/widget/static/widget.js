@@ -1,6 +1,6 @@
 /**
- * The view of a solution in a notebook. It stands behind the module of the view, in one text,
- * so that `mount` and `STYLE` are there.
+ * The view of a solution in a notebook. It becomes the body of a function that has `mount`, the
+ * view, and `STYLE`, its style sheet, and returns `render`: a notebook loads one module alone.
  */
 
 /** Python is given so long, in milliseconds, before the page says that it does not answer. */
@@ -105,13 +105,15 @@ function hostOf(questions) {
     async why(name) {
       return required(await questions.ask("why", { name }), "why");
     },
+    // A notebook has headings of its own above.
+    level: 3,
     async export_(suffix) {
       download(required(await questions.ask("export", { suffix }), "file"));
     },
   };
 }
 
-export function render({ model, el }) {
+function render({ model, el }) {
   const frame = document.createElement("div");
   frame.className = "chainrule-widget";
   el.append(frame);
@@ -139,5 +141,3 @@ export function render({ model, el }) {
     frame.remove();
   };
 }
-
-export default { render };
