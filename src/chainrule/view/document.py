@@ -148,6 +148,7 @@ def _single(
     else:
         shown = picture(explanation, level, open)
         first, levels = shown["level"], levels_of(explanation)[1]
+        levels = [name for name in TITLES if name in (first, *levels)]
         pictures = {"/".join([first, *shown["open"]]): shown}
     return {
         "version": VERSION,

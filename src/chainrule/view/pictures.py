@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.explaining.explanation import Explanation
 from chainrule.picture import scalars
+from chainrule.picture.grouping import Grouping, parameters
 from chainrule.picture.layout import draw
 from chainrule.picture.levels import MOST, scene
 from chainrule.picture.scene import LEVELS, Edge, Known, Scene
 from chainrule.picture.shown import Shown
 from chainrule.picture.svg import to_svg
+from chainrule.picture.units import layers_of
 
 #: What one file holds of pictures with a group opened, in characters before they are packed.
 ROOM = 500_000
@@ -94,8 +95,14 @@ def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[
     pictures : dict
         Level -> its picture; ``level/group`` -> that with one group opened, while there is room.
     """
-    first, levels = levels_of(explanation)
-    found = {level: picture(explanation, level) for level in levels}
+    first, offered = levels_of(explanation)
+    found: dict[str, Any] = {}
+    for level in offered:
+        try:
+            found[level] = picture(explanation, level)
+        except ArgumentError:  # too many single numbers
+            continue
+    levels = list(found)
     for level in levels:
         for group in groups_of(found[level]["svg"]):
             if room <= 0:
@@ -116,23 +123,15 @@ def groups_of(svg: str) -> list[str]:
 
 def levels_of(explanation: Explanation) -> tuple[str, list[str]]:
     """Return the level to begin with, and all at which the graph looks another way."""
-    made = scene(explanation)
-    found = {made.level: made}
+    first = scene(explanation).level
     shown = Shown(explanation)
-    if all(node.shape == () for node in shown.drawn()):
-        found["scalars"] = made  # each number has its box already
-    elif scalars.count(shown) <= MOST:
-        found["scalars"] = replace(made, boxes=())  # another one, in any case
-    large = len(explanation.derivation.graph.nodes) > LARGE
-    for level in LEVELS:
-        if level in found or level == "scalars" or (large and level != "layers"):
-            continue
-        try:
-            other = scene(explanation, level)
-        except ArgumentError:  # too many single numbers
-            continue
-        if not any((s.boxes, s.edges) == (other.boxes, other.edges) for s in found.values()):
-            found[level] = other
-    if found.get("scalars") is made and made.level != "scalars":
-        del found["scalars"]
-    return made.level, [level for level in LEVELS if level in found]
+    small = len(explanation.derivation.graph.nodes) <= LARGE
+    there = {
+        "scalars": small
+        and any(node.shape for node in shown.drawn())
+        and scalars.count(shown) <= MOST,
+        "neurons": small and bool(layers_of(shown, parameters(shown))),
+        "tensors": small,
+        "layers": bool(Grouping(shown).parts),
+    }
+    return first, [level for level in LEVELS if level == first or there[level]]

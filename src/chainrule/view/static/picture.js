@@ -2,14 +2,14 @@
 
 import { adopt, el, picture } from "./dom.js";
 
-const SMALLEST = 0.7;
+const SMALLEST = 0.66; // smaller, and nobody could read it
 
 /**
  * The panel of the picture.
  * @param {object} view The view that it is part of.
  */
 export function picturePanel(view) {
-  const scroller = el("div", { class: "cr-scroll", "data-key": "picture" });
+  const scroller = el("div", { class: "cr-scroll cr-scrolls", "data-label": "Picture", "data-key": "picture" });
   const note = el("p", { class: "cr-edge-note" });
   const levels = el("div", { class: "cr-segments", role: "group", "aria-label": "Level of detail" });
   const zoom = el("div", { class: "cr-zoom", role: "group", "aria-label": "Size of the picture" });
