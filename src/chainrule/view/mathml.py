@@ -87,9 +87,9 @@ def _converted(latex: str) -> str:
         names.append(found[1])
         return f"{{{chr(_FIRST + len(names) - 1)}}}"
 
-    prepared = _UPRIGHT.sub(stands, latex)
+    prepared, convert = _UPRIGHT.sub(stands, latex), _convert()
     try:
-        made = _convert()(prepared)
+        made = convert(prepared)
     except Exception:  # a formula that the converter does not know is shown as it is written
         return f"<math><mtext>{html.escape(latex)}</mtext></math>"
     body = re.sub(r"^<math[^>]*>|</math>$", "", made)

@@ -102,8 +102,7 @@ def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[
             found[level] = picture(explanation, level)
         except ArgumentError:  # too many single numbers
             continue
-    levels = list(found)
-    for level in levels:
+    for level in reversed(list(found)):  # whoever looks at layers opens them first
         for group in groups_of(found[level]["svg"]):
             if room <= 0:
                 break

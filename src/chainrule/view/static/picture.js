@@ -119,20 +119,31 @@ export function picturePanel(view) {
     );
     levels.hidden = view.doc.levels.length < 2;
     if (!shown) return;
+    const focused = scroller.contains(scroller.getRootNode().activeElement)
+      ? scroller.getRootNode().activeElement.dataset.id : null;
     adopt(scroller, view.doc.style);
     svg = picture(typeof shown === "string" ? shown : shown.svg);
     edges = shown.edges ?? {};
     svg.classList.add("cr-svg");
     scroller.replaceChildren(svg);
-    for (const group of svg.querySelectorAll(".edge")) group.setAttribute("role", "img");
+    for (const group of svg.querySelectorAll(".edge")) {
+      group.setAttribute("role", "img");
+      // A thin line is hard to point at: a wider one lies over it, unseen.
+      const hit = group.querySelector(".wire").cloneNode();
+      hit.setAttribute("class", "cr-hit");
+      group.append(hit);
+    }
     for (const one of stops()) one.setAttribute("tabindex", "-1");
-    stop = Math.min(stop, stops().length - 1);
+    // What was opened or closed keeps its id; whatever had the focus is where it goes on.
+    const again = stops().findIndex((one) => focused && one.dataset.id === focused);
+    stop = again >= 0 ? again : Math.min(stop, stops().length - 1);
     stops()[stop]?.setAttribute("tabindex", "0");
+    if (focused) stops()[stop]?.focus({ preventScroll: true });
     size();
     show();
   }
 
-  const stops = () => [...scroller.querySelectorAll(".box, .edge, .frame")];
+  const stops = () => [...scroller.querySelectorAll(".box, .edge, g.frame")];
 
   function show() {
     if (!svg) return;
@@ -231,7 +242,7 @@ export function picturePanel(view) {
 
   function act(target) {
     const box = target.closest(".box");
-    const frame = target.closest(".frame");
+    const frame = target.closest("g.frame");
     if (box?.dataset.opens && box.classList.contains("group")) view.setLevel(view.level, [...view.open, box.dataset.opens]);
     else if (box) {
       view.chooseBox(box.dataset);
