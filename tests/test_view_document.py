@@ -4,8 +4,8 @@ import json
 import re
 import sys
 import time
-from html import unescape
 import xml.etree.ElementTree as ET
+from html import unescape
 
 import numpy as np
 import pytest

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
+from browsing import DESKTOP, PHONE, serious_faults, tab
 
 import chainrule as cr
-from browsing import DESKTOP, PHONE, serious_faults, tab
 from chainrule.cli.targets import found
 from chainrule.writing import scalar_text
 
@@ -204,13 +204,15 @@ def test_notations_are_there_without_a_host(offline, written):
 
 
 def test_copy_says_so_and_copies_latex(browser, written):
-    s, path = written("neuron")
+    _, path = written("neuron")
     with tab(browser, offline=True, permissions=["clipboard-read", "clipboard-write"]) as page:
         opened(page, path)
         page.keyboard.press("End")
         button = page.locator("[data-key='copy-current']")
         button.click()
-        page.wait_for_function("document.querySelector(\"[data-key='copy-current']\").textContent === 'Copied'")
+        page.wait_for_function(
+            "document.querySelector(\"[data-key='copy-current']\").textContent === 'Copied'"
+        )
         text = page.evaluate("navigator.clipboard.readText()")
         assert text.startswith("\\begin{aligned}")
         assert r"\mathrm{d}w_{0}" in text
@@ -268,9 +270,9 @@ HOSTILE = "</script><img src=x onerror=alert(1)><!-- \u2028 ${1} \\u003c"
 def test_hostile_names_are_text(offline, written, tmp_path):
     source = tmp_path / "hostile <b>&amp;.py"
     source.write_text(
-        "def f(p, w):\n"
-        f"    '''{HOSTILE}'''\n"
-        f"    a = p[{HOSTILE!r}] * w  # {HOSTILE}\n".replace("\u2028", "\\u2028")
+        f"def f(p, w):\n    '''{HOSTILE}'''\n    a = p[{HOSTILE!r}] * w  # {HOSTILE}\n".replace(
+            "\u2028", "\\u2028"
+        )
         + "    return a\n",
         "utf-8",
     )
@@ -334,8 +336,11 @@ def test_with_a_host_numbers_are_edited(browser, written, tmp_path):
     second = document(s.at({"w": [5.0, -1.0, 2.0]}).explanation)
     shell = tmp_path / "host.html"
     code = module().replace("export { mount };", "window.mount = mount;")
-    shell.write_text(f"<!DOCTYPE html><html lang=en><title>t</title><style>{style()}</style>"
-                     f"<main id=view></main><script type=module>{code}</script>", "utf-8")  # fmt: skip
+    shell.write_text(
+        f"<!DOCTYPE html><html lang=en><title>t</title><style>{style()}</style>"
+        f"<main id=view></main><script type=module>{code}</script>",
+        "utf-8",
+    )
     with tab(browser) as page:
         page.goto(shell.as_uri())
         page.wait_for_function("!!window.mount")

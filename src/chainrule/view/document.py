@@ -168,9 +168,7 @@ def _single(
             "branches": page.branches(explanation),
             "last": page.what_it_says(explanation),
         },
-        "steps": [
-            {**step_data(step, ids), "line": sources.line_of(step)} for step in steps
-        ],
+        "steps": [{**step_data(step, ids), "line": sources.line_of(step)} for step in steps],
         "left_out": len(explanation.plan) - len(steps),
         "level": first,
         "levels": [{"id": name, "title": TITLES[name]} for name in levels],

@@ -11,7 +11,8 @@ from chainrule.explaining.explanation import Explanation
 from chainrule.picture import scalars
 from chainrule.picture.grouping import Grouping, parameters
 from chainrule.picture.layout import draw
-from chainrule.picture.levels import MOST, scene
+from chainrule.picture.levels import scene
+from chainrule.picture.opened import MOST
 from chainrule.picture.scene import LEVELS, Edge, Known, Scene
 from chainrule.picture.shown import Shown
 from chainrule.picture.svg import to_svg
