@@ -132,8 +132,10 @@ def test_the_neuron_of_the_seeds():
     assert made.level == "tensors"
     assert [b.title for b in made.boxes[7:]] == ["×", "×", "×", "+", "max(·, 0)"]
     into_relu = edges(made)["n10->n12:0"]
-    assert into_relu.value.text == "6" and into_relu.value.step == 4
-    assert into_relu.gradient.text == "1" and into_relu.local.text == "1"
+    assert into_relu.value.text == "6"
+    assert into_relu.value.step == 4
+    assert into_relu.gradient.text == "1"
+    assert into_relu.local.text == "1"
     assert into_relu.symbols == "∂y/∂z = z > 0"
     weights = [edges(made)[f"n{3 + i}->n{7 + i}:1"] for i in range(3)]
     assert [e.gradient.text for e in weights] == ["1", "-2", "3"]
@@ -147,7 +149,8 @@ def test_the_neuron_of_the_seeds():
 def test_on_plain_numbers_scalars_are_tensors():
     solution = example("neuron")
     tensors, scalars = of(solution, "tensors"), of(solution, "scalars")
-    assert tensors.boxes == scalars.boxes and tensors.edges == scalars.edges
+    assert tensors.boxes == scalars.boxes
+    assert tensors.edges == scalars.edges
 
 
 def test_a_neuron_is_one_unit():
@@ -164,9 +167,11 @@ def test_units_of_a_classifier():
     made = of(solution, "neurons")
     assert "first sample" in made.title
     titles = [b.title for b in made.boxes]
-    assert titles.count("max(Σ, 0)") == 3 and titles.count("Σ") == 3
+    assert titles.count("max(Σ, 0)") == 3
+    assert titles.count("Σ") == 3
     weight = edges(made)["n0[0,1]->n9[0,2]:0"]
-    assert weight.symbols == "W1[1, 2]" and weight.value.text == "0.8"
+    assert weight.symbols == "W1[1, 2]"
+    assert weight.value.text == "0.8"
     assert float(weight.gradient.full) == solution.grads["W1"][1, 2]
 
 
@@ -198,9 +203,11 @@ def test_a_matrix_layer_as_on_paper():
     products = [b for b in made.boxes if b.id.startswith("n3[0,1].")]
     assert [b.name for b in products] == [f"inputs[0, {k}] · weights[{k}, 1]" for k in range(4)]
     assert math.fsum(float(b.value.full) for b in products) == pytest.approx(-1.79)
-    assert total.title == "+" and total.value.text == "-1.79"
+    assert total.title == "+"
+    assert total.value.text == "-1.79"
     edge = edges(made)["n0[0,2]->n3[0,1].2:0"]
-    assert edge.local.text == "0.26" and edge.gradient.text == "0.26"
+    assert edge.local.text == "0.26"
+    assert edge.gradient.text == "0.26"
 
 
 def test_two_ways_out_have_their_sum_on_the_box():
@@ -209,7 +216,8 @@ def test_two_ways_out_have_their_sum_on_the_box():
 
     made = of(cr.explain(f, 2.0))
     (x,) = [b for b in made.boxes if b.kind == "input"]
-    assert x.gradient.text == "7" and len(x.steps) == 1
+    assert x.gradient.text == "7"
+    assert len(x.steps) == 1
     assert sorted(e.gradient.text for e in made.edges if e.source == x.id) == ["2", "2", "3"]
     assert "× 3" in [b.title for b in made.boxes]
 

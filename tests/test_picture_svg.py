@@ -17,6 +17,7 @@ from chainrule.picture.scene import Box, Edge, Group, Known, Scene
 from chainrule.picture.styles import COLOURS
 from chainrule.picture.svg import to_svg
 
+LEVELS = ("auto", "scalars", "neurons", "tensors", "layers")
 SVG = "{http://www.w3.org/2000/svg}"
 
 #: Returns what overlaps: texts with texts, texts with boxes that are not their own.
@@ -26,10 +27,12 @@ OVERLAPS = """() => {
   const meet = (a, b) => a.l < b.r - .5 && b.l < a.r - .5 && a.t < b.b - .5 && b.t < a.b - .5;
   const found = [];
   document.querySelectorAll('svg').forEach((svg, at) => {
-    const texts = [...svg.querySelectorAll('text')].map(e => ({e, ...rect(e), own: e.closest('g')}));
-    const boxes = [...svg.querySelectorAll('.shape')].map(e => ({e, ...rect(e), own: e.closest('g')}));
+    const all = (name) => [...svg.querySelectorAll(name)].map(
+      e => ({e, ...rect(e), own: e.closest('g')}));
+    const texts = all('text'), boxes = all('.shape');
     const whole = rect(svg);
-    const say = (a, b) => found.push(`${at}: ${a.e.textContent} / ${b.e ? b.e.textContent : 'border'}`);
+    const say = (a, b) => found.push(
+      `${at}: ${a.e.textContent} / ${b.e ? b.e.textContent : 'border'}`);
     texts.forEach((a, i) => {
       for (const b of texts.slice(i + 1)) if (meet(a, b)) say(a, b);
       for (const b of boxes) {
@@ -66,7 +69,7 @@ def solutions():
 
 
 def test_no_text_lies_on_anything_in_the_examples(tab, solutions):
-    measured = show(tab, [s.svg(level) for s in solutions.values() for level in ("auto", "tensors")])
+    measured = show(tab, [s.svg(level) for s in solutions.values() for level in LEVELS])
     assert measured["found"] == []
     assert measured["texts"] > 200
 
@@ -176,7 +179,9 @@ def test_the_hooks_that_pages_rely_on():
 
 def test_long_texts_are_at_full_length_for_whoever_points_at_them():
     long = "[" + ", ".join(str(i) for i in range(40)) + "]"
-    box = Box("n0", "output", "exp", value=Known(long, 0, long), gradient=Known("3 numbers", 0, long))
+    box = Box(
+        "n0", "output", "exp", value=Known(long, 0, long), gradient=Known("3 numbers", 0, long)
+    )
     texts = ET.fromstring(to_svg(draw(Scene("tensors", (box,), ())))).iter(f"{SVG}text")
     titles = {t.get("class"): t.find(f"{SVG}title") for t in texts}
     assert titles["value"].text == titles["gradient"].text == long

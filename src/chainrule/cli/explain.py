@@ -88,7 +88,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "-o", dest="file", metavar="FILE",
-        help="write .txt .md .tex .json .py, .html to step through, or a picture: .svg .png .pdf .gif",
+        help="write .txt .md .tex .json .py, .html to step through, or .svg .png .pdf .gif",
     )  # fmt: skip
     parser.set_defaults(run=run)
 

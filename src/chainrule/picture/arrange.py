@@ -89,12 +89,11 @@ def _layers(nodes: list[Node], ways: list[Way]) -> list[int] | None:
 
 
 class _Arrangement:
-    def __init__(
-        self, nodes: list[Node], ways: list[Way], layer: list[int], most: float
-    ) -> None:
+    def __init__(self, nodes: list[Node], ways: list[Way], layer: list[int], most: float) -> None:
         self.nodes, self.ways, self.most = nodes, ways, most
         self.columns: list[list[int]] = [[] for _ in range(2 * max(layer, default=0) + 1)]
-        self.above, self.below = [], []
+        self.above: list[float] = []
+        self.below: list[float] = []
         self.column: list[int] = []
         self.links: list[Link] = []
         self.chains: list[list[int]] = []  # of each way: its items from source to target
@@ -254,7 +253,9 @@ class _Arrangement:
             if at % 2 and link.source not in inputs:
                 over[at].setdefault((link.source, link.leave), []).append(link.target)
         # Where a column has nothing but inputs, which move on, a row could be left empty.
-        return {at: keys for at, keys in over.items() if not inputs.issuperset(self.columns[at - 1])}
+        return {
+            at: keys for at, keys in over.items() if not inputs.issuperset(self.columns[at - 1])
+        }
 
     def _span(self, item: int) -> tuple[float, float]:
         """Return where the column of an item begins and ends."""

@@ -155,7 +155,7 @@ export function picturePanel(view) {
     for (const part of svg.querySelectorAll("[data-steps]")) {
       const current = step > 0 && part.dataset.steps.split(" ").includes(String(step));
       part.classList.toggle("current", current);
-      if (current && part.classList.contains("box")) first ??= part;
+      if (current) first = first?.classList.contains("edge") ? first : part;
     }
     light();
     if (first && scroller.classList.contains("cr-overflowing")) reveal(first);
