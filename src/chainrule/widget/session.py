@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import view
-from chainrule.errors import ArgumentError, ChainruleError
+from chainrule.errors import ArgumentError, ChainruleError, FormulaError
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.notations import given_value, rewritten
 from chainrule.solution import Solution
@@ -160,6 +160,9 @@ class Session:
     ) -> None:  # fmt: skip
         try:
             into[name] = given_value(value_of(text, shown), own, self.notation)
+        except FormulaError as error:  # the caret under the text needs letters of one width
+            lines = (error.what.splitlines()[0], error.instead and f"Instead: {error.instead}")
+            faults.append(_fault(name, "\n".join(filter(None, lines))))
         except ChainruleError as error:
             faults.append(_fault(name, str(error)))
 
