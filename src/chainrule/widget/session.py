@@ -148,8 +148,8 @@ class Session:
         upstream: dict[str, Any] = {}
         text = given.get("upstream")
         if text is not None and text not in ("", self.document["upstream"]):
-            seeds = [_upstream(e) for e in (self._shown, self.solution.explanation)]
-            self._read("upstream", text, *seeds, upstream, faults)
+            seed, own = _upstream(self._shown), _upstream(self.solution.explanation)
+            self._read("upstream", text, seed, own, upstream, faults)
         if faults:
             raise RefusedError(*faults)
         return changed, upstream
