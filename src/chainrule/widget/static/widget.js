@@ -52,7 +52,12 @@ class Questions {
       const settle = this.#waiting.get(message?.id);
       if (!settle) return; // another view's
       this.#waiting.delete(message.id);
-      if (message.document) this.serial = message.serial;
+      if (message.document) {
+        this.serial = message.serial;
+        // marimo runs other cells again for what a page sets, and for nothing else.
+        model.set("edits", message.serial);
+        model.save_changes();
+      }
       settle(message);
     };
     model.on("msg:custom", this.receive);
