@@ -126,8 +126,11 @@ class Scalars:
             return
         value = known(source.value, self.shown.known(line.source))
         plain = Edge("", source.box, target, value, steps=source.steps, aside=line.aside)
-        if line.back is None or self._is_complex(line):
+        if line.back is None:
             self.put(plain, line.position)
+            return
+        if self._is_complex(line):
+            self.put(self._complex(line, place, plain), line.position)
             return
         derivative = self.locals.column(line.reader, line.position, place).get(index, 0.0)
         upstream = self.upstream(line, index)
@@ -175,6 +178,15 @@ class Scalars:
         return f"∂{of}/∂{by}" + (f" = {step.local.symbols.text}" if step.local else "")
 
     @staticmethod
+    def _complex(line: Line, place: Index, plain: Edge) -> Edge:
+        """Add what comes back where it is no product of two numbers."""
+        assert line.back is not None
+        number = line.back.number
+        plain = replace(plain, steps=tuple(sorted({*plain.steps, number})))
+        single = line.reader.op.elementwise and line.source.shape == line.target.shape
+        return replace(plain, gradient=known(_at(line.gradient, place), number)) if single else plain
+
+    @staticmethod
     def _is_complex(line: Line) -> bool:
         # A conjugate on the way back is no factor.
         return "c" in (line.source.abstract.dtype.kind, line.target.abstract.dtype.kind)
@@ -220,7 +232,7 @@ class Scalars:
         return box
 
     def _into_sum(self, node: Node, index: Index, box: Box, total: str) -> Edge:
-        lines = [x for x in self.shown.operands(node) if x.back and not self._is_complex(x)]
+        lines = [x for x in self.shown.operands(node) if x.back is not None]
         plain = Edge("", box.id, total, value=box.value, aside=self.shown.aside(node))
         if not lines:
             return plain
@@ -270,7 +282,23 @@ def whole(shown: Shown) -> tuple[list[Box], list[Edge]]:
     for node in drawn(shown):
         for index in np.ndindex(node.shape):
             scalars.element(node, index)
-    return scalars.boxes, list(scalars.edges.values())
+    edges = list(scalars.edges.values())
+    told = {n for item in (*scalars.boxes, *edges) for n in item.steps}
+    return _with_unread(scalars, told), edges
+
+
+def _with_unread(scalars: Scalars, told: set[int]) -> list[Box]:
+    """Let numbers tell the steps of ways on which nothing reads them, as where all is replaced."""
+    shown, more = scalars.shown, dict[str, set[int]]()
+    for line in shown.lines:
+        steps = {*shown.steps_of(line.target), *([line.back.number] if line.back else ())} - told
+        if steps:
+            for index in np.ndindex(line.source.shape):
+                more.setdefault(scalars.origin(line.source, index).box, set()).update(steps)
+    return [
+        replace(b, steps=tuple(sorted({*b.steps, *more[b.id]}))) if b.id in more else b
+        for b in scalars.boxes
+    ]
 
 
 def drawn(shown: Shown) -> list[Node]:

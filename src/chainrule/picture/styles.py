@@ -22,7 +22,7 @@ COLOURS = {
 }
 
 MONO = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
-SERIF = "'STIX Two Text', 'Latin Modern Roman', 'Cambria', 'Georgia', 'Times New Roman', serif"
+SERIF = "'STIX Two Text', Cambria, Georgia, 'Times New Roman', serif"
 
 
 def _properties(which: int) -> str:
