@@ -273,6 +273,20 @@ def test_in_a_kernel_it_shows_the_widget(s, widget, monkeypatch):
     assert s._display_() is widget
 
 
+def test_a_long_computation_is_no_widget_unless_asked_for(monkeypatch):
+    import IPython
+
+    def long(x):
+        for _ in range(1100):
+            x = np.sin(x)
+        return x
+
+    s = cr.explain(long, 1.0)
+    monkeypatch.setattr(IPython, "get_ipython", _Shell)
+    assert s._repr_mimebundle_() == {}
+    assert not hasattr(s._display_(), "session")
+
+
 def test_without_the_extra_it_shows_the_static_form(s, monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
     monkeypatch.delitem(sys.modules, "chainrule.widget.live", raising=False)

@@ -40,10 +40,13 @@ class SolutionWidget(anywidget.AnyWidget):
     document : dict
     serial : int
         Counts the documents, so that a second view of the same widget knows of a change.
+    edits : int
+        The same, as the page sets it, once it has the document.
     """
 
     document = traitlets.Dict().tag(sync=True)
     serial = traitlets.Int(0).tag(sync=True)
+    edits = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, solution: Solution) -> None:
         self.session = Session(solution)

@@ -5,6 +5,8 @@
 
 /** Python is given so long, in milliseconds, before the page says that it does not answer. */
 const PATIENCE = 60_000;
+/** A cell of a notebook is no page: what is higher scrolls. */
+const FRAME = ".frame { max-height: 56rem; overflow: auto; border-radius: 8px; }";
 const SILENT = "Python does not answer. Run the cell again.";
 
 /** Whether the notebook is dark, whatever the system is; null where it does not say. */
@@ -50,7 +52,12 @@ class Questions {
       const settle = this.#waiting.get(message?.id);
       if (!settle) return; // another view's
       this.#waiting.delete(message.id);
-      if (message.document) this.serial = message.serial;
+      if (message.document) {
+        this.serial = message.serial;
+        // marimo runs other cells again for what a page sets, and for nothing else.
+        model.set("edits", message.serial);
+        model.save_changes();
+      }
       settle(message);
     };
     model.on("msg:custom", this.receive);
@@ -119,8 +126,9 @@ function render({ model, el }) {
   el.append(frame);
   const shadow = frame.attachShadow({ mode: "open" });
   const style = document.createElement("style");
-  style.textContent = adapted(STYLE);
+  style.textContent = `${adapted(STYLE)}\n${FRAME}`;
   const root = document.createElement("div");
+  root.className = "frame";
   shadow.append(style, root);
   // The arrow keys step through the view; the notebook must not move to another cell as well.
   const keep = (event) => event.stopPropagation();
