@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule import showing
 from chainrule.arguments import Wrt, bound, complex_output, name_of
 from chainrule.emit import loops_source, numpy_source
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.explaining import update
 from chainrule.explaining.asked import asked
 from chainrule.explaining.derivation import Derivation, derive
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chainrule.picture.drawing import Drawing
+
+#: Of forward passes of more nodes a notebook makes no widget unless asked to.
+_SHOWN = 1_000
 
 
 class Solution:
@@ -51,12 +55,13 @@ class Solution:
         self,
         derivation: Derivation,
         function: Callable[..., Any],
-        again: Callable[[Mapping[str, Any]], Solution],
+        again: Callable[..., Solution],
     ) -> None:
         self._derivation = derivation
         self._function = function
         self._again = again
         self._explanation = Explanation(derivation)
+        self._widget: Any = None
 
     def __repr__(self) -> str:
         wrt = ", ".join(self.grads)
@@ -65,8 +70,98 @@ class Solution:
     def __str__(self) -> str:
         return self.text()
 
+    # -- in notebooks --------------------------------------------------------------------
+
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+    def _repr_html_(self) -> str:
+        from chainrule.view.static_form import static_html
+
+        return static_html(self._explanation)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """Return the live widget where a notebook can show it; IPython adds the static forms."""
+        if not showing.in_notebook() or not self._fits_a_cell():
+            return {}
+        try:
+            bundle = self.widget()._repr_mimebundle_(include=include, exclude=exclude) or {}
+        except ChainruleError:  # an extra is missing, say: the static form does without
+            return {}
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        data = {kind: value for kind, value in data.items() if kind != "text/plain"}
+        return (data, *metadata) if metadata else data
+
+    def _display_(self) -> Any:
+        """Return what marimo shows: the live widget, or Markdown where an extra is missing."""
+        if self._fits_a_cell():
+            try:
+                return self.widget()
+            except ChainruleError:
+                pass
+        return showing.Markdown(self.markdown())
+
+    def _fits_a_cell(self) -> bool:
+        """Whether a page of all steps is of a size that a cell shows unasked."""
+        return len(self._derivation.graph) <= _SHOWN
+
+    def widget(self) -> Any:
+        """Return the live view for notebooks, in which values can be changed.
+
+        A change runs the function again, and this solution then has the new numbers.
+
+        Returns
+        -------
+        chainrule.widget.live.SolutionWidget
+            The same one each time.
+
+        Raises
+        ------
+        MissingExtraError
+            Where ``chainrule[look]`` is not installed.
+        """
+        if self._widget is None:
+            self._widget = showing.live(self)
+        return self._widget
+
+    def at(self, values: Mapping[str, Any], **upstream: Any) -> Solution:
+        """Explain the same call with other values.
+
+        Parameters
+        ----------
+        values : mapping
+            Name of an argument -> its new value; the others stay.
+        upstream : number or array, optional
+            Another upstream gradient.
+
+        Returns
+        -------
+        Solution
+
+        Raises
+        ------
+        ArgumentError, and whatever the function raises
+
+        Examples
+        --------
+        >>> import chainrule as cr
+        >>> s = cr.explain(lambda w, x: w * x, 2.0, 3.0)
+        >>> s.at({"w": 5.0}).value
+        15.0
+        """
+        return self._again(values, **upstream)
+
+    def become(self, other: Solution) -> None:
+        """Take over all that another solution says; whoever shows this one goes on to do so."""
+        if other is not self:
+            kept = self._widget
+            vars(self).clear()
+            vars(self).update(vars(other), _widget=kept)
+
+    @property
+    def explanation(self) -> Explanation:
+        """What all views are made of."""
+        return self._explanation
 
     # -- results -------------------------------------------------------------------------
 
@@ -121,6 +216,21 @@ class Solution:
     def json(self) -> str:
         """Return the worked solution as JSON."""
         return RENDERERS["json"](self._explanation)
+
+    def html(self) -> str:
+        """Return the worked solution as one HTML file to step through.
+
+        It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
+        paths of each number and other notations are in it.
+
+        Raises
+        ------
+        MissingExtraError
+            Where latex2mathml is not installed.
+        """
+        from chainrule.view import document, page  # what the text alone has no need of
+
+        return page(document(self._explanation, alone=True), self.text())
 
     def code(self, executor: str = "numpy") -> str:
         """Return the forward and backward pass as code that runs on its own.
@@ -240,7 +350,8 @@ class Solution:
     def save(self, path: str | Path) -> Path:
         """Write a view to a file, chosen by its suffix.
 
-        .txt, .md, .tex, .json and .py; as a picture .svg, and with matplotlib .png, .pdf and .gif.
+        .txt, .md, .tex, .json and .py; .html to step through, with latex2mathml; as a picture
+        .svg, and with matplotlib .png, .pdf and .gif.
 
         Returns
         -------
@@ -263,12 +374,15 @@ class Solution:
             return files.save(self._drawing(), path, range(self._explanation.last_step + 1))
         if path.suffix == ".py":
             content = self.code()
+        elif path.suffix == ".html":
+            content = self.html()
         elif path.suffix in SUFFIXES:
             content = RENDERERS[SUFFIXES[path.suffix]](self._explanation)
         else:
             raise ArgumentError(
                 f"A solution cannot be saved as {path.suffix or 'a file without suffix'!r}.",
-                expected=f"a suffix among {', '.join([*SUFFIXES, '.py', *files.SUFFIXES])}",
+                expected="a suffix among "
+                f"{', '.join([*SUFFIXES, '.html', '.py', *files.SUFFIXES])}",
                 got=str(path),
             )
         path.write_text(content, encoding="utf-8")
@@ -438,7 +552,7 @@ def explain(
     if error is not None:
         raise error
 
-    def again(values: Mapping[str, Any]) -> Solution:
+    def again(values: Mapping[str, Any], upstream: Any = upstream) -> Solution:
         call = bound(f, args, kwargs)
         call.arguments.update(values)
         options = {"wrt": recording.wrt, "upstream": upstream, "simplify": simplify}
@@ -452,7 +566,7 @@ def solution_of(recording: Recording, upstream: Any = None) -> Solution:
     with np.errstate(all="ignore"):
         derivation = derive(recording, upstream)
 
-    def again(values: Mapping[str, Any]) -> Solution:
+    def again(values: Mapping[str, Any], **_: Any) -> Solution:
         raise ArgumentError(
             "The function cannot be run again from here.", instead="cr.explain(f, ...).step(lr)"
         )
