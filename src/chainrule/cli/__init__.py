@@ -7,7 +7,6 @@
     targets         what can be explained: a file's function, a formula, a shipped example
     files           a user's file: loaded by its path, its errors told without our own frames
     values          what stands after --at
-    functions       the functions that a formula may call
     screen          what is printed: plain in a pipe, with a little colour in a terminal
 """
 
