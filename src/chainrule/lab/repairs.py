@@ -145,6 +145,16 @@ class _Trial:
         return text if self.styled else text.replace("np.", "")
 
 
+class _Prefixed(ast.NodeTransformer):
+    """Writes ``np.sum(x)`` for ``sum(x)``: so the changes know it for NumPy's."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # its name in ast
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name):
+            node.func = ast.Attribute(ast.Name("np", ast.Load()), node.func.id, ast.Load())
+        return node
+
+
 class _Sizes(ast.NodeTransformer):
     """Writes the number for ``x.shape[0]`` and ``x.size``, which a formula does not know."""
 
@@ -182,7 +192,10 @@ def _candidates(trial: _Trial) -> Iterator[tuple[float, int, str, str]]:
     # There is no function that the line stands in, and no change of a single line asks for it.
     unit: Any = None
     scene = trial.scene()
-    event = Event(unit, trial.statement, {trial.line.name: trial.line.got}, scene.scope)
+    prefixed = _Prefixed().visit(ast.parse(ast.unparse(trial.statement)).body[0])
+    event = Event(
+        unit, ast.fix_missing_locations(prefixed), {trial.line.name: trial.line.got}, scene.scope
+    )
     for edit in edits(event, scene):
         text = "" if edit.moved else trial.written(edit)
         if text and edit.kind in MISTAKES:
