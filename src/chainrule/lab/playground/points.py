@@ -1,7 +1,8 @@
 """Samples in the plane, each with a class: generators, and what all of them give.
 
-A generator is a function of the number of samples, the noise and a random generator. Coordinates
-lie within about ±1; noise 1 hides the pattern.
+A generator is a function of the number of samples, the noise and a random generator. Its
+coordinates lie within about ±1; noise 1 hides the pattern. A network is given `SCALE` times these,
+so that its first layer does not have to grow before it bends anything.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+SCALE = 3.0
 
 #: ``generator(samples, noise, rng) -> (x, labels)``
 Generator = Callable[[int, float, np.random.Generator], tuple[np.ndarray, np.ndarray]]
@@ -158,7 +161,7 @@ def generated(name: str, samples: int, noise: float, validation: float, seed: in
     generator, classes = GENERATORS[name]
     rng = np.random.default_rng([seed, 1])
     x, labels = generator(samples, noise, rng)
-    return split(x, labels, validation, rng, tuple(str(i + 1) for i in range(classes)))
+    return split(SCALE * x, labels, validation, rng, tuple(str(i + 1) for i in range(classes)))
 
 
 def split(

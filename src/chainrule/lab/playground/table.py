@@ -113,7 +113,7 @@ def _check(names: tuple[str, ...], rows: list[list[str]]) -> None:
 def points(
     table: Table, x: str, y: str, target: str, validation: float, seed: int, field: str = "table"
 ) -> Points:
-    """Return the samples of a table: each coordinate scaled to mean 0 and deviation 1/2.
+    """Return the samples of a table: each coordinate scaled to mean 0 and deviation 1.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def points(
             f"From 2 to {CLASSES} different values are needed; {shown(target)} has {len(classes)}.",
         )])  # fmt: skip
     labels = np.array([classes.index(cell) for cell in cells])
-    centre, spread = pair.mean(axis=0), 2 * pair.std(axis=0)
+    centre, spread = pair.mean(axis=0), pair.std(axis=0)
     for role, wide, name in zip(("x", "y"), spread, (x, y), strict=True):
         if not (wide > 0 and math.isfinite(wide)):
             raise refusal([(f"{field}.{role}", f"The column {shown(name)} does not vary.")])
