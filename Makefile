@@ -17,7 +17,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help tour test test-peers test-pythons check format bench fuzz grade docs lock clean
+.PHONY: help tour test chromium test-peers test-pythons check format bench fuzz grade docs lock clean
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -54,9 +54,20 @@ help:  ## Show this help
 tour: $(TOUR)  ## See what chainrule does
 	@$(BIN)/chainrule tour
 
-test: $(DEV)  ## Run the tests, then the checks
+test: $(DEV) chromium  ## Run the tests, then the checks
 	@$(BIN)/python -m pytest
 	@$(MAKE) --no-print-directory check
+
+# The tests of pages need a browser; where it cannot be installed they are skipped, and say so.
+chromium:
+	@if command -v chromium chromium-browser >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the tests of pages"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core; } >/dev/null 2>&1 \
+			|| echo "Chromium could not be installed: the tests of pages are skipped"; \
+	else \
+		echo "No Chromium here: the tests of pages are skipped. Debian has it as 'chromium'."; \
+	fi
 
 check: $(DEV)  ## Lint, format, types and floors, without changing a file
 	@$(BIN)/ruff check

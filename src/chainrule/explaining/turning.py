@@ -1,0 +1,248 @@
+"""The same computation with every matrix as its transpose.
+
+A matrix becomes its transpose. A vector stays as it is, but for one that is added to the rows
+of a matrix, as a bias is, or combined with them in another way: it becomes a column. Numbers
+stay. What an operation becomes follows from its row of the table:
+
+- elementwise operations stay as they are;
+- an index sum has the subscripts of each operand and of the result read backwards, and is
+  written as the operation that it was, its operands exchanged, where that is the same sum;
+- anything else is tried with its parameters turned (axes, keys, shapes), and taken only if it
+  gives the transposed result for numbers other than those at hand, too.
+
+The values are those of the original, to the last bit; none is computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.explaining.turned_params import turned_params
+from chainrule.graph import NO_PARAMS, Graph, Node
+from chainrule.op import Abstract, Op
+from chainrule.rules import TABLE
+
+#: Operations with more numbers than this are not tried out.
+_LARGEST = 2_000_000
+
+
+class NotTurnedError(Exception):
+    """An operation that cannot be turned; the message says which, and why."""
+
+
+def turned_value(value: Any, column: bool = False) -> Any:
+    """Return the transpose of a matrix, a vector as a column if asked to, or what was given."""
+    if np.ndim(value) == 2:
+        return np.transpose(value)
+    return np.reshape(value, (-1, 1)) if column and np.ndim(value) == 1 else value
+
+
+def turned(graph: Graph) -> tuple[Graph, dict[Node, Node]]:
+    """Turn a graph that holds values.
+
+    Parameters
+    ----------
+    graph : Graph
+
+    Returns
+    -------
+    graph : Graph
+    image : dict
+        Node of the original -> node that holds its transpose.
+
+    Raises
+    ------
+    NotTurnedError
+    """
+    turner = _Turner(graph)
+    for node in graph.nodes:
+        turner.image[node] = turner.turn(node)
+    return Graph(turner.nodes, [turner.image[o] for o in graph.outputs]), turner.image
+
+
+def columns_of(graph: Graph) -> set[Node]:
+    """Return the vectors that are combined with the rows of a matrix, and so become columns.
+
+    Vectors that an elementwise operation takes together are columns together.
+    """
+    leader: dict[Node, Node] = {n: n for n in graph.nodes if len(n.shape) == 1}
+    asked: list[Node] = []
+
+    def head(node: Node) -> Node:
+        while leader[node] is not node:
+            leader[node] = leader[leader[node]]
+            node = leader[node]
+        return node
+
+    for node in graph.nodes:
+        if node.is_leaf or not node.op.elementwise:
+            continue
+        vectors = [i for i in node.inputs if len(i.shape) == 1]
+        if len(node.shape) == 1:
+            for vector in vectors:
+                leader[head(vector)] = head(node)
+        elif len(node.shape) == 2:
+            asked += vectors
+    heads = {head(node) for node in asked}
+    return {node for node in leader if head(node) in heads}
+
+
+class _Turner:
+    """Goes through a graph once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.columns = columns_of(graph)
+        self.nodes: list[Node] = []
+        self.image: dict[Node, Node] = {}
+        self.shaped: dict[tuple[Node, bool], Node] = {}
+        self.rng = np.random.default_rng(0)
+
+    # -- making nodes ------------------------------------------------------------------
+
+    def turn(self, node: Node) -> Node:
+        """Return the node that stands for the transpose of another one."""
+        if len(node.shape) > 2:
+            raise NotTurnedError(f"{_described(node)} has {len(node.shape)} axes")
+        if node.is_leaf:
+            return self.add(node.op, (), NO_PARAMS, node)
+        plain = (node, *node.inputs)
+        if node.op.elementwise or all(len(n.shape) < 2 and n not in self.columns for n in plain):
+            return self.add(node.op, [self.image[i] for i in node.inputs], node.params, node)
+        if TABLE.get(node.op.name) is not node.op:
+            raise NotTurnedError(f"{_described(node)} is an operation of its own")
+        return self.index_sum(node) or self.tried(node)
+
+    def add(self, op: Op, inputs: Iterable[Node], params: Any, original: Node) -> Node:
+        """Append a node with the value, the name and the line of the original."""
+        return self.append(op, inputs, params, original, original in self.columns)
+
+    def append(
+        self, op: Op, inputs: Iterable[Node], params: Any, original: Node, column: bool,
+        named: bool = True,
+    ) -> Node:  # fmt: skip
+        value = turned_value(original.value, column)
+        abstract = Abstract(np.shape(value), original.abstract.dtype, original.abstract.weak)
+        name = original.name if named else None
+        made = Node(op, tuple(inputs), params, abstract, value, name, original.where)
+        self.nodes.append(made)
+        return made
+
+    def as_vector(self, original: Node) -> Node:
+        """Return what stands for an operand, a column as a vector again."""
+        image = self.image[original]
+        if original not in self.columns:
+            return image
+        if (image, False) not in self.shaped:
+            self.shaped[image, False] = self.append(
+                TABLE["squeeze"], (image,), {"axis": (1,)}, original, column=False, named=False
+            )
+        return self.shaped[image, False]
+
+    def finished(self, op: Op, inputs: Sequence[Node], params: Any, original: Node) -> Node:
+        """Append an operation that gives a vector, and make it a column where it has to be one."""
+        if original not in self.columns:
+            return self.add(op, inputs, params, original)
+        vector = self.append(op, inputs, params, original, column=False, named=False)
+        return self.add(TABLE["expand_dims"], (vector,), {"axis": (1,)}, original)
+
+    # -- index sums --------------------------------------------------------------------
+
+    def index_sum(self, node: Node) -> Node | None:
+        """Read the subscripts of a sum of products backwards; None for anything else."""
+        spec = _subscripts(node.op, [i.shape for i in node.inputs], node.params)
+        if spec is None or len(node.inputs) < 2:
+            return None
+        terms, result = spec
+        wanted = [t[::-1] for t in terms], result[::-1]
+        operands = [self.as_vector(i) for i in node.inputs]
+        for order in (1, -1):
+            found = _subscripts(node.op, [o.shape for o in operands[::order]], node.params)
+            if found is not None and _renamed(*found) == _renamed(wanted[0][::order], wanted[1]):
+                return self.finished(node.op, operands[::order], node.params, node)
+        params = {"spec": f"{','.join(wanted[0])}->{wanted[1]}"}
+        return self.finished(TABLE["einsum"], operands, params, node)
+
+    # -- anything else -----------------------------------------------------------------
+
+    def tried(self, node: Node) -> Node:
+        """Turn the parameters, and try out whether that is right."""
+        if sum(n.abstract.size for n in (node, *node.inputs)) > _LARGEST:
+            raise NotTurnedError(f"{_described(node)} is too large to be tried out")
+        others = [self.other(i) for i in node.inputs]
+        out = _forward(node.op, others, node.params)
+        if out is None or np.shape(out) != node.shape:
+            raise NotTurnedError(f"{_described(node)} cannot be tried out on other numbers")
+        for keeps in (True, False):  # columns as they are, and then as vectors
+            columns = [keeps and i in self.columns for i in node.inputs]
+            given = [turned_value(o, c) for o, c in zip(others, columns, strict=True)]
+            for column in dict.fromkeys((node in self.columns, False)):
+                wanted = turned_value(out, column)
+                params = self.fitting(node, given, wanted)
+                if params is None:
+                    continue
+                inputs = [self.image[i] if keeps else self.as_vector(i) for i in node.inputs]
+                if column == (node in self.columns):
+                    return self.add(node.op, inputs, params, node)
+                return self.finished(node.op, inputs, params, node)
+        raise NotTurnedError(f"{_described(node)} has no counterpart for transposed matrices")
+
+    def fitting(self, node: Node, given: Sequence[Any], wanted: Any) -> dict[str, Any] | None:
+        """Return parameters with which the operation gives what is wanted."""
+        dims = len(node.inputs[0].shape), len(node.shape)
+        for params in turned_params(node.params, dims, node.inputs[0].shape):
+            got = _forward(node.op, given, params)
+            if got is not None and _same(got, wanted):
+                return params
+        return None
+
+    def other(self, operand: Node) -> Any:
+        """Return other numbers of the same kind, so that no result is right by chance."""
+        value = operand.value
+        if operand.abstract.dtype.kind not in "fc":
+            return value
+        changed = value + self.rng.uniform(0.1, 0.5, operand.shape)
+        return np.asarray(changed).astype(operand.abstract.dtype)
+
+
+def _forward(op: Op, operands: Sequence[Any], params: Any) -> Any:
+    try:
+        with np.errstate(all="ignore"):
+            return op.forward(*operands, **params)
+    except Exception:  # whatever NumPy objects to is no way to write it
+        return None
+
+
+def _same(got: Any, wanted: Any) -> bool:
+    got, wanted = np.asarray(got), np.asarray(wanted)
+    if got.shape != wanted.shape or got.dtype != wanted.dtype:
+        return False
+    if got.dtype.kind not in "fc":
+        return bool(np.array_equal(got, wanted))
+    precision = 1e4 * np.finfo(got.dtype).eps
+    scale = float(np.max(np.abs(wanted), initial=0.0, where=np.isfinite(wanted)))
+    close = np.isclose(got, wanted, rtol=precision, atol=precision * scale, equal_nan=True)
+    return bool(np.all(close))
+
+
+def _subscripts(op: Op, shapes: Sequence[Any], params: Any) -> tuple[list[str], str] | None:
+    spec = None if op.subscripts is None else op.subscripts(shapes, **params)
+    if spec is None:
+        return None
+    left, result = spec.split("->")
+    return left.split(","), result
+
+
+def _renamed(terms: Sequence[str], result: str) -> list[tuple[int, ...]]:
+    """Return subscripts as numbers, in the order in which they occur."""
+    numbers: dict[str, int] = {}
+    return [tuple(numbers.setdefault(c, len(numbers)) for c in term) for term in (*terms, result)]
+
+
+def _described(node: Node) -> str:
+    named = f"{node.name} = " if node.name else ""
+    line = f" ({node.where.short})" if node.where is not None else ""
+    return f"{named}{node.op.name}(...){line}" if not node.is_leaf else f"{node.name or 'an array'}"
+

@@ -1,0 +1,106 @@
+"""How high everything stands in its column, so that wires run level where they can.
+
+Each item asks for the mean height of what it is wired to. The heights of one column are those
+nearest to what is asked for, by least squares, that keep the order and the distances: an isotonic
+regression, solved by pooling adjacent violators. Sweeps over the columns let heights settle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chainrule.picture.ordering import Link
+
+_ROUNDS = 6
+
+
+def nearest(asked: Sequence[float], weights: Sequence[float], gaps: Sequence[float]) -> list[float]:
+    """Return the heights nearest to those asked for that keep the gaps between neighbours.
+
+    Parameters
+    ----------
+    asked, weights : sequence of float
+        One for each item, from top to bottom.
+    gaps : sequence of float
+        The least distance of each from the one above it; the first is not read.
+
+    Examples
+    --------
+    >>> nearest([0.0, 0.0, 9.0], [1.0, 1.0, 1.0], [0.0, 4.0, 4.0])
+    [-2.0, 2.0, 9.0]
+    """
+    offset, offsets = 0.0, []
+    blocks: list[tuple[float, float, int]] = []  # mean, weight, how many
+    for i, want in enumerate(asked):
+        offset += gaps[i] if i else 0.0
+        offsets.append(offset)
+        mean, weight, count = want - offset, weights[i], 1
+        while blocks and blocks[-1][0] > mean:
+            before, heavy, many = blocks.pop()
+            mean = (before * heavy + mean * weight) / (heavy + weight)
+            weight += heavy
+            count += many
+        blocks.append((mean, weight, count))
+    levels = [mean for mean, _, count in blocks for _ in range(count)]
+    return [level + off for level, off in zip(levels, offsets, strict=True)]
+
+
+def heights(
+    columns: Sequence[Sequence[int]],
+    links: Sequence[Link],
+    above: Sequence[float],
+    below: Sequence[float],
+    gap: float,
+    stiff: Sequence[bool],
+) -> list[float]:
+    """Return the height of each item's axis.
+
+    Parameters
+    ----------
+    columns : sequence of sequences of int
+        From left to right, each from top to bottom.
+    links : sequence of Link
+    above, below : sequence of float
+        How far each item reaches from its axis.
+    gap : float
+        The least distance between items of a column.
+    stiff : sequence of bool
+        Items that only pass a wire on: it should run straight through them.
+    """
+    size = len(above)
+    near: list[list[tuple[int, float, float]]] = [[] for _ in range(size)]  # other, lift, weight
+    left: list[list[tuple[int, float, float]]] = [[] for _ in range(size)]
+    for link in links:
+        straight = stiff[link.source] + stiff[link.target]
+        weight = (1.0, 3.0, 8.0)[straight]
+        lift = link.leave - link.enter
+        left[link.target].append((link.source, lift, weight))
+        near[link.target].append((link.source, lift, weight))
+        near[link.source].append((link.target, -lift, weight))
+    spaces = [
+        [0.0] + [below[a] + gap + above[b] for a, b in zip(column, column[1:], strict=False)]
+        for column in columns
+    ]
+    y = [0.0] * size
+    for column, space in zip(columns, spaces, strict=True):
+        at, middle = 0.0, sum(space) / 2
+        for item, step in zip(column, space, strict=True):
+            at += step
+            y[item] = at - middle
+    backwards = list(range(len(columns)))[::-1]
+    rounds = [(backwards, near), (backwards[::-1], left)]
+    rounds += [(backwards, near), (backwards[::-1], near)] * _ROUNDS
+    for sequence, neighbours in rounds:
+        for at in sequence:
+            column = columns[at]
+            asked, weights = [], []
+            for item in column:
+                total = weight = 0.0
+                for other, lift, heavy in neighbours[item]:
+                    total += heavy * (y[other] + lift)
+                    weight += heavy
+                asked.append(total / weight if weight else y[item])
+                weights.append(weight or 0.01)
+            for item, height in zip(column, nearest(asked, weights, spaces[at]), strict=True):
+                y[item] = height
+    return y
