@@ -13,8 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -36,7 +35,6 @@ from chainrule.lab.playground.config import (
 from chainrule.lab.playground.fields import Fields, FieldsError, refusal, shown
 from chainrule.lab.playground.points import GENERATORS
 from chainrule.lab.playground.runs import UNSEEN, Run, Runs
-from chainrule.lab.playground.why import Moment, moment
 from chainrule.nn.files.strict_json import JSONError, read
 
 #: Bytes of a message, and messages of one socket that may wait.
@@ -97,27 +95,6 @@ def _parsed(text: bytes | str) -> Any:
         return read(text)
     except JSONError as error:
         raise refusal([("config", f"What was sent {error}.")]) from None
-
-
-async def why(name: Any, sample: int | None = None) -> Moment:
-    """Return the moment at which a run is, for whoever explains it; see :func:`why.explained`.
-
-    Parameters
-    ----------
-    name : object
-        The run's, as it was sent.
-    sample : int, optional
-
-    Raises
-    ------
-    FieldsError
-        When there is no such run or sample.
-    """
-    run = runs.find(name)
-    if run is None:
-        raise refusal([("run", "There is no such run any more. Open the playground again.")])
-    reply = await run.ask("snapshot")
-    return moment(reply["snapshot"], sample)
 
 
 class Viewer:
@@ -262,15 +239,6 @@ async def socket(websocket: WebSocket) -> None:
     """Serve a tab."""
     await websocket.accept()
     await Viewer(websocket).serve()
-
-
-@asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[None]:
-    """End all runs with the server."""
-    try:
-        yield
-    finally:
-        runs.close()
 
 
 routes: list[BaseRoute] = [

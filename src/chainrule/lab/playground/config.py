@@ -73,8 +73,8 @@ class Config:
     validation: float = 0.25
     layers: tuple[int, ...] = (8, 8)
     activation: str = "tanh"
-    optimizer: str = "adam"
-    rate: float = 0.003
+    optimizer: str = "sgd"
+    rate: float = 0.03
     batch: int = 16
     l2: float = 0.0
     dropout: float = 0.0
@@ -139,10 +139,10 @@ def checked(given: Any) -> Config:
     --------
     >>> checked({"data": "xor", "layers": [4]}).layers
     (4,)
-    >>> checked({"rate": "fast"})
+    >>> checked({"rate": "f"})
     Traceback (most recent call last):
     ...
-    chainrule.lab.playground.fields.FieldsError: rate: A number from 0 to 1000 is needed, not 'fast'.
+    chainrule.lab.playground.fields.FieldsError: rate: A number from 0 to 1000 is needed, not 'f'.
     """
     standard = Config()
     fields = Fields(given, Config.__dataclass_fields__)
@@ -175,8 +175,8 @@ def _table(fields: Fields) -> Chosen | None:
         fields.wrong("table", "A table is needed: paste one, or choose a file.")
         return None
     found = Chosen(
-        inner.text("text", tables.CHARACTERS), *(inner.text(n, tables.NAME) for n in "xy"),
-        inner.text("target", tables.NAME),
+        inner.text("text", tables.CHARACTERS), inner.text("x", tables.NAME),
+        inner.text("y", tables.NAME), inner.text("target", tables.NAME),
     )  # fmt: skip
     fields.errors += [(f"table.{field}", message) for field, message in inner.errors]
     return found

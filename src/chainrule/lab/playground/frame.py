@@ -57,7 +57,7 @@ def described(training: Training) -> dict[str, Any]:
     return {
         "config": training.config.to_dict(),
         "points": {
-            "x": [[round(float(v), 5) for v in row] for row in points.x],
+            "x": [[float(str(v)) for v in row] for row in points.x],
             "labels": points.labels.tolist(),
             "trained": points.trained,
             "classes": list(points.classes),
@@ -114,8 +114,8 @@ class Camera:
         with np.errstate(all="ignore"):
             loss, gradients = training.gradients()
             parts = {
-                "weights": _flat(training.model.params),
-                "gradients": _flat(gradients),
+                "weights": flat(training.model.params),
+                "gradients": flat(gradients),
                 "curve": np.array(training.curve, np.float32).ravel(),
                 "surface": self._surface(),
                 "units": self._units(),
@@ -151,10 +151,10 @@ class Camera:
         odds = np.exp(logits)
         shares = odds / odds.sum(axis=1, keepdims=True)
         planes = shares[:, 1:] if shares.shape[1] == 2 else shares
-        return np.rint(255 * np.nan_to_num(planes.T)).astype(np.uint8).ravel()
+        return _bytes(255 * np.nan_to_num(planes.T))
 
     def _units(self) -> np.ndarray:
-        """Return what each hidden unit gives over the plane: 128 is 0, the greatest is at an end."""
+        """Return what each hidden unit gives over the plane: 128 is 0, its greatest an end."""
         model = self._training.model
         x: Any = self._small
         seen: dict[str, np.ndarray] = {}
@@ -169,13 +169,18 @@ class Camera:
         values = np.nan_to_num(np.concatenate([v.T for v in hidden])).astype(float)
         most = np.max(np.abs(values), axis=1, keepdims=True)
         scaled = values / np.where(most > 0, most, 1)
-        return np.rint(128 + 127 * scaled).astype(np.uint8).ravel()
+        return _bytes(128 + 127 * scaled)
 
 
-def _flat(params: Any) -> np.ndarray:
+def flat(params: Any) -> np.ndarray:
     """Return all weights, then all biases, of one layer after the other."""
     arrays = [v.ravel() for each in params.values() for v in (each["W"], each["b"])]
     return np.concatenate(arrays).astype(np.float32)
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.rint(values).astype(np.uint8).ravel()
+    return found
 
 
 def _number(value: float) -> float | None:

@@ -12,12 +12,12 @@ _MOST = 16 * 2**20
 
 
 def packed(kind: bytes, payload: bytes) -> bytes:
-    """Return a message.
+    r"""Return a message.
 
     Examples
     --------
     >>> packed(REPLY, b"{}")
-    b'J\\x02\\x00\\x00\\x00{}'
+    b'J\x02\x00\x00\x00{}'
     """
     return _HEAD.pack(kind, len(payload)) + payload
 

@@ -84,7 +84,7 @@ def moons(samples: int, noise: float, rng: np.random.Generator) -> tuple[np.ndar
 
 
 def circles(samples: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A disc within a ring.
+    """Return a disc within a ring.
 
     Examples
     --------

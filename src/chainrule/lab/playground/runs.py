@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ class Run:
         self.viewers = 0
         self.seen = time.monotonic()
         self.is_training = False
-        self._replies: dict[int, Callable[[dict[str, Any] | None], None]] = {}
-        self._frames: list[Callable[[bytes | None], None]] = []
+        self._replies: dict[int, Future[dict[str, Any] | None]] = {}
+        self._frames: list[Future[bytes | None]] = []
         self._asked = 0
         self._lock = threading.Lock()
         self._process = _started()
@@ -73,17 +74,14 @@ class Run:
         FieldsError
             When there is none in time, or the worker has ended.
         """
-        arrived, take = _awaited()
+        arrived: Future[dict[str, Any] | None] = Future()
         with self._lock:
             self._asked += 1
             number = self._asked
-            self._replies[number] = take
-        if self.is_alive:
-            self.tell(do, id=number, **more)
-        else:
-            take(None)
+            self._replies[number] = arrived
+        self._tell_or_end(do, id=number, **more)
         try:
-            reply: dict[str, Any] | None = await asyncio.wait_for(arrived, PATIENCE)
+            reply = await asyncio.wait_for(asyncio.wrap_future(arrived), PATIENCE)
         except TimeoutError:
             self.end()
             reply = None
@@ -111,14 +109,17 @@ class Run:
 
         None when the worker has ended.
         """
-        arrived, take = _awaited()
+        arrived: Future[bytes | None] = Future()
         with self._lock:
-            self._frames.append(take)
+            self._frames.append(arrived)
+        self._tell_or_end("frame", now=now)
+        return await asyncio.wrap_future(arrived)
+
+    def _tell_or_end(self, do: str, **more: Any) -> None:
+        """Send a command that is waited for: nobody waits for a worker that has ended."""
+        self.tell(do, **more)
         if not self.is_alive:
-            take(None)
-        self.tell("frame", now=now)
-        found: bytes | None = await arrived
-        return found
+            self._give_up()
 
     def end(self) -> None:
         """End the worker."""
@@ -136,14 +137,14 @@ class Run:
                 if kind == FRAME:
                     with self._lock:
                         waiting, self._frames = self._frames, []
-                    for take in waiting:
-                        take(payload)
+                    for each in waiting:
+                        _settle(each, payload)
                 else:
                     reply = json.loads(payload)
                     with self._lock:
                         found = self._replies.pop(reply["id"], None)
                     if found is not None:
-                        found(reply)
+                        _settle(found, reply)
         self._ended()
 
     def _ended(self) -> None:
@@ -151,15 +152,16 @@ class Run:
         self._process.kill()
         self._process.wait()
         if self._process.stdin is not None:
-            try:
+            with suppress(OSError):  # what was still to be written is for nobody
                 self._process.stdin.close()
-            except OSError:
-                pass  # what was still to be written is for nobody
+        self._give_up()
+
+    def _give_up(self) -> None:
         with self._lock:
-            waiting: list[Any] = [*self._frames, *self._replies.values()]
+            waiting: list[Future[Any]] = [*self._frames, *self._replies.values()]
             self._frames, self._replies = [], {}
-        for take in waiting:
-            take(None)
+        for each in waiting:
+            _settle(each, None)
 
 
 def _started() -> subprocess.Popen[bytes]:
@@ -173,22 +175,10 @@ def _started() -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def _awaited() -> tuple[asyncio.Future[Any], Callable[[Any], None]]:
-    """Return a future, and a function for other threads that fulfils it."""
-    loop = asyncio.get_running_loop()
-    future = loop.create_future()
-
-    def settle(value: Any) -> None:
-        if not future.done():
-            future.set_result(value)
-
-    def take(value: Any) -> None:
-        try:
-            loop.call_soon_threadsafe(settle, value)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
-
-    return future, take
+def _settle(future: Future[Any], value: Any) -> None:
+    """Fulfil a promise, unless nobody waits any more."""
+    if future.set_running_or_notify_cancel():
+        future.set_result(value)
 
 
 class Runs:

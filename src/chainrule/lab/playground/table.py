@@ -53,7 +53,7 @@ class Table:
 
 
 def read(text: str) -> Table:
-    """Read a table: a row of names, then rows of cells.
+    r"""Read a table: a row of names, then rows of cells.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def read(text: str) -> Table:
 
     Examples
     --------
-    >>> read("height,weight,kind\\n1,2,a\\n3,4,b\\n").summary()["columns"][0]
+    >>> read("height,weight,kind\n1,2,a\n3,4,b\n").summary()["columns"][0]
     {'name': 'height', 'numeric': True, 'classes': 2}
     """
     if len(text) > CHARACTERS:

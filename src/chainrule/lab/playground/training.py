@@ -98,6 +98,11 @@ class Training:
         """How often all samples have been gone through; a rest that fills no batch is left out."""
         return self.step / (len(self.data[0]) // self.batch)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether numbers stopped being finite."""
+        return self.failure is not None
+
     def advance(self, steps: int) -> None:
         """Take some steps; fewer when numbers stop being finite.
 
@@ -106,10 +111,10 @@ class Training:
         steps : int
         """
         target = self.step + steps
-        while self.step < target and self.failure is None:
+        while self.step < target and not self.is_over:
             stop = min(target, self.step - self.step % self._stride + self._stride)
             self._run(stop)
-            if self.failure is None and self.step % self._stride == 0:
+            if not self.is_over and self.step % self._stride == 0:
                 self._note()
 
     def _run(self, stop: int) -> None:

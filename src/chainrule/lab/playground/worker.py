@@ -112,11 +112,6 @@ class Worker:
         self._is_wanted = True
         self._is_new = self._is_new or bool(command.get("now"))
 
-    def _do_snapshot(self, command: dict[str, Any]) -> dict[str, Any]:
-        from chainrule.lab.playground.why import snapshot
-
-        return {"snapshot": snapshot(self._training)}
-
     # -- training ------------------------------------------------------------------------
 
     def _train(self) -> None:
@@ -157,7 +152,9 @@ class Worker:
         failure = self._training.failure
         state = "diverged" if failure else "running" if self._is_running else "paused"
         found = {"finding": _told(failure)} if failure else {}
-        frame = self._camera.frame(state=state, generation=self._generation, **found)
+        frame = self._camera.frame(
+            state=state, generation=self._generation, pace=self._pace, **found
+        )
         self._is_wanted = self._is_new = False
         self._shown = time.perf_counter()
         self._write(FRAME, frame)
