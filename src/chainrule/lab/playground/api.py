@@ -109,6 +109,8 @@ class Viewer:
         self._socket = socket
         self._run: Run | None = None
         self._frames: asyncio.Task[None] | None = None
+        self._asked = asyncio.Event()
+        self._is_at_once = False
         self._sending = asyncio.Lock()
 
     async def serve(self) -> None:
@@ -198,18 +200,24 @@ class Viewer:
 
     async def _do_frame(self, given: dict[str, Any]) -> None:
         """Send one frame as soon as there is one; asking again meanwhile changes nothing."""
-        if self._frames is None or self._frames.done():
-            self._frames = asyncio.create_task(self._frame(self._opened(), bool(given.get("now"))))
+        self._opened()
+        self._is_at_once = self._is_at_once or given.get("now") is True
+        self._asked.set()
 
-    async def _frame(self, run: Run, now: bool) -> None:
-        found = await run.frame(now)
+    async def _pump(self, run: Run) -> None:
+        """Send a frame whenever one has been asked for."""
         with suppress(RuntimeError, WebSocketDisconnect):  # closed meanwhile
-            if found is not None:
+            while True:
+                await self._asked.wait()
+                self._asked.clear()
+                now, self._is_at_once = self._is_at_once, False
+                found = await run.frame(now)
+                if found is None:
+                    break
                 async with self._sending:
                     await self._socket.send_bytes(found)
-            elif run is self._run:
-                message = "The training process has ended. Reset starts another one."
-                await self._send({"errors": [{"field": "run", "message": message}], "ended": True})
+            message = "The training process has ended. Reset starts another one."
+            await self._send({"errors": [{"field": "run", "message": message}], "ended": True})
 
     # -- coming and going ----------------------------------------------------------------
 
@@ -222,6 +230,8 @@ class Viewer:
         self._leave()
         self._run = run
         run.viewers += 1
+        self._asked.clear()
+        self._frames = asyncio.create_task(self._pump(run))
 
     def _leave(self) -> None:
         if self._frames is not None:

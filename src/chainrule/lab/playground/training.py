@@ -110,11 +110,12 @@ class Training:
         ----------
         steps : int
         """
-        target = self.step + steps
-        while self.step < target and not self.is_over:
-            stop = min(target, self.step - self.step % self._stride + self._stride)
-            self._run(stop)
-            if not self.is_over and self.step % self._stride == 0:
+        target = self.step if self.is_over else self.step + steps
+        while self.step < target:
+            self._run(min(target, self.step - self.step % self._stride + self._stride))
+            if self.is_over:
+                break
+            if self.step % self._stride == 0:
                 self._note()
 
     def _run(self, stop: int) -> None:
