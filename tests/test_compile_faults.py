@@ -114,7 +114,9 @@ def test_fork_after_threads_have_run(tmp_path):
 
 
 LONG = """
-    import time, numpy as np, chainrule as cr
+    import signal, time, numpy as np, chainrule as cr
+    # A shell that starts the tests in the background has Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     def step(w, X):
         value, dw = cr.value_and_grad(lambda w: np.mean(np.tanh(X @ w) ** 2))(w)
         return w - 0.001 * dw, value

@@ -95,7 +95,8 @@ def network(X, y, W1, b1, W2, b2):
 def test_rows_become_columns_as_in_textbooks():
     after = rewritten(explained(network, X, Y, W1, B1, W2, B2), ["columns"])
     text = RENDERERS["text"](after)
-    assert "W1 @ X" in text and "W2 @ h" in text
+    assert "W1 @ X" in text
+    assert "W2 @ h" in text
     assert ".T @ X" not in text.split("Backward")[0]
     assert after.arguments["W1"].shape == (4, 3)
     assert after.arguments["b1"].shape == (4, 1)
@@ -114,7 +115,7 @@ def test_softmax_with_cross_entropy_keeps_its_short_gradient():
     after = rewritten(before, ["columns"])
     assert_turned(before, after)
     simpler = [s.simpler.text for s in after.steps if s.target == "dz" and s.simpler]
-    assert simpler == ["(p - eye(4)[:, y]) / t3.size"] or any("eye(4)[:, y]" in s for s in simpler)
+    assert any("p - eye(4)[:, y]" in s for s in simpler)
 
 
 def test_a_function_with_columns_is_offered_rows():
@@ -170,7 +171,7 @@ def written_into(X, b):
     ("function", "args"),
     [
         (statistics, (X, B1[:3])),
-        (pieces, (X, W1, B1)) if False else (pieces, (X, rng.normal(size=(4, 4)), B1)),
+        (pieces, (X, rng.normal(size=(4, 4)), B1)),
         (reshaped, (X, rng.normal(size=(3, 2)))),
         (written_into, (X, B1[:3])),
         (lambda X, v: np.sum(np.outer(X[0], v) @ np.linalg.inv(np.outer(v, v) + np.eye(3))),

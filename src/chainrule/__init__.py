@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from chainrule import showing
 from chainrule.custom import constant, custom
 from chainrule.errors import ChainruleError
 from chainrule.transform import (
@@ -66,6 +67,14 @@ def __getattr__(name: str) -> Any:
         module = importlib.import_module(_LATER[name])
         return module if module.__name__.endswith(f".{name}") else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _widget(solution: Any) -> Any:
+    """Make the notebook widget of a solution, which may not import it: it stands above."""
+    return importlib.import_module("chainrule.widget").show(solution)
+
+
+showing.register(_widget)
 
 
 def __dir__() -> list[str]:

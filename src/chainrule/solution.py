@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule import showing
 from chainrule.arguments import Wrt, bound, complex_output, name_of
 from chainrule.emit import loops_source, numpy_source
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.explaining import update
 from chainrule.explaining.asked import asked
 from chainrule.explaining.derivation import Derivation, derive
@@ -28,6 +29,8 @@ from chainrule.trace import location
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from chainrule.picture.drawing import Drawing
 
 
 class Solution:
@@ -49,12 +52,13 @@ class Solution:
         self,
         derivation: Derivation,
         function: Callable[..., Any],
-        again: Callable[[Mapping[str, Any]], Solution],
+        again: Callable[..., Solution],
     ) -> None:
         self._derivation = derivation
         self._function = function
         self._again = again
         self._explanation = Explanation(derivation)
+        self._widget: Any = None
 
     def __repr__(self) -> str:
         wrt = ", ".join(self.grads)
@@ -63,8 +67,92 @@ class Solution:
     def __str__(self) -> str:
         return self.text()
 
+    # -- in notebooks --------------------------------------------------------------------
+
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+    def _repr_html_(self) -> str:
+        from chainrule.view.static_form import static_html
+
+        return static_html(self._explanation)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """Return the live widget where a notebook can show it; IPython adds the static forms."""
+        if not showing.in_notebook():
+            return {}
+        try:
+            bundle = self.widget()._repr_mimebundle_(include=include, exclude=exclude) or {}
+        except ChainruleError:  # an extra is missing, say: the static form does without
+            return {}
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        data = {kind: value for kind, value in data.items() if kind != "text/plain"}
+        return (data, *metadata) if metadata else data
+
+    def _display_(self) -> Any:
+        """Return what marimo shows: the live widget, or Markdown where an extra is missing."""
+        try:
+            return self.widget()
+        except ChainruleError:
+            return showing.Markdown(self.markdown())
+
+    def widget(self) -> Any:
+        """Return the live view for notebooks, in which values can be changed.
+
+        A change runs the function again, and this solution then has the new numbers.
+
+        Returns
+        -------
+        chainrule.widget.live.SolutionWidget
+            The same one each time.
+
+        Raises
+        ------
+        MissingExtraError
+            Where ``chainrule[look]`` is not installed.
+        """
+        if self._widget is None:
+            self._widget = showing.live(self)
+        return self._widget
+
+    def at(self, values: Mapping[str, Any], **upstream: Any) -> Solution:
+        """Explain the same call with other values.
+
+        Parameters
+        ----------
+        values : mapping
+            Name of an argument -> its new value; the others stay.
+        upstream : number or array, optional
+            Another upstream gradient.
+
+        Returns
+        -------
+        Solution
+
+        Raises
+        ------
+        ArgumentError, and whatever the function raises
+
+        Examples
+        --------
+        >>> import chainrule as cr
+        >>> s = cr.explain(lambda w, x: w * x, 2.0, 3.0)
+        >>> s.at({"w": 5.0}).value
+        15.0
+        """
+        return self._again(values, **upstream)
+
+    def become(self, other: Solution) -> None:
+        """Take over all that another solution says; whoever shows this one goes on to do so."""
+        if other is not self:
+            kept = self._widget
+            vars(self).clear()
+            vars(self).update(vars(other), _widget=kept)
+
+    @property
+    def explanation(self) -> Explanation:
+        """What all views are made of."""
+        return self._explanation
 
     # -- results -------------------------------------------------------------------------
 
@@ -120,6 +208,21 @@ class Solution:
         """Return the worked solution as JSON."""
         return RENDERERS["json"](self._explanation)
 
+    def html(self) -> str:
+        """Return the worked solution as one HTML file to step through.
+
+        It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
+        paths of each number and other notations are in it.
+
+        Raises
+        ------
+        MissingExtraError
+            Where latex2mathml is not installed.
+        """
+        from chainrule.view import document, page  # what the text alone has no need of
+
+        return page(document(self._explanation, alone=True), self.text())
+
     def code(self, executor: str = "numpy") -> str:
         """Return the forward and backward pass as code that runs on its own.
 
@@ -151,8 +254,95 @@ class Solution:
         program = self._derivation.program
         return numpy_source(program)
 
+    def svg(
+        self, level: str = "auto", open: str | Sequence[str] = (), step: int | None = None
+    ) -> str:
+        """Return a picture of the computation as SVG.
+
+        Values stand above the wires, gradients below them, local derivatives upon them.
+
+        Parameters
+        ----------
+        level : {"auto", "scalars", "neurons", "tensors", "layers"}
+            How closely to look.
+        open : str or sequence of str
+            Groups to open, by the ids that the picture gives them.
+        step : int, optional
+            Show the moment after this step, 0 for the start; the end unless given. The pictures
+            of all steps have the same size, and everything in them the same place.
+
+        Raises
+        ------
+        ArgumentError
+            When there is no such level, group or step.
+
+        Examples
+        --------
+        >>> import chainrule as cr
+        >>> s = cr.explain(lambda x: x * x, 3.0)
+        >>> s.svg()[:4]
+        '<svg'
+        """
+        from chainrule.picture.svg import to_svg
+
+        last = self.steps[-1].number
+        if step is not None and (type(step) is not int or not 0 <= step <= last):
+            raise ArgumentError(
+                "There is no such step.",
+                expected=f"a whole number from 0 to {last}",
+                got=f"step={step!r}",
+            )
+        return to_svg(self._drawing(level, open), step)
+
+    def _drawing(self, level: str = "auto", open: str | Sequence[str] = ()) -> Drawing:
+        from chainrule.picture.layout import draw
+        from chainrule.picture.levels import scene
+
+        return draw(scene(self._explanation, level, (open,) if isinstance(open, str) else open))
+
+    def animate(self, path: str | Path, level: str = "auto", seconds: float = 0.9) -> Path:
+        """Write the picture as an animated GIF: one frame for each step.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file that ends in .gif.
+        level : {"auto", "scalars", "neurons", "tensors", "layers"}
+        seconds : float
+            How long each frame stays; the last stays three times as long.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        ArgumentError
+            For another suffix, or seconds that no frame can stay.
+        MissingExtraError
+            Without matplotlib.
+        """
+        from pathlib import Path
+
+        from chainrule.picture import animation, files
+
+        path = Path(path)
+        if path.suffix != ".gif":
+            raise ArgumentError(
+                f"An animation cannot be saved as {path.suffix or 'a file without suffix'!r}.",
+                expected="a file that ends in .gif",
+                got=str(path),
+            )
+        animation.check_seconds(seconds)
+        steps = range(self.steps[-1].number + 1)
+        return files.save(self._drawing(level), path, steps, seconds)
+
     def save(self, path: str | Path) -> Path:
-        """Write a view to a file, chosen by its suffix: .txt .md .tex .json or .py.
+        """Write a view to a file, chosen by its suffix.
+
+        .txt, .md, .tex, .json and .py; .html to step through, with latex2mathml; as a picture
+        .svg, and with matplotlib .png, .pdf and .gif.
 
         Returns
         -------
@@ -163,18 +353,27 @@ class Solution:
         ------
         ArgumentError
             For any other suffix.
+        MissingExtraError
+            For .png, .pdf and .gif without matplotlib.
         """
         from pathlib import Path  # a tenth of the time that importing chainrule may take
 
+        from chainrule.picture import files
+
         path = Path(path)
+        if path.suffix in files.SUFFIXES:
+            return files.save(self._drawing(), path, range(self.steps[-1].number + 1))
         if path.suffix == ".py":
             content = self.code()
+        elif path.suffix == ".html":
+            content = self.html()
         elif path.suffix in SUFFIXES:
             content = RENDERERS[SUFFIXES[path.suffix]](self._explanation)
         else:
             raise ArgumentError(
                 f"A solution cannot be saved as {path.suffix or 'a file without suffix'!r}.",
-                expected=f"a suffix among {', '.join([*SUFFIXES, '.py'])}",
+                expected="a suffix among "
+                f"{', '.join([*SUFFIXES, '.html', '.py', *files.SUFFIXES])}",
                 got=str(path),
             )
         path.write_text(content, encoding="utf-8")
@@ -344,7 +543,7 @@ def explain(
     if error is not None:
         raise error
 
-    def again(values: Mapping[str, Any]) -> Solution:
+    def again(values: Mapping[str, Any], upstream: Any = upstream) -> Solution:
         call = bound(f, args, kwargs)
         call.arguments.update(values)
         options = {"wrt": recording.wrt, "upstream": upstream, "simplify": simplify}
@@ -358,7 +557,7 @@ def solution_of(recording: Recording, upstream: Any = None) -> Solution:
     with np.errstate(all="ignore"):
         derivation = derive(recording, upstream)
 
-    def again(values: Mapping[str, Any]) -> Solution:
+    def again(values: Mapping[str, Any], **_: Any) -> Solution:
         raise ArgumentError(
             "The function cannot be run again from here.", instead="cr.explain(f, ...).step(lr)"
         )

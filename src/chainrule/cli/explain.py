@@ -47,6 +47,7 @@ more examples:
   chainrule explain softmax --as markdown
   chainrule explain "w*x" --at w=[1,2] --at x=3 --upstream [1,1]
   chainrule explain neuron -o neuron.md
+  chainrule explain neuron -o neuron.svg
   chainrule explain --list
 """
 
@@ -85,7 +86,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--no-simplify", action="store_true", help="take every operation as it is written"
     )
-    parser.add_argument("-o", dest="file", metavar="FILE", help="write .txt .md .tex .json or .py")
+    parser.add_argument(
+        "-o", dest="file", metavar="FILE",
+        help="write .txt .md .tex .json .py, or a picture: .svg .png .pdf .gif",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 

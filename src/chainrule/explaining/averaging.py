@@ -52,6 +52,10 @@ def _is_total(op: Op) -> bool:
     return op.fold is not None and not op.fold.mean and _partner(op, mean=True) is not None
 
 
+def _is_mean(op: Op) -> bool:
+    return op.fold is not None and op.fold.mean
+
+
 def _partner(op: Op, mean: bool) -> Op | None:
     """Return the operation that folds likewise, with or without the division in the end."""
     if op.fold is None:
@@ -70,7 +74,7 @@ def found_average(graph: Graph) -> Averaged:
     chain: list[Node] = []
     varying = _varying(graph)
     node = graph.output
-    while node.op.fold is None or not (node.op.fold.mean or _is_total(node.op)):
+    while not (_is_mean(node.op) or _is_total(node.op)):
         step = _linear_in(node, varying)
         if step is None:
             raise NotAveragedError("the output is no multiple of a mean or a sum")
@@ -81,7 +85,7 @@ def found_average(graph: Graph) -> Averaged:
     count = _count(node)
     if count < 2:
         raise NotAveragedError("there is a single term, so that its mean is its sum")
-    if node.op.fold is not None and node.op.fold.mean:
+    if _is_mean(node.op):
         return Averaged(node, None, count, mean=True)
     # Half of a sum of two terms is not told from their mean.
     divided = next((n for n in chain if count > 2 and _divides(n, count)), None)

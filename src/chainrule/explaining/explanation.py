@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explaining.derivation import Derivation
-from chainrule.explaining.steps import Step, worked_steps
+from chainrule.explaining.steps import Planned, Step, Writer, planned_steps
 from chainrule.graph import Node
 from chainrule.structure import map_leaves
 from chainrule.trace import Branch
@@ -34,8 +34,29 @@ class Explanation:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """All steps: inputs, forward pass, backward pass."""
-        with np.errstate(all="ignore"):  # numbers of a branch that was not taken may be anything
-            return worked_steps(self.derivation)
+        return tuple(self.written(planned) for planned in self.plan)
+
+    @cached_property
+    def plan(self) -> tuple[Planned, ...]:
+        """What each of the steps is about: cheap, where not all of them are to be read."""
+        return planned_steps(self.derivation)
+
+    def written(self, planned: Planned) -> Step:
+        """Write one of the steps."""
+        known = self._written.get(planned)
+        if known is None:
+            # Numbers of a branch that was not taken may be anything.
+            with np.errstate(all="ignore"):
+                known = self._written[planned] = self._writer.step(planned)
+        return known
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return Writer(self.derivation)
+
+    @cached_property
+    def _written(self) -> dict[Planned, Step]:
+        return {}
 
     def of_kind(self, *kinds: str) -> list[Step]:
         """Return the steps of some kinds, in order."""

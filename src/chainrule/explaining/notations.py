@@ -116,6 +116,24 @@ def rewritten(explanation: Explanation, ids: Iterable[str]) -> Explanation:
     return explanation
 
 
+def given_value(value: Any, like: Any, ids: Iterable[str]) -> Any:
+    """Return a value that was written in a notation as the function takes it.
+
+    Parameters
+    ----------
+    value : number, list or array
+        An argument, or the upstream gradient, as :func:`rewritten` shows it.
+    like : number, list or array
+        What the function was given, which has the number of axes that is wanted.
+    ids : iterable of str
+        The notations.
+    """
+    turns = sum(name in ("columns", "rows") for name in ids)
+    if np.ndim(value) != 2 or not (turns % 2 or np.ndim(like) == 1):
+        return value
+    return np.ravel(value) if np.ndim(like) == 1 else np.transpose(value)
+
+
 _WORDS = {
     "columns": "samples as columns", "rows": "samples as rows",
     "sum": "the sum instead of the mean", "mean": "the mean instead of the sum",
@@ -195,6 +213,8 @@ def has_columns(graph: Graph) -> bool:
 
 
 def _is_data(node: Node) -> bool:
+    while node.op.view and len(node.inputs) == 1:
+        (node,) = node.inputs
     return not node.is_leaf or node.name in DATA_NAMES
 
 

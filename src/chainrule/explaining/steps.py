@@ -5,8 +5,9 @@ All renderers are views of this list, so that they cannot disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -111,34 +112,51 @@ class Step:
     contribution: Contribution | None = None
 
 
-class _Writer:
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What one step is about, before it is written; fields as in :class:`Step`."""
+
+    number: int
+    kind: Kind
+    node: Node
+    contribution: Contribution | None = None
+    part: tuple[int, int] = (1, 1)
+
+
+class Writer:
     """Writes the steps of one derivation."""
 
     def __init__(self, derivation: Derivation) -> None:
         self.derivation = derivation
         self.joint = derivation.joint
-        self.count = 0
-        _, image = derivation.simplified
-        known = {image[n]: label for n, label in derivation.labels.items() if n in image}
-        #: Nodes of the backward pass that equal a value of the forward pass.
-        self.aliases = {n: known[now] for n, now in image.items() if now in known and not n.is_leaf}
+        self.ways: dict[Node, list[Contribution]] = {}
+        for contribution in self.joint.contributions:
+            self.ways.setdefault(contribution.operand, []).append(contribution)
 
-    def next(self) -> int:
-        self.count += 1
-        return self.count
+    @cached_property
+    def aliases(self) -> dict[Node, str]:
+        """Nodes of the backward pass that equal a value of the forward pass."""
+        _, image = self.derivation.simplified
+        known = {image[n]: v for n, v in self.derivation.labels.items() if n in image}
+        return {n: known[now] for n, now in image.items() if now in known and not n.is_leaf}
 
     # -- formulas ----------------------------------------------------------------------
 
     def formula(
         self, node: Node, names: dict[Node, str], gradients: dict[Node, str] | None = None
     ) -> Formula:
-        """Write a node in terms of named ones, and of gradients under their names."""
+        """Write a node in terms of named ones, and of gradients under their names.
+
+        Without names it is a node of its own graph, where none equals one of ours.
+        """
 
         def written(style: Style) -> str:
             def label(n: Node) -> Written | None:
                 if style == "latex" and gradients and n in gradients:
                     return Written(gradient_latex(gradients[n]), "atom", style)
-                name = names.get(n) or (self.aliases.get(n) if n is not node else None)
+                name = names.get(n)
+                if name is None and names and n is not node and not n.is_leaf:
+                    name = self.aliases.get(n)
                 return None if name is None else symbol(name, style)
 
             return write(node, style, label).string
@@ -157,49 +175,36 @@ class _Writer:
 
     # -- steps -------------------------------------------------------------------------
 
-    def forward(self) -> Iterator[Step]:
-        labels = self.derivation.labels
-        for node in self.derivation.graph.nodes:
-            if node.is_constant:
-                continue
-            if node.is_input:
-                yield Step(0, "input", labels[node], node, node.value)
-                continue
-            yield Step(
-                self.next(), "forward", labels[node], node, node.value,
+    def step(self, planned: Planned) -> Step:
+        """Write the step that stands at a place of the solution."""
+        if planned.kind == "backward":
+            return self.product(planned)
+        if planned.kind == "sum":
+            return self.total(planned)
+        labels, node = self.derivation.labels, planned.node
+        if planned.kind == "input":
+            return Step(0, "input", labels[node], node, node.value)
+        if planned.kind == "forward":
+            return Step(
+                planned.number, "forward", labels[node], node, node.value,
                 symbols=self.formula(node, labels), numbers=self.with_numbers(node),
                 where=node.where,
             )  # fmt: skip
-
-    def backward(self) -> Iterator[Step]:
-        labels = self.derivation.labels
-        output = self.joint.forward.output
-        if output not in self.joint.gradients:
-            return
-        seed = self.joint.gradients[output].value
-        yield Step(
-            self.next(), "upstream", f"d{labels[output]}", output, seed,
+        seed = self.joint.gradients[node].value
+        return Step(
+            planned.number, "upstream", f"d{labels[node]}", node, seed,
             reason="the upstream gradient: how fast what follows changes with the output"
             if self._has_upstream() else "the output changes one for one with itself",
-            where=output.where,
+            where=node.where,
         )  # fmt: skip
-        ways: dict[Node, list[Contribution]] = {}
-        for contribution in self.joint.contributions:
-            ways.setdefault(contribution.operand, []).append(contribution)
-        done: dict[Node, int] = {}
-        for contribution in self.joint.contributions:
-            operand = contribution.operand
-            parts = ways[operand]
-            done[operand] = done.get(operand, 0) + 1
-            yield self.product(contribution, (done[operand], len(parts)))
-            if len(parts) > 1 and done[operand] == len(parts):
-                yield self.total(operand, parts)
 
     def _has_upstream(self) -> bool:
         return self.joint.gradients[self.joint.forward.output].is_input
 
-    def product(self, contribution: Contribution, part: tuple[int, int]) -> Step:
+    def product(self, planned: Planned) -> Step:
         """Write upstream gradient times local derivative."""
+        contribution = planned.contribution
+        assert contribution is not None
         labels, gradients = self.derivation.labels, self.joint.gradients
         consumer, operand = contribution.consumer, contribution.operand
         upstream = gradients[consumer]
@@ -220,10 +225,10 @@ class _Writer:
         where = consumer.where
         twin = dict(self.derivation.same).get(consumer)
         return Step(
-            self.next(), "backward", target, operand, contribution.node.value,
+            planned.number, "backward", target, operand, contribution.node.value,
             symbols=symbols, numbers=numbers, simpler=self.simpler(contribution, symbols),
             through=self._through(consumer), upstream=name, upstream_value=upstream.value,
-            local=local, reason=self.reason(contribution), part=part,
+            local=local, reason=self.reason(contribution), part=planned.part,
             where=where or (twin.where if twin is not None else None), contribution=contribution,
         )  # fmt: skip
 
@@ -344,8 +349,10 @@ class _Writer:
             reason += f"; this is right because {condition}"
         return reason
 
-    def total(self, operand: Node, parts: list[Contribution]) -> Step:
+    def total(self, planned: Planned) -> Step:
         """Write the sum over the ways out."""
+        operand = planned.node
+        parts = self.ways[operand]
         label = f"d{self.derivation.labels[operand]}"
         names = [f"{label}({i})" for i in range(1, len(parts) + 1)]
         latex = [f"{gradient_latex(label)}^{{({i})}}" for i in range(1, len(parts) + 1)]
@@ -360,7 +367,7 @@ class _Writer:
         recognised = set(dict(self.derivation.same)) & {p.consumer for p in parts}
         simpler = self.simplified(self.joint.gradients[operand]) if recognised else None
         return Step(
-            self.next(), "sum", label, operand, self.joint.gradients[operand].value,
+            planned.number, "sum", label, operand, self.joint.gradients[operand].value,
             simpler=simpler if simpler is not None and len(simpler.text) <= LONGEST else None,
             symbols=Formula(" + ".join(names), " + ".join(latex)), numbers=numbers,
             # It begins with a word: a sentence's capital must not change the user's name.
@@ -383,7 +390,31 @@ def gradient_latex(name: str) -> str:
     return rf"\mathrm{{d}}{latex_name(name[1:])}"
 
 
-def worked_steps(derivation: Derivation) -> tuple[Step, ...]:
-    """Return all steps, forward and then backward."""
-    writer = _Writer(derivation)
-    return (*writer.forward(), *writer.backward())
+def planned_steps(derivation: Derivation) -> tuple[Planned, ...]:
+    """Return what each step is about, forward and then backward, without writing any."""
+    steps: list[Planned] = []
+    number = 0
+    for node in derivation.graph.nodes:
+        if node.is_input:
+            steps.append(Planned(0, "input", node))
+        elif not node.is_constant:
+            number += 1
+            steps.append(Planned(number, "forward", node))
+    joint = derivation.joint
+    output = joint.forward.output
+    if output not in joint.gradients:
+        return tuple(steps)
+    number += 1
+    steps.append(Planned(number, "upstream", output))
+    ways = Counter(contribution.operand for contribution in joint.contributions)
+    done: Counter[Node] = Counter()
+    for contribution in joint.contributions:
+        operand = contribution.operand
+        done[operand] += 1
+        part = (done[operand], ways[operand])
+        number += 1
+        steps.append(Planned(number, "backward", operand, contribution, part))
+        if part[0] == part[1] > 1:
+            number += 1
+            steps.append(Planned(number, "sum", operand))
+    return tuple(steps)

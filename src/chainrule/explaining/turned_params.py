@@ -34,16 +34,18 @@ def turned_params(
     """
     ways = [[(name, way) for way in _ways(name, value, dims, shape)]
             for name, value in params.items()]  # fmt: skip
+    if "shape" in params and "order" not in params:  # rows first becomes columns first
+        ways.append([("order", None), ("order", "F")])
     seen: list[dict[str, Any]] = []
     for combined in itertools.product(*ways):
-        turned = dict(combined)
+        turned = {name: way for name, way in combined if (name, way) != ("order", None)}
         if turned not in seen:
             seen.append(turned)
             yield turned
 
 
 def _ways(name: str, value: Any, dims: tuple[int, int], shape: tuple[int, ...]) -> list[Any]:
-    before, after = dims
+    before = dims[0]
     if name == "axis":
         return _axis_ways(value, dims)
     if name == "axes" and isinstance(value, tuple) and all(isinstance(k, int) for k in value):
@@ -65,13 +67,18 @@ def _axis_ways(axis: Any, dims: tuple[int, int]) -> list[Any]:
     """Return an axis counted from the other end, as one of the operand or of the result."""
     if axis is None:
         return [None, 0]
-    ways = []
+    ways: list[Any] = []
     for ndim in dict.fromkeys((max(dims), *dims)):
         if isinstance(axis, tuple):
-            mirrored = tuple(ndim - 1 - k for k in axis)
+            mirrored = tuple(_mirrored(k, ndim) for k in axis)
             ways += [tuple(sorted(mirrored)), mirrored]
         else:
-            ways.append(ndim - 1 - axis)
+            ways.append(_mirrored(axis, ndim))
     if isinstance(axis, tuple) and axis == all_axes(None, dims[0]):
         ways.append(None)
     return [*ways, axis]
+
+
+def _mirrored(axis: int, ndim: int) -> int:
+    """Count an axis from the other end; one below 0 stays below 0."""
+    return ndim - 1 - axis if axis >= 0 else -ndim - 1 - axis

@@ -15,6 +15,7 @@ The values are those of the original, to the last bit; none is computed again.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -130,16 +131,17 @@ class _Turner:
         self.nodes.append(made)
         return made
 
-    def as_vector(self, original: Node) -> Node:
-        """Return what stands for an operand, a column as a vector again."""
+    def laid(self, original: Node, column: bool = False) -> Node:
+        """Return what stands for an operand, where it is a vector as a column or as none."""
         image = self.image[original]
-        if original not in self.columns:
+        if len(original.shape) != 1 or (original in self.columns) is column:
             return image
-        if (image, False) not in self.shaped:
-            self.shaped[image, False] = self.append(
-                TABLE["squeeze"], (image,), {"axis": (1,)}, original, column=False, named=False
+        if (image, column) not in self.shaped:
+            op = TABLE["expand_dims" if column else "squeeze"]
+            self.shaped[image, column] = self.append(
+                op, (image,), {"axis": (1,)}, original, column, named=False
             )
-        return self.shaped[image, False]
+        return self.shaped[image, column]
 
     def finished(self, op: Op, inputs: Sequence[Node], params: Any, original: Node) -> Node:
         """Append an operation that gives a vector, and make it a column where it has to be one."""
@@ -157,7 +159,7 @@ class _Turner:
             return None
         terms, result = spec
         wanted = [t[::-1] for t in terms], result[::-1]
-        operands = [self.as_vector(i) for i in node.inputs]
+        operands = [self.laid(i) for i in node.inputs]
         for order in (1, -1):
             found = _subscripts(node.op, [o.shape for o in operands[::order]], node.params)
             if found is not None and _renamed(*found) == _renamed(wanted[0][::order], wanted[1]):
@@ -175,19 +177,23 @@ class _Turner:
         out = _forward(node.op, others, node.params)
         if out is None or np.shape(out) != node.shape:
             raise NotTurnedError(f"{_described(node)} cannot be tried out on other numbers")
-        for keeps in (True, False):  # columns as they are, and then as vectors
-            columns = [keeps and i in self.columns for i in node.inputs]
+        for columns in self.layouts(node.inputs):
             given = [turned_value(o, c) for o, c in zip(others, columns, strict=True)]
             for column in dict.fromkeys((node in self.columns, False)):
-                wanted = turned_value(out, column)
-                params = self.fitting(node, given, wanted)
+                params = self.fitting(node, given, turned_value(out, column))
                 if params is None:
                     continue
-                inputs = [self.image[i] if keeps else self.as_vector(i) for i in node.inputs]
+                inputs = [self.laid(i, c) for i, c in zip(node.inputs, columns, strict=True)]
                 if column == (node in self.columns):
                     return self.add(node.op, inputs, params, node)
                 return self.finished(node.op, inputs, params, node)
         raise NotTurnedError(f"{_described(node)} has no counterpart for transposed matrices")
+
+    def layouts(self, operands: Sequence[Node]) -> list[tuple[bool, ...]]:
+        """Return which operands may be columns: as they are first, then as vectors, then others."""
+        now = tuple(i in self.columns for i in operands)
+        ways = [(False, True) if len(i.shape) == 1 else (False,) for i in operands]
+        return list(dict.fromkeys([now, *itertools.islice(itertools.product(*ways), 16)]))
 
     def fitting(self, node: Node, given: Sequence[Any], wanted: Any) -> dict[str, Any] | None:
         """Return parameters with which the operation gives what is wanted."""
@@ -245,4 +251,3 @@ def _described(node: Node) -> str:
     named = f"{node.name} = " if node.name else ""
     line = f" ({node.where.short})" if node.where is not None else ""
     return f"{named}{node.op.name}(...){line}" if not node.is_leaf else f"{node.name or 'an array'}"
-

@@ -5,11 +5,26 @@ The page sends ``{"state": {...}, ...}``; what a state is, `targets` says.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from chainrule.lab.explorer import examples, explained, form_of
-from chainrule.lab.targets import Fault, Faulty, target_of
+from chainrule.errors import ChainruleError
+from chainrule.explaining.update import Update
+from chainrule.formula import parse_value
+from chainrule.lab.checked import report
+from chainrule.lab.explorer import (
+    Explained,
+    examples,
+    explained,
+    explanation_of,
+    form_of,
+    text_of,
+)
+from chainrule.lab.targets import Fault, Faulty, fault_of, target_of
+from chainrule.writing import scalar_text
 
 Asked = Mapping[str, Any]
 
@@ -34,10 +49,74 @@ def _explain(asked: Asked) -> dict[str, Any]:
     return {"document": explained(_state(asked)).document}
 
 
+def _check(asked: Asked) -> dict[str, Any]:
+    text = asked.get("backward")
+    if not isinstance(text, str):
+        raise Faulty(Fault("backward", "The backward pass is text."))
+    found = explained(_state(asked))
+    if not text.strip():
+        return {"lines": [], "ok": False, "wrong": None, "missing": [*found.solution.grads]}
+    return report(found, text)
+
+
+def _step(asked: Asked) -> dict[str, Any]:
+    """Answer the values after a gradient step, what it promised and what came."""
+    found = explained(_state(asked))
+    done = _stepped(found, asked.get("lr"))
+    return {
+        "values": {name: text_of(value) for name, value in done.parameters.items()},
+        "before": scalar_text(done.before),
+        "after": scalar_text(done.after),
+        "predicted": scalar_text(done.predicted),
+        "actual": scalar_text(done.actual),
+        "held": list(done.held),
+    }
+
+
+def _stepped(found: Explained, lr: Any) -> Update:
+    try:
+        rate = parse_value(str(lr)) if str(lr or "").strip() else None
+        if not isinstance(rate, float):
+            raise Faulty(Fault("lr", "The learning rate is one number, such as 0.1."))
+        return found.solution.step(rate)
+    except ChainruleError as error:
+        raise Faulty(fault_of(error, "lr")) from None
+
+
+def _export(asked: Asked) -> dict[str, Any]:
+    """Answer a file: its name, its type, and its bytes in base 64."""
+    found = explained(_state(asked))
+    suffix = str(asked.get("suffix"))
+    if suffix not in TYPES:
+        raise Faulty(Fault("suffix", f"Choose among {', '.join(TYPES)}."))
+    with TemporaryDirectory(prefix="chainrule-lab-") as folder:
+        path = found.solution.save(Path(folder) / f"{explanation_of(found.solution).name}{suffix}")
+        content = path.read_bytes()
+    return {
+        "name": path.name, "type": TYPES[suffix], "content": base64.b64encode(content).decode()
+    }  # fmt: skip
+
+
+#: Suffix of a file that can be had -> its type.
+TYPES = {
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".pdf": "application/pdf",
+    ".md": "text/markdown",
+    ".tex": "application/x-tex",
+    ".txt": "text/plain",
+    ".py": "text/x-python",
+    ".json": "application/json",
+}
+
 ANSWERS: dict[str, Callable[[Asked], Any]] = {
     "examples": _examples,
     "form": _form,
     "explain": _explain,
+    "check": _check,
+    "step": _step,
+    "export": _export,
 }
 
 #: Those that need no state, and are asked with GET.

@@ -12,6 +12,8 @@ import numpy as np
 
 from chainrule.errors import ChainruleError
 from chainrule.examples import EXAMPLES
+from chainrule.explaining.explanation import Explanation
+from chainrule.lab.backward import Point, points_of
 from chainrule.lab.targets import Call, Fault, Faulty, Target, call_of, fault_of, target_of
 from chainrule.lab.work import Kept
 from chainrule.solution import Solution, explain
@@ -30,6 +32,14 @@ class Explained:
 
     solution: Solution
     call: Call | None = None
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """Where a backward pass that is typed is tested."""
+        if self.call is None:
+            raise Faulty(Fault("backward", "A pass can be checked for examples and formulas."))
+        explanation = explanation_of(self.solution)
+        return points_of(self.call, explanation.output_name, tuple(self.solution.grads))
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -95,6 +105,11 @@ def _fault(error: ChainruleError, call: Call) -> Fault:
     if "upstream gradient does not have the shape" in error.what:
         return fault_of(error, "upstream")
     return fault_of(error, "formula" if call.target.formula is not None else "values")
+
+
+def explanation_of(solution: Solution) -> Explanation:
+    """Return the explanation that a solution is a view of."""
+    return solution._explanation
 
 
 def document_of(found: Explained) -> dict[str, Any]:

@@ -18,6 +18,11 @@ from chainrule.op import shape_of
 _UNKNOWN = (ChainruleError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 
 
+def soon() -> float:
+    """Return the time, as by ``time.monotonic``, until which work that begins now may take."""
+    return time.monotonic() + limits.WORK_SECONDS
+
+
 class Meter:
     """Refuses an operation of a formula whose result would be too large, before it is run.
 

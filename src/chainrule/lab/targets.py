@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -25,8 +24,7 @@ from chainrule.arguments import signature_of, with_signature
 from chainrule.errors import ChainruleError, FormulaError
 from chainrule.examples import EXAMPLES
 from chainrule.formula import FUNCTIONS, Formula, like, parse, parse_value
-from chainrule.lab import limits
-from chainrule.lab.sizes import Meter
+from chainrule.lab.sizes import Meter, soon
 from chainrule.trace import named
 
 _PLACE = re.compile(r" \((?:line \d+, )?column \d+\)$")
@@ -74,6 +72,7 @@ class Faulty(Exception):  # noqa: N818  # an answer to whoever typed it, and no 
 def fault_of(error: ChainruleError, where: str) -> Fault:
     """Return what an error says as a fault of a field."""
     what = _PLACE.sub("", error.what.split("\n")[0]).strip()
+    what = re.sub(r"matmul: .*", "the sizes do not fit a matrix product", what)
     told = [what[:1].upper() + what[1:].rstrip(".") + "."]
     if error.expected:
         told.append(f"Expected: {error.expected}.")
@@ -175,7 +174,7 @@ def _formula(text: str, given: tuple[str, ...]) -> Target:
     output = parsed.output or ("y" if "y" not in taken else "output")
 
     def formula(*values: Any) -> Any:
-        meter = Meter(time.monotonic() + limits.WORK_SECONDS)
+        meter = Meter(soon())
         result = parsed.evaluate(
             dict(zip(names, values, strict=True)),
             on_assign=lambda name, value: named(value, name),

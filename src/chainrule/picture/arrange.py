@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chainrule.picture import rows
 from chainrule.picture.coordinates import heights
 from chainrule.picture.drawing import Point
 from chainrule.picture.layering import layers
@@ -17,7 +18,7 @@ from chainrule.picture.ordering import Link, ordered
 from chainrule.picture.parts import PITCH, Part
 
 #: Between things of one column.
-_GAP = 12.0
+_GAP = 16.0
 #: Between columns where all wires run level, before a label and before a node.
 _BEFORE_LABEL, _BEFORE_NODE = 12.0, 16.0
 #: Between columns: the share of the greatest rise, and the most of it.
@@ -34,10 +35,11 @@ class Node:
     width: float
     above: float
     below: float
+    around: float = 0.0  # its width with what is written above and below it
     half: float = 0.0  # ways in are spread over this much above and below the axis
     enters: dict[str, float] | None = None  # heights of the ways in, where they are fixed
     leaves: dict[str, float] = field(default_factory=dict)
-    side: str = ""  # "left" or "right" for what stands at the frame
+    side: str = ""  # "left" or "right" for what stands at the frame, "end" of a tail
 
 
 @dataclass(slots=True)
@@ -61,12 +63,19 @@ class Arranged:
     labels: list[tuple[float, float, float]]  # middle of the texts, middle of the pill, height
 
 
-def arrange(nodes: list[Node], ways: list[Way]) -> Arranged | None:
-    """Give nodes and links their places; None where the links form a circle."""
+def arrange(nodes: list[Node], ways: list[Way], most: float = 1200.0) -> Arranged | None:
+    """Give nodes and links their places; None where the links form a circle.
+
+    Parameters
+    ----------
+    nodes, ways : list
+    most : float
+        How wide a row should be at most.
+    """
     layer = _layers(nodes, ways)
     if layer is None:
         return None
-    return _Arrangement(nodes, ways, layer).placed()
+    return _Arrangement(nodes, ways, layer, most).placed()
 
 
 def _layers(nodes: list[Node], ways: list[Way]) -> list[int] | None:
@@ -80,8 +89,10 @@ def _layers(nodes: list[Node], ways: list[Way]) -> list[int] | None:
 
 
 class _Arrangement:
-    def __init__(self, nodes: list[Node], ways: list[Way], layer: list[int]) -> None:
-        self.nodes, self.ways = nodes, ways
+    def __init__(
+        self, nodes: list[Node], ways: list[Way], layer: list[int], most: float
+    ) -> None:
+        self.nodes, self.ways, self.most = nodes, ways, most
         self.columns: list[list[int]] = [[] for _ in range(2 * max(layer, default=0) + 1)]
         self.above, self.below = [], []
         self.column: list[int] = []
@@ -125,28 +136,23 @@ class _Arrangement:
         order = ordered(self.columns, self.links)
         self._spread(order)
         stiff = [item >= len(self.nodes) for item in range(len(self.above))]
-        y = heights(order, self.links, self.above, self.below, _GAP, stiff)
-        top = min((y[i] - self.above[i] for i in range(len(y))), default=0.0)
-        y = [height - top for height in y]
-        height = max((y[i] + self.below[i] for i in range(len(y))), default=0.0)
-        lefts, rights = self._across(y)
-        places = [
-            (
-                (lefts[at] + rights[at] - node.width) / 2
-                if not node.side
-                else (0.0 if node.side == "left" else rights[-1]),
-                y[item],
-            )
-            for item, (node, at) in enumerate(zip(self.nodes, self.column, strict=False))
-        ]
+        self.y = heights(order, self.links, self.above, self.below, _GAP, stiff)
+        self._across()
+        width, height = self._in_rows()
+        places = []
+        for item, node in enumerate(self.nodes):
+            left, right = self._span(item)
+            x = (left + right - node.width) / 2
+            if node.side:
+                x = {"left": 0.0, "right": width, "end": left}[node.side]
+            places.append((x, self.y[item]))
         labels, routes = [], []
         for way, chain in zip(self.ways, self.chains, strict=True):
             at = self.column[chain[-2]]
-            right, pill = rights[at], self.pills[at]
-            texts = lefts[at] + self.texts[at] / 2
-            labels.append((texts, right - pill / 2, y[chain[-2]]))
-            routes.append(self._route(way, chain, y, lefts, rights, places))
-        return Arranged(rights[-1], height, places, routes, labels)
+            texts = self.lefts[at] + self.texts[at] / 2
+            labels.append((texts, self.rights[at] - self.pills[at] / 2, self.y[chain[-2]]))
+            routes.append(self._route(way, chain, places))
+        return Arranged(width, height, places, routes, labels)
 
     def _spread(self, order: list[list[int]]) -> None:
         """Let links enter a box one below the other, in the order in which they come."""
@@ -161,13 +167,14 @@ class _Arrangement:
             pitch = min(PITCH, room / max(1, len(links) - 1))
             for at, link in enumerate(links):
                 link.enter = (at - (len(links) - 1) / 2) * pitch
+        self.enter = {(link.source, link.target): link.enter for link in self.links}
 
-    def _across(self, y: list[float]) -> tuple[list[float], list[float]]:
-        """Return where each column begins and ends."""
+    def _across(self) -> None:
+        """Find where each column begins and ends, and the gap before it."""
         count = len(self.columns)
         widths, self.texts, self.pills = [0.0] * count, [0.0] * count, [0.0] * count
         for node, at in zip(self.nodes, self.column, strict=False):
-            widths[at] = max(widths[at], node.width)
+            widths[at] = max(widths[at], node.width, node.around)
         for way, chain in zip(self.ways, self.chains, strict=True):
             at = self.column[chain[-2]]
             self.texts[at] = max(self.texts[at], way.label.text)
@@ -175,43 +182,106 @@ class _Arrangement:
         for at in range(1, count, 2):
             between = _TEXT_TO_PILL if self.texts[at] and self.pills[at] else 0.0
             widths[at] = self.texts[at] + between + self.pills[at]
-        rise = [0.0] * count
+        y, rise = self.y, [0.0] * count
         for link in self.links:
             at = self.column[link.target]
             change = abs(y[link.source] + link.leave - y[link.target] - link.enter)
             rise[at] = max(rise[at], change)
-        lefts, rights = [0.0], [widths[0]]
+        self.lefts, self.rights = [0.0], [widths[0]]
+        self.gaps = [_gap(at, rise[at]) for at in range(count)]
         for at in range(1, count):
-            base = _BEFORE_LABEL if at % 2 else _BEFORE_NODE
-            gap = base + min(_STEEPEST, _RISE * rise[at])
-            lefts.append(rights[-1] + gap)
-            rights.append(lefts[-1] + widths[at])
-        return lefts, rights
+            self.lefts.append(self.rights[-1] + self.gaps[at])
+            self.rights.append(self.lefts[-1] + widths[at])
 
-    def _route(
-        self,
-        way: Way,
-        chain: list[int],
-        y: list[float],
-        lefts: list[float],
-        rights: list[float],
-        places: list[Point],
-    ) -> list[Point]:
-        source, target = self.nodes[way.source], self.nodes[way.target]
-        start = y[way.source] + source.leaves.get(way.value, 0.0)
-        points = [(places[way.source][0] + source.width, start)]
-        points.append((rights[self.column[way.source]], start))
+    # -- rows ----------------------------------------------------------------------------
+
+    def _in_rows(self) -> tuple[float, float]:
+        """Break the columns into rows where they get too long; return the width and height."""
+        over = self._over()
+        counts = {at: len(found) for at, found in over.items()}
+        starts = rows.breaks(self.lefts, self.rights, counts, self.most)
+        ends = [*starts[1:], len(self.columns)]
+        self.carries: dict[tuple[int, float, int], rows.Carry] = {}
+        self.spans = {}  # of inputs that begin a row with those that read them
+        moved = {start: self._inputs(start - 1) for start in starts[1:]}
+        width = bottom = right = lifted = 0.0
+        for start, end in zip(starts, ends, strict=True):
+            inputs = moved.get(start, [])
+            later = moved.get(end, [])
+            items = [i for at in range(start, end) for i in self.columns[at] if i not in later]
+            items += inputs
+            keys = sorted(over[start]) if start else []
+            entering = [self.y[item] + leave - lifted for item, leave in keys] if keys else []
+            tops = [self.y[i] - self.above[i] for i in items] + [y - 4.0 for y in entering]
+            top = (bottom + rows.room(len(keys)) if start else 0.0) - min(tops)
+            for item in items:
+                self.y[item] += top
+            carries = []
+            for key, height in zip(keys, entering, strict=True):
+                carries.append(rows.Carry(height + lifted, height + top))
+                self.carries[*key, start] = carries[-1]
+            rows.route(carries, right, bottom)
+            indent = rows.beside(len(keys)) if start else 0.0
+            if inputs:
+                wide = max(max(self.nodes[i].width, self.nodes[i].around) for i in inputs)
+                self.spans.update(dict.fromkeys(inputs, (indent, indent + wide)))
+                indent += wide
+            indent += (self.gaps[start] if start else 0.0) - self.lefts[start]
+            for at in range(start, end):
+                self.lefts[at] += indent
+                self.rights[at] += indent
+            for carry in carries:
+                width = max(width, carry.right)
+            lowest = [self.y[i] + self.below[i] for i in items] + [c.enters + 4 for c in carries]
+            bottom, right, lifted = max(lowest), self.rights[end - 1], top
+            width = max(width, right)
+        return width, bottom
+
+    def _inputs(self, at: int) -> list[int]:
+        """Return the nodes of a column that read nothing: they can stand in the next row, too."""
+        inner = [i for i in self.columns[at] if i < len(self.nodes) and not self.nodes[i].side]
+        return [i for i in inner if i not in self.enter_of]
+
+    def _over(self) -> dict[int, dict[tuple[int, float], list[int]]]:
+        """Return, for columns that a row may begin with, what leads into them and to where."""
+        over: dict[int, dict[tuple[int, float], list[int]]] = {
+            at: {} for at in range(1, len(self.columns), 2)
+        }
+        self.enter_of = {link.target for link in self.links}
+        inputs = {i for at in range(0, len(self.columns), 2) for i in self._inputs(at)}
+        for link in self.links:
+            at = self.column[link.target]
+            if at % 2 and link.source not in inputs:
+                over[at].setdefault((link.source, link.leave), []).append(link.target)
+        return over
+
+    def _span(self, item: int) -> tuple[float, float]:
+        """Return where the column of an item begins and ends."""
+        at = self.column[item]
+        return self.spans.get(item, (self.lefts[at], self.rights[at]))
+
+    def _route(self, way: Way, chain: list[int], places: list[Point]) -> list[Point]:
+        source, y = self.nodes[way.source], self.y
+        leave = source.leaves.get(way.value, 0.0)
+        points = [(places[way.source][0] + source.width, y[way.source] + leave)]
+        points.append((self._span(way.source)[1], y[way.source] + leave))
+        before = way.source
         for item in chain[1:-1]:
-            points.append((lefts[self.column[item]], y[item]))
-            points.append((rights[self.column[item]], y[item]))
-        enter = self._enter[chain[-2], way.target]
-        end = y[way.target] + enter
-        points.append((lefts[self.column[way.target]], end))
+            left, right = self._span(item)
+            key = (before, leave if before == way.source else 0.0, self.column[item])
+            if key in self.carries:
+                carry = self.carries[key]
+                begin = left - self.gaps[self.column[item]]
+                points += carry.points(self._span(before)[1], begin)
+            points.append((left, y[item]))
+            points.append((right, y[item]))
+            before = item
+        end = y[way.target] + self.enter[before, way.target]
+        points.append((self._span(way.target)[0], end))
         points.append((places[way.target][0], end))
         return points
 
-    @property
-    def _enter(self) -> dict[tuple[int, int], float]:
-        if not hasattr(self, "_entering"):
-            self._entering = {(link.source, link.target): link.enter for link in self.links}
-        return self._entering
+
+def _gap(column: int, rise: float) -> float:
+    """Return how far a column is from the one before it: steep curves need room."""
+    return (_BEFORE_LABEL if column % 2 else _BEFORE_NODE) + min(_STEEPEST, _RISE * rise)

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 
 from chainrule.picture.ordering import Link
 
-_ROUNDS = 6
+#: Rounds of sweeps: more where they cost little.
+_ROUNDS, _SMALL = 6, 1500
+#: Steps in a wire up to this height are taken out.
+_STEP = 14.0
 
 
 def nearest(asked: Sequence[float], weights: Sequence[float], gaps: Sequence[float]) -> list[float]:
@@ -78,7 +81,8 @@ def heights(
         near[link.target].append((link.source, lift, weight))
         near[link.source].append((link.target, -lift, weight))
     spaces = [
-        [0.0] + [below[a] + gap + above[b] for a, b in zip(column, column[1:], strict=False)]
+        [0.0][: len(column)]
+        + [below[a] + gap + above[b] for a, b in zip(column, column[1:], strict=False)]
         for column in columns
     ]
     y = [0.0] * size
@@ -89,7 +93,7 @@ def heights(
             y[item] = at - middle
     backwards = list(range(len(columns)))[::-1]
     rounds = [(backwards, near), (backwards[::-1], left)]
-    rounds += [(backwards, near), (backwards[::-1], near)] * _ROUNDS
+    rounds += [(backwards, near), (backwards[::-1], near)] * (_ROUNDS + _SMALL // max(30, size))
     for sequence, neighbours in rounds:
         for at in sequence:
             column = columns[at]
@@ -103,4 +107,27 @@ def heights(
                 weights.append(weight or 0.01)
             for item, height in zip(column, nearest(asked, weights, spaces[at]), strict=True):
                 y[item] = height
+    _straighten(columns, spaces, left, y)
     return y
+
+
+def _straighten(
+    columns: Sequence[Sequence[int]],
+    spaces: Sequence[Sequence[float]],
+    left: Sequence[Sequence[tuple[int, float, float]]],
+    y: list[float],
+) -> None:
+    """Take out small steps: what one wire leads to moves to its height where there is room."""
+    for column, space in zip(columns, spaces, strict=True):
+        for at, item in enumerate(column):
+            if len(left[item]) != 1:
+                continue
+            other, lift, _ = left[item][0]
+            wanted = y[other] + lift
+            if abs(wanted - y[item]) > _STEP:
+                continue
+            if at:
+                wanted = max(wanted, y[column[at - 1]] + space[at])
+            if at + 1 < len(column):
+                wanted = min(wanted, y[column[at + 1]] - space[at + 1])
+            y[item] = wanted

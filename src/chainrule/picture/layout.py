@@ -18,6 +18,8 @@ from chainrule.picture.scene import Box, Edge, Scene
 #: Around the whole picture, and between a frame and what is in it.
 _MARGIN, _INSIDE = 16.0, 14.0
 _HEAD = FACES["frame"].size * 1.5
+#: A row is at most so wide: pages are a little wider.
+_ROW = 1200.0
 _NOTHING = Part(0.0, 0.0, 0.0)
 
 
@@ -97,6 +99,7 @@ class _Layout:
             for frame, member in zip(chain, chain[1:], strict=False):
                 if member not in self.members[frame]:
                     self.members[frame].append(member)
+        self.members = {k: found for k, found in self.members.items() if found or not k}
         for edge in self.scene.edges:
             self._cut(edge, chains[edge.source], chains[edge.target])
         for box in self.scene.boxes:
@@ -151,12 +154,18 @@ class _Layout:
                 Way(index[key[0]], index[key[1]], self.values[frame][key], label)
                 for key, label in self.ways[frame].items()
             ]
-            found = arrange(nodes, ways)
+            found = arrange(nodes, ways, _ROW - 2 * _INSIDE * self._depth(frame))
             if found is None:
                 self.stuck = frame
                 return False
             self.done[frame] = found
         return True
+
+    def _depth(self, frame: str) -> int:
+        depth = 0
+        while frame:
+            frame, depth = self.group[frame].parent, depth + 1
+        return depth
 
     def dissolve(self) -> None:
         """Leave out frames that a value leaves and comes back to: no order has a place for them."""
@@ -173,10 +182,10 @@ class _Layout:
             return Node(0.0, 4.0, 4.0, side=side)
         if member[0] == "=":
             part = self._end(self.box[member[1:]])
-            return Node(part.width, part.above, part.below)
+            return Node(part.width, part.above, part.below, side="end")
         if member in self.box:
             part = self.parts[member]
-            return Node(part.width, part.above, part.below, half=part.half)
+            return Node(part.box, part.above, part.below, around=part.width, half=part.half)
         inner = self.done[member]
         title = self._title(member)
         width = max(inner.width + 2 * _INSIDE, title.width + 2 * _INSIDE)
@@ -267,12 +276,12 @@ class _Layout:
 
     def _placed(self, member: str, x: float, y: float, tail: tuple[Point, ...]) -> Placed:
         part, box = self.parts[member], self.box[member]
-        texts = [_moved(text, x + part.width / 2, y) for text in part.texts]
+        texts = [_moved(text, x + part.box / 2, y) for text in part.texts]
         if tail:
             end = self._end(box)
             texts += [_moved(text, tail[-1][0] - end.width / 2 - 4.0, tail[-1][1]) for text in end.texts]
         return Placed(
-            box, _area(x, y - part.half, part.width, 2 * part.half), tuple(texts), _tidy(tail)
+            box, _area(x, y - part.half, part.box, 2 * part.half), tuple(texts), _tidy(tail)
         )
 
     @staticmethod
@@ -301,13 +310,14 @@ def _moved(text: Text, x: float, y: float) -> Text:
 
 
 def _tidy(points: Iterable[Point]) -> tuple[Point, ...]:
-    """Leave out points that level pieces of the way do not need."""
+    """Leave out points that straight pieces of the way do not need."""
     kept: list[Point] = []
     for x, y in points:
         point = (round(x, 2), round(y, 2))
         if kept and point == kept[-1]:
             continue
-        if len(kept) > 1 and kept[-1][1] == kept[-2][1] == point[1]:
+        straight = len(kept) > 1 and any(kept[-1][i] == kept[-2][i] == point[i] for i in (0, 1))
+        if straight:
             kept[-1] = point
         else:
             kept.append(point)

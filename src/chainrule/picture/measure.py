@@ -36,12 +36,12 @@ class Face:
 
 #: The parts of a picture that are written, and how.
 FACES: dict[str, Face] = {
-    "title": Face("serif", 17),
-    "name": Face("serif", 13.5, italic=True),
+    "title": Face("serif", 18),
+    "name": Face("serif", 14, italic=True),
     "detail": Face("mono", 10.5),
-    "value": Face("mono", 12),
-    "gradient": Face("mono", 12, italic=True),
-    "local": Face("mono", 11),
+    "value": Face("mono", 12.5),
+    "gradient": Face("mono", 12.5, italic=True),
+    "local": Face("mono", 11.5),
     "frame": Face("serif", 13.5),
 }
 

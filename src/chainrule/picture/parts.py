@@ -5,9 +5,10 @@ Places are relative: to the middle of a box, to the wire of a label.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from chainrule.picture.drawing import Anchor, Role, Text
+from chainrule.picture.drawing import SHEETS, Anchor, Role, Text
 from chainrule.picture.measure import FACES, plain, shortened, width
 from chainrule.picture.scene import Box, Edge, Known
 
@@ -15,7 +16,9 @@ from chainrule.picture.scene import Box, Edge, Known
 _MOST = {"title": 190.0, "name": 190.0, "detail": 190.0, "value": 200.0, "gradient": 200.0}
 _MOST_LOCAL = 170.0
 _SIDE = 12.0  # between the text of a box and its border
-_LEAST_WIDTH, _LEAST_HEIGHT = 46.0, 40.0
+_LEAST_WIDTH, _LEAST_HEIGHT = 48.0, 40.0
+#: Widths are multiples of it: boxes one below the other look alike.
+_UNIT = 12.0
 _LEADING = 1.32
 #: Between a wire and the texts above and below it.
 _OFF = 5.0
@@ -33,6 +36,7 @@ class Part:
     below: float
     texts: tuple[Text, ...] = ()
     half: float = 0.0  # of a box without the lines above and below it
+    box: float = 0.0  # how wide it is without them
     pill: float = 0.0  # how wide the pill of a label is
     text: float = 0.0  # how wide its texts are
 
@@ -95,16 +99,18 @@ def box_part(box: Box, inlets: int, *, value: bool, total: Known | None, many: b
     half, above, below = height / 2, height / 2, height / 2
     outside: list[Text] = []
     if value and box.value is not None:
-        outside.append(known("value", box.value, -half - _OFF, _MOST["value"]))
+        over = SHEETS if box.kind == "group" else 0.0
+        outside.append(known("value", box.value, -half - _OFF - over, _MOST["value"]))
         above += _OFF + FACES["value"].ascent
     if total is not None:
         face = FACES["gradient"]
         outside.append(gradient(total, half + _OFF + face.ascent, total=many))
         below += _OFF + face.ascent + face.descent
-    wide = max([_LEAST_WIDTH, wide, *(text.width for text in outside)])
+    wide = _UNIT * math.ceil(max(_LEAST_WIDTH, wide) / _UNIT)
     if box.kind == "group":
-        wide, above = wide + 6.0, above + 4.0  # room for the sheets behind it
-    return Part(wide, above, below, (*texts, *outside), half=half)
+        above += SHEETS
+    around = max([wide + (2 * SHEETS if box.kind == "group" else 0.0), *(text.width for text in outside)])
+    return Part(around, above, below, (*texts, *outside), half=half, box=wide)
 
 
 def label_part(value: Known | None, back: Known | None, local: Known | None) -> Part:

@@ -126,11 +126,21 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An open group: a frame around its boxes."""
+    """An open group: a frame around its boxes.
+
+    Attributes
+    ----------
+    id, title : str
+    parent : str
+        The open group that it lies in.
+    closes : str
+        What to take out of `open` of a scene to close it; the id unless given.
+    """
 
     id: str
     title: str
     parent: str = ""
+    closes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,10 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
 from chainrule.errors import ArgumentError
-from chainrule.picture.drawing import Area, Drawing, Frame, Placed, Point, Text, Wire
+from chainrule.picture.drawing import ARROW, Area, Drawing, Frame, Placed, Point, Text, Wire, strokes
 from chainrule.picture.measure import FACES, is_doubtful, plain
 from chainrule.picture.scene import Box, Edge
 from chainrule.picture.styles import STYLE
-
-#: Length and half the width of the head of an arrow.
-HEAD = (8.0, 3.6)
 
 
 def to_svg(drawing: Drawing, step: int | None = None) -> str:
@@ -121,17 +118,11 @@ def _box(placed: Placed, step: int | None) -> str:
 
 
 def _shapes(placed: Placed) -> Iterable[str]:
-    area, kind = placed.area, placed.box.kind
-    if kind == "group":
-        for off in (6.0, 3.0):  # sheets behind it: there is more inside
-            behind = Area(area.x + off, area.y - off, area.width - 6.0, area.height)
-            yield _rect(behind, "sheet", 7)
-        yield _rect(Area(area.x, area.y, area.width - 6.0, area.height), "shape", 7)
-        return
-    yield _rect(area, "shape", {"input": area.height / 2, "constant": 2}.get(kind, 7))
-    if kind == "output":
-        inner = Area(area.x + 3, area.y + 3, area.width - 6, area.height - 6)
-        yield _rect(inner, "inner", 4.5)
+    for sheet in placed.sheets:
+        yield _rect(sheet, "sheet", 7)
+    yield _rect(placed.area, "shape", placed.radius)
+    if placed.inner is not None:
+        yield _rect(placed.inner, "inner", 4.5)
 
 
 def _texts(texts: Iterable[Text], step: int | None) -> str:
@@ -223,25 +214,17 @@ def _rect(area: Area, name: str, radius: float) -> str:
 
 def path(points: tuple[Point, ...]) -> str:
     """Return the way of a wire as the data of a path; it ends where the arrow's head begins."""
-    (x, y), *rest = points
+    (x, y), drawn = strokes(points)
     written = [f"M{_number(x)} {_number(y)}"]
-    for at, (right, low) in enumerate(rest):
-        end = right - HEAD[0] + 1 if at == len(rest) - 1 else right
-        if low == y:
-            written.append(f"H{_number(end)}")
-        else:
-            middle = (x + end) / 2
-            written.append(
-                f"C{_number(middle)} {_number(y)} {_number(middle)} {_number(low)} "
-                f"{_number(end)} {_number(low)}"
-            )
-        x, y = right, low
+    for stroke in drawn:
+        numbers = " ".join(f"{_number(x)} {_number(y)}" for x, y in stroke)
+        written.append(f"{'C' if len(stroke) == 3 else 'L'}{numbers}")
     return "".join(written)
 
 
 def _head(point: Point) -> str:
     x, y = point
-    long, half = HEAD
+    long, half = ARROW
     return (
         f"M{_number(x)} {_number(y)}L{_number(x - long)} {_number(y - half)}"
         f"V{_number(y + half)}Z"

@@ -132,6 +132,13 @@ def value_latex(value: Any) -> str:
     return number(array, "latex", 5 if array.ndim else 6).string
 
 
+def equations(step: Step) -> list[Equation]:
+    """Return the formulas of one step; of an input, its value."""
+    if step.kind == "input":
+        return [Equation(0, latex_name(step.target), (value_latex(step.value),))]
+    return [_forward(step)] if step.kind == "forward" else list(_gradient(step))
+
+
 def _forward(step: Step) -> Equation:
     assert step.symbols is not None
     rights = [step.symbols.latex]

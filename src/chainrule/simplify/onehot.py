@@ -14,15 +14,25 @@ from chainrule.simplify.reading import is_derived, is_op, known, number, rewrite
 
 #: Of more classes than this no identity matrix is made.
 _MOST_CLASSES = 256
+#: The key that picks the columns of an identity matrix.
+_OF_COLUMNS = (slice(None), Slot(0))
 
 
 @rewrite()
 def one_hot_scatter(rw: Rewriter, node: Node, a: Any, g: Any, *positions: Any, key: Any) -> Any:
-    """Write one number scattered to one place a row as that number times one-hot rows."""
+    """Write one number scattered to one place a row as that number times one-hot rows.
+
+    Where samples are columns, it is one place a column, and one-hot columns.
+    """
     origin = rw.operands(g)[0] if is_op(rw, g, "broadcast_to") else g
     if len(node.shape) != 2 or len(key) != 2 or origin.shape != ():
         return None
     rows, columns = node.shape
+    if key[1] == range(columns) and isinstance(key[0], Slot) and rows <= _MOST_CLASSES:
+        labels = positions[key[0].position]
+        eye = rw.recorder.constant(np.eye(rows, dtype=node.abstract.dtype))
+        fits = labels.shape == (columns,)
+        return origin * TABLE["getitem"](eye, labels, key=_OF_COLUMNS) if fits else None
     if columns > _MOST_CLASSES or not isinstance(key[1], Slot):
         return None
     labels = positions[key[1].position]
@@ -56,7 +66,8 @@ def _is_one_hot(rw: Rewriter, traced: Any, axis: tuple[int, ...]) -> bool:
         value = known(node.inputs[0])
         if value is None or value.ndim != 2:
             return False
-        return axis == (1,) and np.array_equal(value, np.eye(len(value)))
+        along = (0,) if node.params["key"] == _OF_COLUMNS else (1,)
+        return axis == along and np.array_equal(value, np.eye(len(value)))
     leaf = node.inputs[0] if node.op is TABLE["transpose"] else node
     if not leaf.is_leaf or len(node.shape) not in (1, 2) or known(node) is None:
         return False

@@ -1,0 +1,54 @@
+"""Numbers as a picture shows them: short on the edge, at length for whoever points at it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.picture.scene import Known
+from chainrule.render.page import summary, value_text
+from chainrule.writing import LITERAL_SIZE, array_text, number
+
+#: Arrays are written out on an edge up to this many characters.
+SHORT = 16
+_DIGITS = 4
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Write a shape as ``3 × 2``; empty for a single number."""
+    if len(shape) == 1:
+        return "1 number" if shape == (1,) else f"{shape[0]} numbers"
+    return " × ".join(map(str, shape))
+
+
+def brief(value: Any) -> str:
+    """Write a value in a few characters: small arrays whole, others by their shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> brief(2.0), brief(1 / 3), brief(np.array([1.0, -2.0])), brief(np.zeros((3, 2)))
+    ('2', '0.3333', '[1, -2]', '3 × 2')
+    """
+    array = np.asarray(value)
+    if array.shape == ():
+        return number(array[()], "text", _DIGITS).string
+    if 0 < array.size <= 4:
+        text = array_text(array, 3)
+        if len(text) <= SHORT:
+            return text
+    return shape_text(array.shape)
+
+
+def at_length(value: Any) -> str:
+    """Write a value whole, or by its shape, size and range where it is large."""
+    array = np.asarray(value)
+    if array.shape == ():
+        return number(array[()], "text", 17).string
+    return summary(array) if array.size > LITERAL_SIZE else value_text(array)
+
+
+def known(value: Any, step: int) -> Known:
+    """Return a value as something known from a step on."""
+    return Known(brief(value), step, at_length(value))

@@ -1,0 +1,124 @@
+"""One HTML file that needs nothing else: the document, the modules and the style sheet in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+#: What a module of ours imports, one line each.
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
+
+_START = """
+mount(document.getElementById("view"), JSON.parse(document.getElementById("data").textContent), {
+  keys: document,
+});
+"""
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="chainrule">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body class="chainrule-page">
+<main id="view"></main>
+<noscript><p>This page steps through the solution with JavaScript. Without it, this is all of it
+as text.</p><pre>{text}</pre></noscript>
+<script type="application/json" id="data">{data}</script>
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+
+def page(document: dict[str, Any], text: str = "") -> str:
+    """Return a document as one HTML file.
+
+    It loads nothing: a content security policy allows its own script and style sheet, by their
+    hashes, and nothing else.
+
+    Parameters
+    ----------
+    document : dict
+        What :func:`~chainrule.view.document.document` returns for a page that stands alone.
+    text : str
+        The solution as plain text, for a browser without JavaScript.
+    """
+    script, sheet = f"\n{_bundle()}{_START}", f"\n{style()}"
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(sheet)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return _PAGE.format(
+        policy=policy,
+        title=html.escape(f"{document['call']}, worked by chainrule"),
+        style=sheet,
+        text=html.escape(text),
+        data=json_text(document),
+        script=script,
+    )
+
+
+def json_text(document: Any) -> str:
+    r"""Return JSON that may stand inside of a script element.
+
+    Examples
+    --------
+    >>> print(json_text({"a": "</script>"}))
+    {"a":"\u003c/script\u003e"}
+    """
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    # A lone surrogate, which a name may hold, has no place in UTF-8.
+    return re.sub(r"[\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", text)
+
+
+def module() -> str:
+    """Return the view as one module of JavaScript, which exports ``mount``."""
+    return f"{_bundle()}\nexport {{ mount }};\n"
+
+
+def style() -> str:
+    """Return the style sheet of the view."""
+    return _read("view.css")
+
+
+@lru_cache(maxsize=1)
+def _bundle() -> str:
+    """Put the modules into one, each after those that it imports."""
+    parts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name in parts:
+            return
+        parts[name] = ""  # its place is taken, should two import each other
+        text = _read(f"{name}.js")
+        for found in _IMPORT.finditer(text):
+            add(found[1])
+        del parts[name]
+        parts[name] = _EXPORT.sub("", _IMPORT.sub("", text))
+
+    add("view")
+    return "\n".join(parts.values())
+
+
+@lru_cache(maxsize=16)
+def _read(name: str) -> str:
+    return (files("chainrule.view") / "static" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

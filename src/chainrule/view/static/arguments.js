@@ -1,0 +1,181 @@
+/** Arguments and their gradients: with a host the numbers are fields to edit. */
+
+import { el } from "./dom.js";
+import { minus } from "./paths.js";
+
+const WAIT = 150; // milliseconds without a further edit before it is sent
+
+/** The panel of arguments and gradients. */
+export function argumentsPanel(view) {
+  const element = el("div", { class: "cr-arguments" });
+  const general = el("p", { class: "cr-error", role: "alert", hidden: true });
+  const cards = el("div", { class: "cr-argument-list" });
+  element.append(general, cards);
+  let fields = new Map(); // argument -> {inputs, error, data}
+  let shape = "";
+  let timer = 0;
+
+  const editable = (data) => Boolean(view.host.recompute) && data.text !== null && !view.turned();
+
+  function render() {
+    const { arguments: all, upstream } = view.doc;
+    const list = upstream === null ? all : [...all, upstreamField(upstream)];
+    const now = JSON.stringify(list.map((a) => [a.name, a.shape, a.wrt, a.text === null, editable(a)]));
+    if (now !== shape) {
+      shape = now;
+      fields = new Map();
+      cards.replaceChildren(...list.map(card));
+    }
+    for (const data of list) fill(fields.get(data.name), data);
+    complain([]);
+  }
+
+  const upstreamField = (text) => ({
+    name: "upstream", text, shown: text, shape: null, dtype: "", wrt: false, grid: null,
+    gradient: null, title: `d${view.doc.output}, given`,
+  });
+
+  function card(data) {
+    const inputs = [];
+    const changed = () => edited();
+    const field = (label, key, wide) => {
+      const input = el("input", {
+        type: "text", inputmode: wide ? null : "decimal", spellcheck: "false", autocomplete: "off",
+        class: wide ? "cr-text" : "cr-cell", "aria-label": label, "data-key": key,
+        on: { input: changed },
+      });
+      inputs.push(input);
+      return input;
+    };
+    const grid = (rows, make) =>
+      el("table", { class: "cr-grid", role: "presentation" },
+        el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, make(cell)))))));
+    const kept = { inputs, data, values: [], gradients: [], texts: [] };
+    let value;
+    if (editable(data)) {
+      value = data.grid
+        ? grid(data.grid, (cell) => field(cell.name, `edit-${cell.name}`, false))
+        : field(data.title ?? data.name, `edit-${data.name}`, true);
+    } else if (data.grid) {
+      value = grid(data.grid, () => kept.values[kept.values.push(el("span", { class: "cr-fixed" })) - 1]);
+    } else {
+      value = el("pre", { class: "cr-shown" });
+      kept.texts.push([value, (a) => a.shown]);
+    }
+    let gradient = null;
+    if (data.gradient?.grid) {
+      gradient = grid(data.gradient.grid, (cell) => {
+        const button = el("button", {
+          type: "button", class: "cr-gradient-cell", "data-key": `why-${cell.name}`,
+          "data-name": cell.name, on: { click: () => view.ask(cell.name) },
+        });
+        kept.gradients.push(button);
+        return button;
+      });
+    } else if (data.gradient) {
+      gradient = el("pre", { class: "cr-shown cr-slant" });
+      kept.texts.push([gradient, (a) => a.gradient.shown]);
+    }
+    kept.error = el("p", { class: "cr-error", id: `${view.id}-error-${fields.size}`, hidden: true });
+    fields.set(data.name, kept);
+    const about = data.shape?.length ? `${data.shape.join(" × ")} ${data.dtype}` : data.dtype;
+    return el(
+      "div", { class: "cr-argument", role: "group", "aria-label": data.title ?? data.name },
+      el("div", { class: "cr-argument-head" },
+        el("span", { class: "cr-name", text: data.title ?? data.name }),
+        el("span", { class: "cr-about", text: about })),
+      el("div", { class: "cr-pair" },
+        el("div", { class: "cr-side" }, value),
+        gradient
+          ? el("div", { class: "cr-side cr-gradient-side" },
+              el("span", { class: "cr-side-name", text: `← ${data.gradient.name}` }), gradient)
+          : null),
+      kept.error,
+    );
+  }
+
+  function fill(kept, data) {
+    kept.data = data;
+    const cells = data.grid?.flat() ?? [];
+    const active = element.getRootNode().activeElement;
+    kept.inputs.forEach((input, i) => {
+      const text = data.grid ? cells[i].text : data.text;
+      // What somebody is typing stays as it is typed.
+      if (input !== active && input.value !== text) input.value = text;
+      input.size = Math.max(4, Math.min(input.classList.contains("cr-text") ? 60 : 12, text.length + 1));
+    });
+    kept.values.forEach((span, i) => (span.textContent = minus(cells[i].text)));
+    for (const [node, read] of kept.texts) node.textContent = read(data);
+    const gradients = data.gradient?.grid?.flat() ?? [];
+    kept.gradients.forEach((button, i) => {
+      const { name, text } = gradients[i];
+      button.textContent = minus(text);
+      button.setAttribute("aria-label", `Gradient of ${name} is ${text}. Show its paths`);
+    });
+  }
+
+  function show() {
+    for (const { gradients } of fields.values()) {
+      for (const button of gradients) {
+        const chosen = view.paths?.name === button.dataset.name;
+        button.setAttribute("aria-pressed", String(chosen));
+      }
+    }
+  }
+
+  // -- editing -----------------------------------------------------------------------------
+
+  /** The text of one argument, put together from its cells. */
+  function textOf({ inputs, data }) {
+    if (!data.grid || !data.shape.length) return inputs[0].value;
+    const wide = data.grid[0].length;
+    const rows = [];
+    for (let i = 0; i < inputs.length; i += wide) {
+      rows.push(`[${inputs.slice(i, i + wide).map((input) => input.value.trim()).join(", ")}]`);
+    }
+    return data.shape.length > 1 ? `[${rows.join(", ")}]` : rows[0];
+  }
+
+  function edited() {
+    clearTimeout(timer);
+    timer = setTimeout(send, WAIT);
+  }
+
+  function send() {
+    const texts = {};
+    const faults = [];
+    let upstream;
+    for (const [name, kept] of fields) {
+      if (!kept.inputs.length) continue;
+      const empty = kept.inputs.find((input) => !input.value.trim());
+      if (empty) faults.push({ field: name, message: `${empty.getAttribute("aria-label")} needs a number.` });
+      if (name === "upstream" && view.doc.upstream !== null) upstream = textOf(kept);
+      else texts[name] = textOf(kept);
+    }
+    if (faults.length) complain(faults);
+    else view.recompute({ arguments: texts, ...(upstream === undefined ? {} : { upstream }) });
+  }
+
+  /** Show what is wrong beside its field; what is shown otherwise stays. */
+  function complain(faults) {
+    for (const [name, kept] of fields) {
+      const found = faults.filter((fault) => fault.field === name);
+      kept.error.textContent = found.map((fault) => fault.message).join(" ");
+      kept.error.hidden = !found.length;
+      for (const input of kept.inputs) {
+        if (found.length) {
+          input.setAttribute("aria-invalid", "true");
+          input.setAttribute("aria-describedby", kept.error.id);
+        } else {
+          input.removeAttribute("aria-invalid");
+          input.removeAttribute("aria-describedby");
+        }
+      }
+    }
+    const others = faults.filter((fault) => !fields.has(fault.field));
+    general.textContent = others.map((fault) => fault.message).join(" ");
+    general.hidden = !others.length;
+  }
+
+  return { element, render, show, complain, destroy: () => clearTimeout(timer) };
+}

@@ -1,0 +1,336 @@
+/**
+ * A worked solution to step through. The exported page, the notebook widget and the lab show the
+ * same view of the same document (chainrule/view/document.py says what is in it).
+ */
+
+import { argumentsPanel } from "./arguments.js";
+import { el, math } from "./dom.js";
+import { pathsPanel } from "./paths.js";
+import { picturePanel } from "./picture.js";
+import { sourcePanel } from "./source.js";
+import { stepBar, stepCard, stepList } from "./steps.js";
+
+const HINT = "Point at an edge to see local × upstream = gradient. Click a box to go to its step.";
+let mounted = 0;
+
+/**
+ * Show a document.
+ * @param {HTMLElement} root What to show it in; its content is replaced.
+ * @param {object} document
+ * @param {object} [host] What answers questions, each optional:
+ *   recompute({arguments, upstream, notation}) -> {document} | {errors: [{field, message}]};
+ *   picture({level, open, notation}) -> {svg, edges} | svg; why(name, notation) -> paths;
+ *   keys: what to listen at for arrow keys (the root); step: to begin with;
+ *   level: of the highest heading (1); onstep(step): told after each step.
+ * @returns {{update: (document: object) => void, goto: (step: number) => void,
+ *   destroy: () => void}}
+ */
+export function mount(root, document, host = {}) {
+  const view = new View(root, document, host);
+  return {
+    update: (next) => view.update(next),
+    goto: (step) => view.goto(step),
+    destroy: () => view.destroy(),
+  };
+}
+
+class View {
+  constructor(root, base, host) {
+    this.root = root;
+    this.host = host;
+    this.id = `cr${(mounted += 1)}`;
+    this.hint = HINT;
+    this.base = base;
+    this.doc = base;
+    this.level = base.level;
+    this.open = [];
+    this.paths = null;
+    this.path = null;
+    this.problem = "";
+    this.asked = { recompute: 0, picture: 0, why: 0 };
+    this.step = 0;
+    this.build();
+    this.onKey = (event) => this.key(event);
+    this.keys = host.keys ?? root;
+    this.keys.addEventListener("keydown", this.onKey);
+    this.render();
+    this.goto(host.step ?? (host.recompute ? this.last : 0), true);
+  }
+
+  get last() {
+    return this.doc.steps.reduce((most, step) => Math.max(most, step.number), 0);
+  }
+
+  current() {
+    return this.step ? this.doc.steps.find((step) => step.number === this.step) : null;
+  }
+
+  heading(level, text) {
+    return el(`h${Math.min(6, level - 1 + (this.host.level ?? 1))}`, { text });
+  }
+
+  // -- building ----------------------------------------------------------------------------
+
+  build() {
+    this.call = this.heading(1, "");
+    this.call.className = "cr-call";
+    this.result = el("p", { class: "cr-result" });
+    this.place = el("p", { class: "cr-place" });
+    this.notations = el("div", { class: "cr-notations", role: "group", "aria-label": "Notation" });
+    this.live = el("p", { class: "cr-hidden", "aria-live": "polite", role: "status" });
+    this.say = (text) => { this.live.textContent = text; };
+    this.picturePanel = picturePanel(this);
+    this.bar = stepBar(this);
+    this.card = stepCard(this);
+    this.list = stepList(this);
+    this.source = sourcePanel(this);
+    this.arguments = argumentsPanel(this);
+    this.why = pathsPanel(this);
+    const panel = (title, name, ...content) =>
+      el("section", { class: `cr-panel ${name}`, "aria-label": title }, this.heading(2, title), ...content);
+    this.element = el(
+      "div", { class: "cr-view" },
+      el("header", { class: "cr-head" },
+        el("div", { class: "cr-title" }, this.call, this.result), this.place, this.notations),
+      el("div", { class: "cr-stage" },
+        this.picturePanel.element,
+        el("section", { class: "cr-panel cr-now", "aria-label": "Current step" },
+          this.bar.element, this.card.element),
+        panel("Source", "cr-source-panel", this.source.element),
+        panel("Arguments and gradients", "cr-arguments-panel", this.arguments.element),
+        panel("Why this gradient", "cr-why-panel", this.why.element),
+        el("section", { class: "cr-panel cr-all", "aria-label": "All steps" }, this.list.element)),
+      this.live,
+    );
+    this.root.replaceChildren(this.element);
+  }
+
+  /** Show the document anew; focus stays where it was. */
+  render() {
+    const tree = this.root.getRootNode();
+    const key = tree.activeElement?.dataset?.key;
+    const { doc } = this;
+    this.call.textContent = doc.call;
+    const value = el("span", { class: "cr-value-math" }, math(doc.value.mathml));
+    this.result.replaceChildren(
+      el("span", { class: "cr-output", text: `${doc.output} =` }), value);
+    this.place.textContent = doc.place;
+    this.place.hidden = !doc.place;
+    this.renderNotations();
+    for (const part of [this.list, this.source, this.arguments, this.why, this.picturePanel]) {
+      part.render();
+    }
+    if (key && tree.activeElement?.dataset?.key !== key) {
+      this.element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+    }
+  }
+
+  renderNotations() {
+    const offered = this.base.notations;
+    this.notations.hidden = !offered.length;
+    this.notations.replaceChildren(
+      el("span", { class: "cr-label", text: "Notation" }),
+      ...offered.map(({ id, title }) => {
+        const on = this.doc.notation.includes(id);
+        const ids = this.notationWith(id, !on);
+        return el("button", {
+          type: "button", class: "cr-toggle", "aria-pressed": String(on), text: title,
+          "data-key": `notation-${id}`,
+          disabled: !this.host.recompute && ids.length > 0 && !this.base.variants[ids.join(" ")],
+          on: { click: () => this.setNotation(ids) },
+        });
+      }),
+    );
+  }
+
+  /** Show the current step in every part. */
+  show() {
+    for (const part of [this.bar, this.card, this.list, this.source, this.picturePanel]) part.show();
+    this.showPaths();
+  }
+
+  showPaths() {
+    this.why.show();
+    this.arguments.show();
+  }
+
+  // -- steps -------------------------------------------------------------------------------
+
+  goto(step, quiet = false) {
+    const to = Math.max(0, Math.min(this.last, Math.round(Number(step) || 0)));
+    this.step = to;
+    this.show();
+    if (quiet) return;
+    const found = this.current();
+    this.say(found
+      ? `Step ${to} of ${this.last}, ${found.phase}. ${found.title}. ${found.reason}`
+      : "Start: the inputs.");
+    this.host.onstep?.(to);
+  }
+
+  key(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    const at = event.composedPath()[0];
+    if (at.closest?.("input, textarea, select, [contenteditable]")) return;
+    const to = {
+      ArrowRight: this.step + 1, ArrowLeft: this.step - 1, Home: 0, End: this.last,
+    }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    this.goto(to);
+  }
+
+  /** Go to the step of a box; of an argument, show why its gradient is what it is. */
+  chooseBox({ id, steps, name }) {
+    const numbers = (steps ?? "").split(" ").filter(Boolean).map(Number);
+    const own = this.askable().find((n) => n === name || this.boxOfName(n) === id);
+    if (own) this.ask(own);
+    const forward = numbers.filter(Boolean);
+    if (!forward.length) return;
+    const at = forward.indexOf(this.step);
+    if (!own || at >= 0) this.goto(forward[(at + 1) % forward.length]);
+  }
+
+  boxOfName(name) {
+    return this.doc.paths[name]?.stops?.[0]?.id ?? this.doc.paths[name]?.terms[0]?.stops[0].id;
+  }
+
+  // -- pictures ----------------------------------------------------------------------------
+
+  picture() {
+    return this.doc.pictures[[this.level, ...this.open].join("/")];
+  }
+
+  async setLevel(level, open) {
+    const key = [level, ...open].join("/");
+    if (!this.doc.pictures[key] && this.host.picture) {
+      const ticket = (this.asked.picture += 1);
+      const doc = this.doc;
+      let found;
+      try {
+        found = await this.host.picture({ level, open, notation: doc.notation });
+      } catch (error) {
+        this.say(error.message);
+        return;
+      }
+      if (ticket !== this.asked.picture || doc !== this.doc) return;
+      doc.pictures[key] = found;
+    } else if (!this.doc.pictures[key]) {
+      // One file holds each group opened alone: the one asked for last is open.
+      const last = open.length ? [open[open.length - 1]] : [];
+      open = this.doc.pictures[[level, ...last].join("/")] ? last : [];
+    }
+    this.level = level;
+    this.open = open;
+    this.picturePanel.render();
+    this.say(`Picture: ${level}`);
+  }
+
+  // -- paths -------------------------------------------------------------------------------
+
+  /** The numbers that can be asked about. */
+  askable() {
+    const known = Object.keys(this.doc.paths);
+    if (!this.host.why) return known;
+    const cells = this.doc.arguments.flatMap((a) => a.gradient?.grid?.flat() ?? []);
+    return [...new Set([...cells.map((cell) => cell.name), ...known])];
+  }
+
+  async ask(name) {
+    this.path = null;
+    this.problem = "";
+    const ticket = (this.asked.why += 1);
+    let found = name ? this.doc.paths[name] : null;
+    if (name && !found && this.host.why) {
+      const doc = this.doc;
+      try {
+        found = await this.host.why(name, doc.notation);
+      } catch (error) {
+        this.problem = error.message;
+        found = null;
+      }
+      if (ticket !== this.asked.why) return;
+      if (found && doc === this.doc) doc.paths[name] = found;
+    } else if (name && !found) this.problem = `The paths of ${name} are not in this file.`;
+    this.paths = found;
+    this.picturePanel.show();
+    this.showPaths();
+  }
+
+  choosePath(place) {
+    this.path = place;
+    const key = this.root.getRootNode().activeElement?.dataset?.key;
+    this.picturePanel.show();
+    this.showPaths();
+    if (key) this.element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+  }
+
+  litPaths() {
+    if (!this.paths) return [];
+    return this.path === null ? this.paths.terms : [this.paths.terms[this.path]];
+  }
+
+  // -- other documents ---------------------------------------------------------------------
+
+  turned() {
+    return this.doc.notation.length > 0;
+  }
+
+  notationWith(id, on) {
+    const chosen = new Set(this.doc.notation);
+    if (on) chosen.add(id);
+    else chosen.delete(id);
+    return this.base.notations.map((n) => n.id).filter((one) => chosen.has(one));
+  }
+
+  setNotation(ids) {
+    const known = ids.length ? this.base.variants[ids.join(" ")] : this.base.notation.length ? null : this.base;
+    if (known) this.change(known);
+    else this.recompute({ notation: ids });
+  }
+
+  /** Show another document: what was chosen stays, as far as it is still there. */
+  update(next) {
+    this.asked.recompute += 1;
+    this.base = next;
+    this.change(next);
+  }
+
+  change(next) {
+    const wasLast = this.step === this.last;
+    this.doc = next;
+    const asked = this.paths?.name;
+    if (!next.levels.some(({ id }) => id === this.level)) [this.level, this.open] = [next.level, []];
+    const missing = !this.picture();
+    const [level, open] = [this.level, this.open];
+    if (missing) [this.level, this.open] = [next.level, []];
+    this.paths = null;
+    this.step = wasLast ? this.last : Math.min(this.step, this.last);
+    this.render();
+    this.show();
+    if (missing && (level !== this.level || open.length)) this.setLevel(level, open);
+    if (asked) this.ask(asked);
+  }
+
+  async recompute(change) {
+    if (!this.host.recompute) return;
+    const ticket = (this.asked.recompute += 1);
+    const request = { notation: this.doc.notation, ...change };
+    let answer;
+    try {
+      answer = await this.host.recompute(request);
+    } catch (error) {
+      answer = { errors: error.errors ?? [{ field: "", message: error.message }] };
+    }
+    if (ticket !== this.asked.recompute) return; // a later edit has been made
+    if (answer.errors) this.arguments.complain(answer.errors);
+    else this.update(answer.document);
+  }
+
+  destroy() {
+    this.keys.removeEventListener("keydown", this.onKey);
+    this.picturePanel.destroy();
+    this.arguments.destroy();
+    this.root.replaceChildren();
+  }
+}

@@ -1,0 +1,74 @@
+"""A worked solution as HTML without scripts, for notebooks: what needs no extra."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+
+from chainrule.errors import ChainruleError, MissingExtraError
+from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.steps import Step
+from chainrule.picture.layout import draw
+from chainrule.picture.levels import scene
+from chainrule.picture.svg import to_svg
+from chainrule.render import page
+from chainrule.render.formulas import Equation, equations
+from chainrule.view.mathml import mathml
+from chainrule.view.steps import title
+
+_STYLE = (
+    ".chainrule-static ol{padding-left:2.6em}.chainrule-static li{margin:.35em 0}"
+    ".chainrule-static svg{max-width:100%;height:auto}"
+    ".chainrule-static p{margin:.3em 0}.chainrule-static small{opacity:.75}"
+)
+
+
+def static_html(explanation: Explanation) -> str:
+    """Return the picture and all steps as a piece of HTML.
+
+    Formulas are MathML where latex2mathml is installed, and plain text elsewhere.
+    """
+    return "".join(_parts(explanation))
+
+
+def _parts(explanation: Explanation) -> Iterator[str]:
+    yield f'<div class="chainrule-static"><style>{_STYLE}</style>'
+    value = html.escape(page.value_text(explanation.value))
+    call, output = html.escape(page.call(explanation)), html.escape(explanation.output_name)
+    yield f"<p><b><code>{call}</code></b> &nbsp; {output} = {value}</p>"
+    yield _picture(explanation)
+    for heading, kinds in (
+        ("Forward pass", ("forward",)),
+        ("Backward pass", ("upstream", "backward", "sum")),
+    ):
+        steps = explanation.of_kind(*kinds)
+        if steps:
+            rows = "".join(map(_row, steps))
+            yield f"<details open><summary>{heading}</summary>"
+            yield f'<ol start="{steps[0].number}">{rows}</ol></details>'
+    yield from (f"<p>{html.escape(text)}</p>" for text in page.what_it_says(explanation))
+    yield "</div>\n"
+
+
+def _picture(explanation: Explanation) -> str:
+    try:
+        return to_svg(draw(scene(explanation)))
+    except ChainruleError:  # the steps are there without it
+        return ""
+
+
+def _row(step: Step) -> str:
+    reason = page.sentence(step.reason)
+    said = f"<br><small>{html.escape(reason)}</small>" if reason else ""
+    return f"<li>{_formulas(step)}{said}</li>"
+
+
+def _formulas(step: Step) -> str:
+    try:
+        return "<br>".join(map(_set, equations(step)))
+    except MissingExtraError:
+        return f"<code>{html.escape(title(step))}</code>"
+
+
+def _set(equation: Equation) -> str:
+    return mathml(" = ".join((equation.left, *equation.rights)))
