@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 from chainrule.lab.playground.messages import FRAME, REPLY, packed
 
 #: Seconds of steps between two looks at what is asked for.
-_SLICE = 0.008
-#: Seconds between two frames, at least.
-_FRAME = 1 / 31
+_SLICE = 0.004
+#: Seconds between two frames, on average.
+_FRAME = 1 / 30
 #: Seconds between two looks for dead units.
 _LOOK = 0.5
 
@@ -124,7 +124,7 @@ class Worker:
             if self._pace:
                 due = int((now - self._due) * self._pace)
                 if due < 1:
-                    time.sleep(min(_SLICE, 1 / self._pace))
+                    time.sleep(_SLICE)
                     break
                 # What a busy machine could not do in time is let go.
                 self._due = max(self._due + due / self._pace, now - 0.1)
@@ -140,7 +140,7 @@ class Worker:
         now = time.perf_counter()
         if not (self._is_wanted and self._is_new) or self._training is None:
             return
-        early = self._shown + _FRAME - now
+        early = self._shown - now
         if early > 0:
             if not self._is_running:
                 time.sleep(early)
@@ -156,7 +156,8 @@ class Worker:
             state=state, generation=self._generation, pace=self._pace, **found
         )
         self._is_wanted = self._is_new = False
-        self._shown = time.perf_counter()
+        # A frame that was asked for late lets the next one be early.
+        self._shown = max(self._shown, now - _FRAME) + _FRAME
         self._write(FRAME, frame)
 
     def _write(self, kind: bytes, payload: bytes) -> None:

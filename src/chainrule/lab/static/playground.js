@@ -231,8 +231,8 @@ function layout() {
 /** The numbers of now. */
 function figures(list, { step, scores: [, loss, accuracy, heldLoss, held] }) {
   const shown = [
-    ["Step", step.toLocaleString("en")], ["Loss", number(loss)], ["Held out", number(heldLoss)],
-    ["Accuracy", percent(accuracy)], ["Held out", percent(held)],
+    ["Step", step.toLocaleString("en")], ["Loss", number(loss)], ["Loss, held out", number(heldLoss)],
+    ["Accuracy", percent(accuracy)], ["Accuracy, held out", percent(held)],
   ];
   list.replaceChildren(...shown.map(([name, text]) =>
     make("div", {}, make("dt", { text: name }), make("dd", { text }))));

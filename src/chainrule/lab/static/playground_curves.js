@@ -15,12 +15,12 @@ export function createCurves(canvas) {
     if (!frame || height < 60) return;
     const colours = palette(canvas);
     const curve = frame.parts.curve;
-    const half = (width - 16) / 2;
+    const half = (width - 14) / 2;
     const most = greatest(curve);
     panel(context, { x: 0, width: half, height }, curve, colours, {
-      title: "Loss", columns: [LOSS, HELD_LOSS], most, text: (v) => number(v, 2),
+      title: "Loss", columns: [LOSS, HELD_LOSS], most, isFirst: true, text: (v) => number(v, 2),
     });
-    panel(context, { x: half + 16, width: half, height }, curve, colours, {
+    panel(context, { x: half + 14, width: half, height }, curve, colours, {
       title: "Accuracy", columns: [ACCURACY, HELD_ACCURACY], most: 1, text: (v) => percent(v).replace(".0", ""),
     });
   }
@@ -46,12 +46,32 @@ function greatest(curve) {
   return Math.min(most, Math.max(3 * first, 1e-6));
 }
 
-function panel(context, { x, width, height }, curve, colours, { title, columns, most, text }) {
+/** Say which line is which. */
+function key(context, x, colours) {
+  context.font = `11px ${colours.font}`;
+  let at = x;
+  ["trained on", "held out"].forEach((text, kind) => {
+    context.beginPath();
+    context.moveTo(at, 8.5);
+    context.lineTo(at + 14, 8.5);
+    context.setLineDash(kind ? [4, 3] : []);
+    context.strokeStyle = kind ? colours.accent : colours.ink;
+    context.lineWidth = 1.8;
+    context.stroke();
+    context.setLineDash([]);
+    context.fillStyle = colours.quiet;
+    context.fillText(text, at + 18, 12);
+    at += 26 + context.measureText(text).width;
+  });
+}
+
+function panel(context, { x, width, height }, curve, colours, { title, columns, most, text, isFirst = false }) {
   const [left, top, right, bottom] = [x + 34, 22, x + width - 4, height - 18];
   context.font = `600 12px ${colours.font}`;
   context.textAlign = "left";
   context.fillStyle = colours.ink;
   context.fillText(title, x, 12);
+  if (isFirst) key(context, x + context.measureText(title).width + 12, colours);
   context.font = `11px ${colours.font}`;
   context.fillStyle = colours.quiet;
   context.strokeStyle = colours.line;
@@ -84,7 +104,7 @@ function panel(context, { x, width, height }, curve, colours, { title, columns, 
       isOn = true;
     }
     context.setLineDash(kind ? [4, 3] : []);
-    context.strokeStyle = kind ? colours.negative : colours.positive;
+    context.strokeStyle = kind ? colours.accent : colours.ink;
     context.lineWidth = 1.8;
     context.stroke();
     context.setLineDash([]);

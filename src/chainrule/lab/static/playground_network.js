@@ -146,7 +146,9 @@ export function createNetwork(canvas, chosen) {
           shade(small, frame, hidden, colours.rgb);
           context.drawImage(small, x, top, size, size);
           hidden += 1;
-        } else if (index > 0 && index === at.length - 1) {
+        } else if (index === 0) {
+          slope(context, x, top, size, unit, colours);
+        } else if (index === at.length - 1) {
           context.fillStyle = colours.classes[unit];
           context.fillRect(x, top, size, size);
         }
@@ -221,6 +223,18 @@ function shade(small, frame, unit, rgb) {
     blend(image.data, 4 * cell, rgb.paper, to, 0.8 * Math.min(1, Math.abs(tilt)));
   }
   context.putImageData(image, 0, 0);
+}
+
+/** What an input gives over the plane is its coordinate. */
+function slope(context, x, y, size, unit, colours) {
+  const shades = unit
+    ? context.createLinearGradient(x, y + size, x, y)
+    : context.createLinearGradient(x, y, x + size, y);
+  [colours.negative, colours.paper, colours.positive].forEach((colour, at) => shades.addColorStop(at / 2, colour));
+  context.globalAlpha = 0.8;
+  context.fillStyle = shades;
+  context.fillRect(x, y, size, size);
+  context.globalAlpha = 1;
 }
 
 function cross(context, x, y, size, colours) {

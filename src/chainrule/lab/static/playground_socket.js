@@ -43,9 +43,10 @@ export function createConnection(api, room) {
   /** Draw when the browser draws, and only then ask for more: a slow page holds up nothing. */
   function draw(frame) {
     requestAnimationFrame(() => {
-      room.frame(frame);
+      // The next one is made while this one is drawn.
       if (CALM.matches) setTimeout(ask, CALM_WAIT);
       else ask();
+      room.frame(frame);
     });
   }
 
