@@ -59,7 +59,7 @@ class Explained:
 _KEPT: Kept[str, Explained] = Kept(32)
 
 #: What of a state the solution depends on.
-_KEYS = ("example", "formula", "values", "wrt", "upstream")
+_KEYS = ("example", "formula", "values", "wrt", "upstream", "playground")
 
 
 def explained(state: Mapping[str, Any]) -> Explained:
@@ -74,8 +74,21 @@ def explained(state: Mapping[str, Any]) -> Explained:
 
 
 def _explained(state: Mapping[str, Any]) -> Explained:
+    if "playground" in state:
+        return Explained(_moment(state["playground"]))
     call = call_of(state)
     return Explained(solution_of(call), call)
+
+
+def _moment(given: Any) -> Solution:
+    """Explain the moment of a run in the playground."""
+    from chainrule.lab.playground import why
+    from chainrule.lab.playground.fields import FieldsError
+
+    try:
+        return why.explained(why.moment(given))
+    except FieldsError as error:
+        raise Faulty(*(Fault(e["field"], e["message"]) for e in error.errors)) from None
 
 
 def notation_of(state: Mapping[str, Any]) -> tuple[str, ...]:

@@ -133,6 +133,9 @@ class Explorer {
     if (this.view) this.view.update(document);
     else this.view = mountView(this.stage, document, this.host());
     this.tools.shown(document);
+    const { why } = this.state.playground ?? {};
+    if (why && why !== this.answered) this.view.ask(why);
+    this.answered = why;
   }
 
   fail(error) {
