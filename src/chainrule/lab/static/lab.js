@@ -95,6 +95,7 @@ dialog.addEventListener("close", async () => {
     // It has stopped already.
   }
   document.body.dataset.stopped = "";
+  document.getElementById("rooms").inert = true;
   document.getElementById("stopped").hidden = false;
 });
 
