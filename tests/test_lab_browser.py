@@ -7,9 +7,11 @@ import pytest
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("latex2mathml")
+pytest.importorskip("playwright")
 
 from browsing import PHONE, serious_faults
 from browsing import tab as new_tab
+from playwright.sync_api import expect
 
 import chainrule as cr
 from chainrule.examples.neuron import neuron
@@ -62,10 +64,10 @@ def test_an_edit_and_all_that_follows(page):
     # The view has fields as well, and both say the same.
     page.locator(".cr-arguments-panel input").last.fill("-20")
     page.locator(".cr-arguments-panel input").last.press("Enter")
-    page.wait_for_function("document.querySelector('[id=\"field-value:b\"]').value === '-20'")
+    expect(page.locator('[id="field-value:b"]')).to_have_value("-20")
     assert "0" in result(page).inner_text()
     page.get_by_role("button", name="Undo").click()
-    page.wait_for_function("document.querySelector('[id=\"field-value:b\"]').value === '2.5'")
+    expect(page.locator('[id="field-value:b"]')).to_have_value("2.5")
 
 
 def test_faults_stand_beside_their_fields_and_the_last_state_stays(page):
@@ -170,7 +172,7 @@ def test_a_link_holds_the_state(page, browser, lab):
     own(page, "y = k*x", k="6", x="7")
     has(page, ".cr-result", "42")
     page.click("#share")
-    page.wait_for_function("location.hash.includes('?s=')")
+    page.wait_for_function("() => location.hash.includes('?s=')")
     hash_ = page.evaluate("location.hash")
     with new_tab(browser) as other:
         other.goto(f"{lab.link}{hash_}")
