@@ -194,7 +194,7 @@ def test_help_shows_examples_that_run(run, capsys, file, tmp_path, monkeypatch, 
     assert done.value.code == 0
     text = capsys.readouterr().out.partition("\n\n")[2]
     examples = re.findall(r"^  .*?chainrule ((?:explain|tour).*)$", text, re.M)
-    assert len(examples) == (11 if command == ["explain"] else 1 if command else 2)
+    assert len(examples) == (12 if command == ["explain"] else 1 if command else 2)
     for example in examples:
         assert run(*shlex.split(example))
 

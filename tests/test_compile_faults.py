@@ -1,5 +1,6 @@
 """Compiled code on disk, other processes, and the user's impatience."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -52,6 +53,68 @@ def test_compiled_code_is_kept_on_disk(tmp_path):
     assert output(script(STEP, tmp_path)) == first
     assert compiled_files(tmp_path) == files
     assert [p.stat().st_mtime_ns for p in files] == stamps  # loaded, not compiled again
+
+
+def test_code_from_disk_needs_nothing_that_compiles(tmp_path):
+    want = output(script(STEP, tmp_path))
+    without = """
+        import numba
+        from numba.core.cpu import CPUContext
+        def refresh(self):
+            raise RuntimeError("made ready to compile")
+        CPUContext.refresh = refresh
+    """
+    assert output(script(textwrap.dedent(without) + textwrap.dedent(STEP), tmp_path)) == want
+    process = script(textwrap.dedent(without) + textwrap.dedent(STEP), tmp_path / "other")
+    assert "made ready to compile" in process.communicate(timeout=120)[1]
+
+
+def test_another_numba_that_is_made_otherwise_loads_in_its_own_way(tmp_path):
+    want = output(script(STEP, tmp_path))
+    files = compiled_files(tmp_path)
+    other = "from numba.core.runtime import nrt\nimport numba.core.cpu\ndel nrt.rtsys\n"
+    assert output(script(other + textwrap.dedent(STEP), tmp_path)) == want
+    assert compiled_files(tmp_path) == files
+
+
+def test_code_from_disk_raises_what_it_raised(tmp_path):
+    program = """
+        import numpy as np, chainrule as cr
+        def f(w, x):
+            return np.sum(w[x.astype(np.int64)])
+        g = cr.compile(f, "numba")
+        print(g(np.ones(5), np.arange(4.0)))
+        print(cr.compile(lambda x: np.sum(x) * 2.0, "numba")(np.ones(3)))
+        try:
+            g(np.ones(5), np.arange(4.0) + 2)
+        except IndexError as error:
+            print(type(error).__name__)
+    """
+    assert output(script(program, tmp_path)).splitlines() == ["4.0", "6.0", "IndexError"]
+    # Now the first is on disk, and the second is yet to be compiled.
+    later = program.replace("* 2.0", "* 4.0")
+    assert output(script(later, tmp_path)).splitlines() == ["4.0", "12.0", "IndexError"]
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_compiling_leaves_the_search_for_garbage_as_it_was(is_on):
+    numba_function = pytest.importorskip("chainrule.execute.numba_function", exc_type=ImportError)
+    seen = []
+
+    class Compiling:
+        def compile(self, kinds):
+            seen.append(gc.isenabled())
+            raise RuntimeError(kinds)
+
+    before = gc.isenabled()
+    (gc.enable if is_on else gc.disable)()
+    try:
+        with pytest.raises(RuntimeError):
+            numba_function._compile(Compiling(), ())
+        assert gc.isenabled() == is_on
+        assert seen == [False]
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_many_processes_share_it(tmp_path):

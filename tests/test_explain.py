@@ -237,7 +237,8 @@ def test_public_surface():
     assert set(cr.__all__) == {
         "ChainruleError", "Report", "Solution", "check", "compile", "constant", "custom",
         "elementwise_grad", "epoch",
-        "explain", "grad", "hessian", "hvp", "jacobian", "jvp", "nn", "value_and_grad", "vjp",
+        "explain", "grad", "hessian", "hvp", "jacobian", "jvp", "nn", "plots", "value_and_grad",
+        "vjp",
     }  # fmt: skip
     for name in cr.__all__:
         assert getattr(cr, name).__doc__

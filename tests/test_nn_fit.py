@@ -594,6 +594,6 @@ def test_a_plot_of_the_history():
     _, history = fitted(validation_split=0.2, metrics="accuracy", early_stopping=True)
     axes = history.plot()
     assert [ax.get_ylabel() for ax in axes] == ["loss", "accuracy"]
-    assert len(axes[0].lines) == 3  # training, validation, and which epoch was kept
+    assert len(axes[0].lines) == 4  # training, validation, which epoch was kept, and where
     np.testing.assert_array_equal(axes[0].lines[0].get_ydata(), history["loss"])
     plt.close("all")

@@ -103,8 +103,10 @@ def test_nothing_lies_on_anything_else(name):
 def test_wires_run_through_no_box_and_no_text(name):
     drawing = draw(SCENES[name])
     texts, boxes = things(drawing)
-    areas = np.array([area for owner, area in texts if not owner.startswith("g")] +
-                     [area for owner, area in boxes])
+    areas = np.array(
+        [area for owner, area in texts if not owner.startswith("g")]
+        + [area for owner, area in boxes]
+    )
     whose = [owner for owner, _ in texts if not owner.startswith("g")] + [o for o, _ in boxes]
     for wire in drawing.wires:
         points = along(wire.points)
@@ -114,7 +116,7 @@ def test_wires_run_through_no_box_and_no_text(name):
         mine = {wire.edge.id, wire.edge.source}
         struck = {whose[i] for i in np.nonzero(hit.any(axis=0))[0]}
         assert struck <= mine, (wire.edge.id, struck)
-        assert 0 <= points.min()
+        assert points.min() >= 0
         assert points[:, 0].max() <= drawing.width
         assert points[:, 1].max() <= drawing.height
 
@@ -177,9 +179,13 @@ def test_long_chains_are_broken_into_rows_that_fit_a_page():
     turns = sum(b < a for a, b in itertools.pairwise(lefts))
     assert 3 <= turns <= 12
     tops = [p.area.y for p in drawing.boxes if p.box.id.startswith("n")]
-    assert all(b > a + 40 for (a, b), back in zip(
-        itertools.pairwise(tops), [b < a for a, b in itertools.pairwise(lefts)], strict=True
-    ) if back)
+    assert all(
+        b > a + 40
+        for (a, b), back in zip(
+            itertools.pairwise(tops), [b < a for a, b in itertools.pairwise(lefts)], strict=True
+        )
+        if back
+    )
 
 
 def test_the_same_scene_gives_the_same_drawing():
@@ -202,7 +208,9 @@ def test_the_gradients_of_several_ways_out_are_summed_at_the_box():
     assert not [text for text in single.texts if text.role == "gradient"]
 
 
-@pytest.mark.parametrize(("scene", "limit"), [(wide(200), 2.0), (chain(200), 2.0), (wide(20), 0.06)])
+@pytest.mark.parametrize(
+    ("scene", "limit"), [(wide(200), 2.0), (chain(200), 2.0), (wide(20), 0.06)]
+)
 def test_drawing_is_quick(scene, limit):
     # Several times what it takes on an idle machine: this holds the growth, not the milliseconds.
     taken = []

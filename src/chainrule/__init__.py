@@ -18,7 +18,7 @@ from chainrule.transform import (
 )
 
 if TYPE_CHECKING:
-    from chainrule import nn
+    from chainrule import nn, plots
     from chainrule.checking.api import check
     from chainrule.checking.report import Report
     from chainrule.compiling.compiled import compile
@@ -44,6 +44,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "nn",
+    "plots",
     "value_and_grad",
     "vjp",
 ]
@@ -58,6 +59,7 @@ _LATER = {
     "epoch": "chainrule.compiling.epochs",
     "explain": "chainrule.solution",
     "nn": "chainrule.nn",
+    "plots": "chainrule.plots",
     "testing": "chainrule.testing",
 }
 

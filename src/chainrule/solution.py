@@ -285,7 +285,7 @@ class Solution:
         """
         from chainrule.picture.svg import to_svg
 
-        last = self.steps[-1].number
+        last = self._explanation.last_step
         if step is not None and (type(step) is not int or not 0 <= step <= last):
             raise ArgumentError(
                 "There is no such step.",
@@ -335,7 +335,7 @@ class Solution:
                 got=str(path),
             )
         animation.check_seconds(seconds)
-        steps = range(self.steps[-1].number + 1)
+        steps = range(self._explanation.last_step + 1)
         return files.save(self._drawing(level), path, steps, seconds)
 
     def save(self, path: str | Path) -> Path:
@@ -362,7 +362,7 @@ class Solution:
 
         path = Path(path)
         if path.suffix in files.SUFFIXES:
-            return files.save(self._drawing(), path, range(self.steps[-1].number + 1))
+            return files.save(self._drawing(), path, range(self._explanation.last_step + 1))
         if path.suffix == ".py":
             content = self.code()
         elif path.suffix == ".html":

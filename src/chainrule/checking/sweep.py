@@ -144,12 +144,18 @@ class Sweep:
         with rc_context({"font.family": "DejaVu Sans", "svg.hashsalt": "chainrule"}):
             figure = Figure(figsize=(7.2, 4.4), layout="constrained")
             FigureCanvasAgg(figure)
-            self._draw(figure.add_subplot())
+            self.draw(figure.add_subplot())
             # A date would make every file differ from the last.
             dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
             figure.savefig(path, dpi=160, metadata=dates.get(suffix))
 
-    def _draw(self, axes: Any) -> None:
+    def draw(self, axes: Any) -> None:
+        """Draw the errors against the step into axes of matplotlib.
+
+        Parameters
+        ----------
+        axes : matplotlib axes
+        """
         low, high = self._range()
         axes.set(
             xscale="log",

@@ -6,7 +6,8 @@ are taken apart here; anything else, as a dataclass, by :mod:`chainrule.structur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -42,15 +43,27 @@ def flatten(value: Any, found: list[Any]) -> Any:
         found.append(value)
         return None
     if kind is dict:
-        return dict, tuple([(k, flatten(v, found)) for k, v in value.items()])
+        return dict, (*value, *_flattened(value.values(), found))
     if kind is list or kind is tuple:
-        return kind, tuple([flatten(v, found) for v in value])
+        return kind, tuple(_flattened(value, found))
     if kind is int or kind is bool or kind is str or value is None:
         return "fixed", kind, value
     if kind is complex:
         found.append(value)
         return None
     return _other(value, found)
+
+
+def _flattened(values: Iterable[Any], found: list[Any]) -> list[Any]:
+    """Do the same for what is in a container, with arrays, of which there are most, at once."""
+    keys: list[Any] = []
+    for value in values:
+        if value.__class__ is np.ndarray:
+            found.append(value)
+            keys.append(None)
+        else:
+            keys.append(flatten(value, found))
+    return keys
 
 
 def _other(value: Any, found: list[Any]) -> Any:
@@ -93,6 +106,12 @@ def builder(template: Any) -> Build:
         index = template.index
         return lambda found: found[index]
     kind = type(template)
+    if kind is list and all(isinstance(part, Place) for part in template):
+        places = [part.index for part in template]
+        if len(places) < 2:
+            return lambda found: [found[k] for k in places]
+        taken = itemgetter(*places)
+        return lambda found: list(taken(found))
     if kind is tuple or kind is list:
         parts = [builder(part) for part in template]
         if kind is tuple:

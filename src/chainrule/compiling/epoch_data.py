@@ -32,8 +32,8 @@ def data_of(data: Any) -> Data:
     ArgumentError, DtypeError
     """
     arrays = data if isinstance(data, (tuple, list)) else (data,)
-    found = [np.asarray(a) for a in arrays]
-    lengths = {len(a) if a.ndim else None for a in found}
+    found = [a if a.__class__ is np.ndarray else np.asarray(a) for a in arrays]
+    lengths = {a.shape[0] if a.shape else None for a in found}
     if not found or None in lengths or len(lengths) > 1:
         raise ArgumentError(
             "The arrays of data do not have the same number of rows.",
@@ -65,7 +65,7 @@ def order_of(order: Any, rows: int) -> np.ndarray:
         )  # fmt: skip
     whole = np.ascontiguousarray(places, np.int64)
     # Seen without a sign, a negative number is larger than all.
-    if whole.size and whole.view(np.uint64).max() >= rows:
+    if whole.size and np.maximum.reduce(whole.view(np.uint64)) >= rows:
         raise ArgumentError(
             "order names a row that there is not.", expected=f"numbers from 0 to {rows - 1}",
             got=f"{places.min()} to {places.max()}",

@@ -5,22 +5,21 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
 from chainrule.arguments import name_of
-from chainrule.compiling.arguments import Build, builder, flatten
+from chainrule.compiling.arguments import builder, flatten
 from chainrule.compiling.compiled import Plans, check_executor, kind_of
 from chainrule.compiling.epoch_data import Data, check_result, data_of, order_of
+from chainrule.compiling.epoch_entry import Entry, Returned
 from chainrule.compiling.failure import StepError, index_failure, step_failure, untraceable_failure
 from chainrule.compiling.plans import Call, Plan, all_finite
 from chainrule.compiling.report import CompileReport, reported
 from chainrule.compiling.tracing import Kinds, kinds_of
 from chainrule.errors import ArgumentError
-from chainrule.execute.memory import Recycler, own, spread
+from chainrule.execute.memory import Recycler
 from chainrule.execute.runnable import Loop
 from chainrule.execute.sharding import spans_processes
 from chainrule.op import Abstract
@@ -31,52 +30,6 @@ _PULSE = 0.1
 
 #: ``progress(steps done, steps in all, what the steps so far reported)``
 Progress = Callable[[int, int, Any], None]
-
-
-@dataclass
-class _Entry:
-    """What is known for one kind of carry and data.
-
-    `pace` is how many steps take about a pulse; 0 before it is known. `memory` is where what is
-    carried lies.
-    """
-
-    plan: Plan
-    given: Any
-    last: Any
-    build: Build
-    carry: int
-    memory: Recycler
-    pace: int = 0
-    asked: list[ref[np.ndarray]] = field(default_factory=list)
-    answer: list[bool] = field(default_factory=list)
-
-    def owned(self, found: Sequence[Any], data: list[np.ndarray]) -> list[bool]:
-        """Say which arrays of the carry can be written to; the same ones are asked about once."""
-        arrays = [a for a in (*found, *data) if a.__class__ is np.ndarray]
-        alike = len(arrays) == len(self.asked) and all(
-            known() is array for known, array in zip(self.asked, arrays, strict=True)
-        )
-        if not alike:
-            self.answer = own(found, data)
-            self.asked = [ref(a) for a in arrays]
-        return self.answer
-
-    def loop(
-        self, found: Sequence[Any], data: list[np.ndarray], places: np.ndarray, size: int,
-        donate: bool,
-    ) -> Loop:  # fmt: skip
-        """Return steps that are ready to run, on a copy of the carry unless it is given up."""
-        steps = -(-len(places) // size)
-        outputs = spread(
-            ((steps, *node.shape), node.abstract.dtype)
-            for node in self.plan.kernel.graph.outputs[self.carry :]
-        )
-        given_up = self.owned(found, data) if donate else [False] * len(found)
-        kept = [np.asarray(v) for v, is_own in zip(found, given_up, strict=True) if not is_own]
-        copies = iter(self.memory.copies(kept))
-        held = [v if is_own else next(copies) for v, is_own in zip(found, given_up, strict=True)]
-        return Loop(held, data, places, size, self.given, self.last, outputs)
 
 
 class Epoch:
@@ -94,9 +47,11 @@ class Epoch:
         self.is_shared = mesh is not None and spans_processes(mesh)
         self._plans = Plans(step, executor, mesh, specs)
         self._last: Plan | None = None
-        self._entries: dict[Any, _Entry | None] = {}
+        self._entries: dict[Any, Entry | None] = {}
         #: The last signature, and what is known for it.
-        self._recent: tuple[Any, _Entry] | None = None
+        self._recent: tuple[Any, Entry] | None = None
+        #: What was returned last, of a carry that is given up, and what is known for it.
+        self._returned: tuple[Returned, Entry] | None = None
 
     def __repr__(self) -> str:
         return f"<compiled epoch of {name_of(self._step)}>"
@@ -154,10 +109,14 @@ class Epoch:
         found: list[Any] = []
         key = flatten((carry,), found)
         call = Call(self._step, (carry, *rows.arrays), {})
-        entry = self._entry(key, call, found, rows, size, len(places) % size)
+        rest = len(places) % size
+        entry = self._again((key, size, rest), found, rows)
+        is_returned = entry is not None
+        if entry is None:
+            entry = self._entry(key, call, found, rows, size, rest)
         if entry is None:
             return self._in_two(carry, data, places, size, progress)
-        loop = entry.loop(found, rows.arrays, places, size, self._donate)
+        loop = entry.loop(found, rows.arrays, places, size, self._donate, is_returned)
         try:
             self._run(entry, loop, progress)
         except IndexError:
@@ -169,9 +128,31 @@ class Epoch:
             if self._donate:
                 raise untraceable_failure(self._step, loop)
             raise step_failure(self._step, entry.plan, call, loop, found)
-        carried = [c[()] if c.ndim == 0 else c for c in map(np.asarray, loop.carry)]
+        carried = [
+            c if c.__class__ is np.ndarray and c.shape else np.asarray(c)[()] for c in loop.carry
+        ]
+        if self._donate and not is_returned:
+            self._note((key, size, rest), entry, found, carried, rows)
         new, outputs = entry.build([*carried, *loop.outputs])
         return new, outputs
+
+    def _again(self, signature: Any, found: Sequence[Any], rows: Data) -> Entry | None:
+        """Return what serves for the carry that was returned last; None for any other."""
+        if self._returned is None:
+            return None
+        returned, entry = self._returned
+        if not returned.is_same(signature, found, rows.arrays):
+            return None
+        self._last = entry.plan
+        return entry
+
+    def _note(
+        self, signature: Any, entry: Entry, found: list[Any], carried: list[Any], rows: Data
+    ) -> None:
+        """Take note of what is returned, if all arrays given up are: they can be written to."""
+        pairs = zip(found, carried, strict=True)
+        if all(new is old for old, new in pairs if new.__class__ is np.ndarray):
+            self._returned = Returned.of(signature, carried, rows.arrays), entry
 
     def prepare(self, carry: Any, data: Any, batch_size: int) -> None:
         """Get ready for minibatches of a size, before a first call with fewer rows.
@@ -223,7 +204,7 @@ class Epoch:
 
     def _entry(
         self, key: Any, call: Call, found: Sequence[Any], rows: Data, size: int, rest: int
-    ) -> _Entry | None:
+    ) -> Entry | None:
         """Return what serves for steps on that many rows, and on the rest; None if nothing does."""
         batch = tuple([(a.shape[1:], a.dtype) for a in rows.arrays])
         kinds = [(v.shape, v.dtype) if v.__class__ is np.ndarray else kind_of(v) for v in found]
@@ -239,7 +220,7 @@ class Epoch:
 
     def _made(
         self, key: Any, call: Call, found: Sequence[Any], batch: Any, size: int, rest: int
-    ) -> _Entry | None:
+    ) -> Entry | None:
         kinds = kinds_of(found)
 
         def with_rows(count: int) -> Kinds:
@@ -257,9 +238,9 @@ class Epoch:
         given = plan.given_for(call, with_rows(size))
         size_of_carry = sum(k.size * k.dtype.itemsize for k in kinds)
         memory = Recycler(most=size_of_carry)
-        return _Entry(plan, given, last, builder(plan.result), len(kinds), memory)
+        return Entry(plan, given, last, builder(plan.result), len(kinds), memory)
 
-    def _run(self, entry: _Entry, loop: Loop, progress: Progress | None) -> None:
+    def _run(self, entry: Entry, loop: Loop, progress: Progress | None) -> None:
         """Run all steps, in parts that take no longer than a person waits."""
         done = 0
         while done < loop.steps:
@@ -272,7 +253,7 @@ class Epoch:
                 entry.pace = max(1, min(16 * entry.pace, steps))
                 if self._plans.choice.spent(entry.plan, seconds):
                     self._entries.clear()  # from now on by another executor
-                    self._recent = None
+                    self._recent = self._returned = None
             else:
                 entry.pace = 1
             done = stop

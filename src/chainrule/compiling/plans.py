@@ -16,6 +16,9 @@ from chainrule.execute.executors import Executor
 from chainrule.execute.runnable import Runnable
 from chainrule.op import Abstract
 
+#: Numbers that Python adds up before NumPy has begun.
+_FEW = 64
+
 #: A position among the leaves of the arguments, and an axis.
 AxisOf = tuple[int, int]
 
@@ -164,9 +167,15 @@ def differing_axes(kinds: Kinds, other: Kinds) -> list[AxisOf]:
 
 def all_finite(values: Sequence[Any]) -> bool:
     """Whether all numbers are finite."""
-    # The squared length of finite numbers is finite but for overflow, and cheapest to test.
-    total = 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        for value in values:
-            total += float(abs(np.vdot(value, value)))
+    # The sum or squared length of finite numbers is finite but for overflow, and quick to get.
+    total, large = 0.0, []
+    for value in values:
+        if value.__class__ is np.ndarray and value.ndim == 1 and value.size <= _FEW:
+            total += abs(sum(value.tolist()))
+        else:
+            large.append(value)
+    if large:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for value in large:
+                total += float(abs(np.vdot(value, value)))
     return math.isfinite(total) or all(np.isfinite(value).all() for value in values)

@@ -20,8 +20,8 @@ _LARGE = 2**20
 _ROOM = 64
 
 
-def spread(kinds: Iterable[tuple[tuple[int, ...], Any]]) -> list[np.ndarray]:
-    """Return new arrays with room between them.
+class Spread:
+    """Arrays with room between them, where all are to lie once; makes new ones at each call.
 
     Before compiled loops run, they look whether what they write may overlap with what they read.
     Arrays that touch count as such; then slower loops run, which add up in another order. What
@@ -30,19 +30,24 @@ def spread(kinds: Iterable[tuple[tuple[int, ...], Any]]) -> list[np.ndarray]:
     Parameters
     ----------
     kinds : iterable of (shape, dtype)
-
-    Returns
-    -------
-    list of array
-        Parts of one piece of memory.
     """
-    places, end = [], _ROOM
-    for shape, dtype in kinds:
-        kind = np.dtype(dtype)
-        places.append((shape, kind, end))
-        end += -(-prod(shape) * kind.itemsize // _ROOM) * _ROOM + _ROOM
-    whole = np.empty(end, np.uint8)
-    return [np.ndarray(shape, kind, whole, start) for shape, kind, start in places]
+
+    def __init__(self, kinds: Iterable[tuple[tuple[int, ...], Any]]) -> None:
+        self._places, self._end = [], _ROOM
+        for shape, dtype in kinds:
+            kind = np.dtype(dtype)
+            self._places.append((shape, kind, self._end))
+            self._end += -(-prod(shape) * kind.itemsize // _ROOM) * _ROOM + _ROOM
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return new arrays, as parts of one piece of memory."""
+        whole = np.empty(self._end, np.uint8)
+        return [np.ndarray(shape, kind, whole, start) for shape, kind, start in self._places]
+
+
+def spread(kinds: Iterable[tuple[tuple[int, ...], Any]]) -> list[np.ndarray]:
+    """Return new arrays with room between them; see :class:`Spread`."""
+    return Spread(kinds).arrays()
 
 
 class Recycler:

@@ -130,7 +130,8 @@ class NumbaRunnable:
         for k, kind in self._numbers:
             if k < carry:
                 held[k] = np.array(held[k], kind, ndmin=1)
-        held[:] = map(_contiguous, held, self._dtypes)
+        if not loop.is_returned:  # else they are as they came from here
+            held[:] = map(_contiguous, held, self._dtypes)
         data = [*map(_contiguous, loop.data, self._dtypes[carry:])]
         size = loop.batch_size
         full = len(loop.order) // size
@@ -154,8 +155,7 @@ class NumbaRunnable:
             array = loop.carry[position] if position < carry else data[position - carry]
             _check_positions(array, extent)
         function = self._function(carry)
-        rows = [((size, *d.shape[1:]), d.dtype) for d in data]
-        space = at.workspace(carry, function.code.loops, rows, self._apart[carry])
+        space = at.workspace(carry, function.code.loops, data, size, self._apart[carry])
         at_end = turns[1] + before == loop.steps  # only then is it of interest what is finite
         carried = table_of([loop.carry[k] for k in self._squared[carry]] if at_end else [])
         order, outputs = loop.order, loop.outputs
@@ -180,7 +180,9 @@ class NumbaRunnable:
 def _check_positions(positions: Any, end: int) -> None:
     """Refuse positions that are out of range."""
     array = np.asarray(positions)
-    if array.size and (array.min() < -end or array.max() >= end):
+    if not array.size:
+        return
+    if np.minimum.reduce(array, None) < -end or np.maximum.reduce(array, None) >= end:
         raise IndexError(
             f"positions reach from {array.min()} to {array.max()}, on an axis of {end}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 import sys
 import threading
@@ -62,13 +63,14 @@ class Function:
         kinds = tuple(typeof(a) for a in arguments)
         try:
             function = self._loaded(cached=True)
-            function.compile(kinds)
+            if not (self._key and _loads(function, kinds)):
+                _compile(function, kinds)
         except Exception:  # a broken entry may raise anything, a full disk an OSError
             if not self._key:
                 raise
             cache.forget(self._key)
             function = self._loaded(cached=False)
-            function.compile(kinds)
+            _compile(function, kinds)
         return function
 
     def _loaded(self, cached: bool) -> Any:
@@ -88,3 +90,40 @@ class Function:
         sys.modules[module.__name__] = module  # compiled code that was kept asks for it by name
         exec(compile(source, filename, "exec"), module.__dict__)
         return getattr(module, self._name)
+
+
+def _compile(function: Any, kinds: tuple[Any, ...]) -> None:
+    """Compile for these kinds of arguments.
+
+    Meanwhile Python does not look for garbage: nearly all that compiling makes is in use until it
+    is done, and to go through it over and over takes a tenth of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        function.compile(kinds)
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _loads(function: Any, kinds: tuple[Any, ...]) -> bool:
+    """Load machine code that numba keeps on disk; says whether there was any.
+
+    numba itself first makes ready to compile, with tables of everything that it has code for. That
+    takes as long as all the rest of a start. Code that is compiled needs none of them, but what
+    counts references to arrays.
+    """
+    try:
+        from numba.core.compiler_lock import global_compiler_lock
+        from numba.core.runtime.nrt import rtsys
+
+        with global_compiler_lock:
+            context = function.targetctx
+            rtsys.initialize(context)
+            found = function._cache._load_overload(kinds, context)
+            if found is not None:
+                function.add_overload(found)
+    except (ImportError, AttributeError, OSError):  # another numba: the long way is always there
+        return False
+    return found is not None

@@ -61,6 +61,8 @@ class Loop:
     is_finite : bool
         Whether all numbers of the carry are known to be finite after the steps so far. False where
         nobody has looked.
+    is_returned : bool
+        Whether the arrays of the carry are those that the last call left in it.
     """
 
     carry: list[Any]
@@ -71,6 +73,7 @@ class Loop:
     last: Sequence[Any]
     outputs: list[np.ndarray] = field(default_factory=list)
     is_finite: bool = False
+    is_returned: bool = False
 
     @property
     def steps(self) -> int:

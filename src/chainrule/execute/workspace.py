@@ -87,16 +87,19 @@ class Sizes:
         return tuple([at(n, self._values) for n in dims])
 
     def workspace(
-        self, carry: int | None, loops: Loops, rows: Sequence[Any] = (), apart: Sequence[int] = ()
-    ) -> Workspace:
+        self, carry: int | None, loops: Loops, data: Sequence[np.ndarray] = (), size: int = 0,
+        apart: Sequence[int] = (),
+    ) -> Workspace:  # fmt: skip
         """Return arrays to work in, which nobody else works in until they are given back.
 
         Parameters
         ----------
         carry : int or None
             How many inputs are carried from step to step; None for a single call.
-        rows : sequence of (shape, dtype)
-            Of the arrays of the minibatch.
+        data : sequence of array
+            What a minibatch is taken from.
+        size : int
+            Rows of it.
         apart : sequence of int
             Which inputs need another array for their next value.
         """
@@ -115,7 +118,7 @@ class Sizes:
             ])  # fmt: skip
         carried = [self._kernel.graph.inputs[k] for k in apart]
         return Workspace(
-            spread(rows),
+            spread(((size, *d.shape[1:]), d.dtype) for d in data),
             spread((n.shape or (1,), n.abstract.dtype) for n in carried),
             threads,
             np.zeros(1, np.int64),

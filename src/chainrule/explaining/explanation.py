@@ -41,6 +41,11 @@ class Explanation:
         """What each of the steps is about: cheap, where not all of them are to be read."""
         return planned_steps(self.derivation)
 
+    @property
+    def last_step(self) -> int:
+        """The number of the last step."""
+        return self.plan[-1].number
+
     def written(self, planned: Planned) -> Step:
         """Write one of the steps."""
         known = self._written.get(planned)

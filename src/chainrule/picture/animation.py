@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
+
 from chainrule.errors import ArgumentError
 from chainrule.picture.drawing import Drawing
-from chainrule.picture.raster import to_bytes
+from chainrule.picture.raster import to_pixels
 
 #: How much longer the last frame stays, which shows everything.
 _LAST = 3
@@ -15,7 +17,7 @@ _LARGEST = 1600
 _LONGEST = 60.0
 
 
-def check_seconds(seconds: float) -> float:
+def check_seconds(seconds: object) -> float:
     """Return how long a frame is shown, or refuse it.
 
     Raises
@@ -28,13 +30,13 @@ def check_seconds(seconds: float) -> float:
     0.9
     """
     number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not number or not 0.02 <= seconds <= _LONGEST:
+    if not number or not 0.02 <= float(seconds) <= _LONGEST:  # type: ignore[arg-type]
         raise ArgumentError(
             "A frame cannot be shown for that long.",
             expected=f"seconds from 0.02 to {_LONGEST:g}",
             got=f"seconds={seconds!r}",
         )
-    return float(seconds)
+    return float(seconds)  # type: ignore[arg-type]
 
 
 def to_gif(drawing: Drawing, steps: range, seconds: float = 0.9) -> bytes:
@@ -54,10 +56,10 @@ def to_gif(drawing: Drawing, steps: range, seconds: float = 0.9) -> bytes:
         Without matplotlib.
     """
     scale = min(_SCALE, _LARGEST / max(drawing.width, drawing.height))
-    files = [to_bytes(drawing, "png", step, scale) for step in steps]
+    frames = [to_pixels(drawing, step, scale) for step in steps]
     from PIL import Image  # comes with matplotlib, whose absence has been told by now
 
-    images = [Image.open(io.BytesIO(file)).convert("RGB") for file in files]
+    images = [Image.fromarray(np.asarray(frame)).convert("RGB") for frame in frames]
     # The colours of the last frame, which has them all, and of the lit one: no frame flickers.
     both = Image.new("RGB", (images[-1].width, 2 * images[-1].height))
     both.paste(images[-1], (0, 0))

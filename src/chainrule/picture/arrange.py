@@ -89,12 +89,11 @@ def _layers(nodes: list[Node], ways: list[Way]) -> list[int] | None:
 
 
 class _Arrangement:
-    def __init__(
-        self, nodes: list[Node], ways: list[Way], layer: list[int], most: float
-    ) -> None:
+    def __init__(self, nodes: list[Node], ways: list[Way], layer: list[int], most: float) -> None:
         self.nodes, self.ways, self.most = nodes, ways, most
         self.columns: list[list[int]] = [[] for _ in range(2 * max(layer, default=0) + 1)]
-        self.above, self.below = [], []
+        self.above: list[float] = []
+        self.below: list[float] = []
         self.column: list[int] = []
         self.links: list[Link] = []
         self.chains: list[list[int]] = []  # of each way: its items from source to target
@@ -213,7 +212,7 @@ class _Arrangement:
             keys = sorted(over[start]) if start else []
             entering = [self.y[item] + leave - lifted for item, leave in keys] if keys else []
             tops = [self.y[i] - self.above[i] for i in items] + [y - 4.0 for y in entering]
-            top = (bottom + rows.room(len(keys)) if start else 0.0) - min(tops)
+            top = (bottom + rows.room(len(keys)) if start else 0.0) - min(tops, default=0.0)
             for item in items:
                 self.y[item] += top
             carries = []
@@ -233,7 +232,7 @@ class _Arrangement:
             for carry in carries:
                 width = max(width, carry.right)
             lowest = [self.y[i] + self.below[i] for i in items] + [c.enters + 4 for c in carries]
-            bottom, right, lifted = max(lowest), self.rights[end - 1], top
+            bottom, right, lifted = max(lowest, default=bottom), self.rights[end - 1], top
             width = max(width, right)
         return width, bottom
 
@@ -253,7 +252,10 @@ class _Arrangement:
             at = self.column[link.target]
             if at % 2 and link.source not in inputs:
                 over[at].setdefault((link.source, link.leave), []).append(link.target)
-        return over
+        # Where a column has nothing but inputs, which move on, a row could be left empty.
+        return {
+            at: keys for at, keys in over.items() if not inputs.issuperset(self.columns[at - 1])
+        }
 
     def _span(self, item: int) -> tuple[float, float]:
         """Return where the column of an item begins and ends."""

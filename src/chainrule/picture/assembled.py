@@ -13,8 +13,11 @@ from chainrule.picture import tensors
 from chainrule.picture.grouping import Member, Part
 from chainrule.picture.numbers import known
 from chainrule.picture.opened import Opened
-from chainrule.picture.scene import Box, Edge, Group
+from chainrule.picture.scene import Box, Edge, Group, Known
 from chainrule.picture.shown import Line, Shown
+
+#: Of more values than this between two boxes, one edge tells how many.
+MOST_BETWEEN = 8
 
 
 class Assembled:
@@ -120,7 +123,14 @@ class Assembled:
             else:
                 edges.append(tensors.edge(self.shown, line))
         count: dict[tuple[str, str], int] = {}
+        between: dict[tuple[str, str], list[Line]] = {}
+        for (source, target, _), lines in bundles.items():
+            between.setdefault((source, target), []).extend(lines)
+        many = {k for k, v in between.items() if len({x.source for x in v}) > MOST_BETWEEN}
+        edges += [self._many(*k, lines) for k, lines in between.items() if k in many]
         for (source, target, node), lines in bundles.items():
+            if (source, target) in many:
+                continue
             number = count[source, target] = count.get((source, target), -1) + 1
             edges.append(self._bundle(f"{source}->{target}:{number}", source, target, node, lines))
         return edges
@@ -131,6 +141,17 @@ class Assembled:
         if wanted is None or len(wanted) < line.target.abstract.size or line.source.is_constant:
             return False
         return line.target.op.elementwise or line.source.abstract.dtype.kind in "fc"
+
+    def _many(self, source: str, target: str, lines: list[Line]) -> Edge:
+        """Return one edge for more values than can be told apart."""
+        known_at = max(self.shown.known(line.source) for line in lines)
+        numbers = sorted(line.back.number for line in lines if line.back is not None)
+        text = f"{len({line.source for line in lines}):,} values"
+        return Edge(
+            f"{source}->{target}:0", source, target, value=Known(text, known_at, text),
+            gradient=Known(text, numbers[-1], text) if numbers else None,
+            steps=tuple(numbers), aside=all(line.aside for line in lines),
+        )  # fmt: skip
 
     def _bundle(self, id_: str, source: str, target: str, node: Node, lines: list[Line]) -> Edge:
         """Return the edge of a value into, or out of, a closed group."""

@@ -8,6 +8,7 @@ regression, solved by pooling adjacent violators. Sweeps over the columns let he
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from chainrule.picture.ordering import Link
 
@@ -81,8 +82,7 @@ def heights(
         near[link.target].append((link.source, lift, weight))
         near[link.source].append((link.target, -lift, weight))
     spaces = [
-        [0.0][: len(column)]
-        + [below[a] + gap + above[b] for a, b in zip(column, column[1:], strict=False)]
+        [0.0][: len(column)] + [below[a] + gap + above[b] for a, b in pairwise(column)]
         for column in columns
     ]
     y = [0.0] * size

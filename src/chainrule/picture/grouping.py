@@ -8,6 +8,7 @@ no way leads out of one and back in.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -88,7 +89,7 @@ class Grouping:
         end = loss_start(operations, starts[-1], self.parameters)
         bounds = [*starts, end]
         layers: list[Part] = []
-        for number, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False), 1):
+        for number, (a, b) in enumerate(itertools.pairwise(bounds), 1):
             part = Part(layer_title(operations[a:b], self.parameters) or f"layer {number}")
             part.members, part.run = structured(operations[a:b]), ("layers", number, number)
             layers.append(part)

@@ -63,9 +63,7 @@ def circle(count: int, links: Sequence[tuple[int, int]]) -> set[int]:
     left = set(range(count))
     for forward in (True, False):
         while True:
-            reached = {
-                (b if forward else a) for a, b in links if a in left and b in left
-            }
+            reached = {(b if forward else a) for a, b in links if a in left and b in left}
             if reached == left:
                 break
             left = reached & left

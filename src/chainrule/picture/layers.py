@@ -12,16 +12,26 @@ from chainrule.picture.reads import contraction, is_move
 def layer_starts(operations: Sequence[Node], parameters: Collection[Node]) -> list[int]:
     """Return where data meet a parameter in a sum of products.
 
-    What only prepares the parameter, as a transpose, belongs to it.
+    What only prepares the parameter, as a transpose, belongs to it. Where the same parameters are
+    met again and again, as in a recurrence, there are no layers but turns of a loop.
     """
     starts = []
+    met: list[Node] = []
     for i, node in enumerate(operations):
         meets = [operand in parameters for operand in node.inputs]
         if any(meets) and not all(meets) and contraction(node) is not None:
+            met += [_root(o) for o in node.inputs if o in parameters]
             while i > 0 and operations[i - 1] in parameters:
                 i -= 1
             starts.append(i)
-    return starts
+    return starts if len(met) < 2 * len(set(met)) else []
+
+
+def _root(node: Node) -> Node:
+    """Return the argument that a parameter's numbers come from."""
+    while not node.is_leaf:
+        node = node.inputs[0]
+    return node
 
 
 def loss_start(operations: Sequence[Node], start: int, parameters: Collection[Node]) -> int:

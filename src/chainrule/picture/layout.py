@@ -7,6 +7,7 @@ A wire into it is drawn in pieces, which meet at the border.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from chainrule.picture.arrange import Arranged, Node, Way, arrange
 from chainrule.picture.drawing import Area, Drawing, Frame, Placed, Point, Text, Wire
@@ -20,6 +21,9 @@ _MARGIN, _INSIDE = 16.0, 14.0
 _HEAD = FACES["frame"].size * 1.5
 #: A row is at most so wide: pages are a little wider.
 _ROW = 1200.0
+#: What the names of members begin with that are no boxes: a value's way into a frame, its way out
+#: of one, and the end of the wire behind a box that nothing reads.
+_IN, _OUT, _END = "\x00<", "\x00>", "\x00="
 _NOTHING = Part(0.0, 0.0, 0.0)
 
 
@@ -96,7 +100,7 @@ class _Layout:
         self.values: dict[str, dict[tuple[str, str, str], str]] = {k: {} for k in self.members}
         chains = {box.id: self._chain(box) for box in self.scene.boxes}
         for chain in chains.values():
-            for frame, member in zip(chain, chain[1:], strict=False):
+            for frame, member in pairwise(chain):
                 if member not in self.members[frame]:
                     self.members[frame].append(member)
         self.members = {k: found for k, found in self.members.items() if found or not k}
@@ -105,7 +109,7 @@ class _Layout:
         for box in self.scene.boxes:
             ends = box.id not in self.out and (box.value or box.gradient)
             if ends or (box.kind == "output" and box.id not in self.out):
-                frame, end = chains[box.id][-2], f"={box.id}"
+                frame, end = chains[box.id][-2], _END + box.id
                 self.members[frame].append(end)
                 self._add(frame, box.id, end, box.id, "", _NOTHING)
 
@@ -116,15 +120,15 @@ class _Layout:
         pieces = []
         part = edge_part(edge)
         for at in range(len(source) - 2, shared - 1, -1):  # out of the frames around the source
-            way = (source[at], source[at + 1], f">{edge.source}")
+            way = (source[at], source[at + 1], _OUT + edge.source)
             pieces.append(way)
         pieces.append((source[shared - 1], source[shared], target[shared]))
         for at in range(shared, len(target) - 1):
-            pieces.append((target[at], f"<{edge.source}", target[at + 1]))
+            pieces.append((target[at], _IN + edge.source, target[at + 1]))
         keys = []
         for frame, start, end in pieces:
             for member in (start, end):
-                if member[0] in "<>" and member not in self.members[frame]:
+                if member.startswith((_IN, _OUT)) and member not in self.members[frame]:
                     self.members[frame].append(member)
             last = end == edge.target
             label = part if last else _NOTHING
@@ -177,11 +181,11 @@ class _Layout:
         self.flat |= groups
 
     def _node(self, member: str) -> Node:
-        if member[0] in "<>":
-            side = "left" if member[0] == "<" else "right"
+        if member.startswith((_IN, _OUT)):
+            side = "left" if member.startswith(_IN) else "right"
             return Node(0.0, 4.0, 4.0, side=side)
-        if member[0] == "=":
-            part = self._end(self.box[member[1:]])
+        if member.startswith(_END):
+            part = self._end(self.box[member.removeprefix(_END)])
             return Node(part.width, part.above, part.below, side="end")
         if member in self.box:
             part = self.parts[member]
@@ -193,10 +197,10 @@ class _Layout:
         enters, leaves = {}, {}
         for name, at in self.index[member].items():
             lift = inner.nodes[at][1] + _HEAD + _INSIDE - height / 2
-            if name[0] == "<":
-                enters[name[1:]] = lift
-            elif name[0] == ">":
-                leaves[name[1:]] = lift
+            if name.startswith(_IN):
+                enters[name.removeprefix(_IN)] = lift
+            elif name.startswith(_OUT):
+                leaves[name.removeprefix(_OUT)] = lift
         node = Node(width, height / 2, height / 2, enters=enters, leaves=leaves)
         self.node[member] = node
         return node
@@ -218,19 +222,17 @@ class _Layout:
         routes: dict[tuple[str, tuple[str, str, str]], list[Point]] = {}
         for frame, found in self.done.items():
             left, top = origins[frame]
-            for key, route, label in zip(
-                self.ways[frame], found.routes, found.labels, strict=True
-            ):
+            for key, route, label in zip(self.ways[frame], found.routes, found.labels, strict=True):
                 routes[frame, key] = [(x + left, y + top) for x, y in route]
                 labels[key[2]] = (label[0] + left, label[1] + left, label[2] + top)
         boxes = []
         for frame, members in self.members.items():
             left, top = origins[frame]
             for member, (x, y) in zip(members, self.done[frame].nodes, strict=True):
-                if member[0] == "=":
-                    key = (member[1:], member, member[1:])
-                    width = self._end(self.box[member[1:]]).width
-                    tails[member[1:]] = (*routes[frame, key], (x + left + width, y + top))
+                if member.startswith(_END):
+                    name = member.removeprefix(_END)
+                    end = (x + left + self._end(self.box[name]).width, y + top)
+                    tails[name] = (*routes[frame, (name, member, name)], end)
         for frame, members in self.members.items():
             left, top = origins[frame]
             for member, (x, y) in zip(members, self.done[frame].nodes, strict=True):
@@ -279,7 +281,9 @@ class _Layout:
         texts = [_moved(text, x + part.box / 2, y) for text in part.texts]
         if tail:
             end = self._end(box)
-            texts += [_moved(text, tail[-1][0] - end.width / 2 - 4.0, tail[-1][1]) for text in end.texts]
+            texts += [
+                _moved(text, tail[-1][0] - end.width / 2 - 4.0, tail[-1][1]) for text in end.texts
+            ]
         return Placed(
             box, _area(x, y - part.half, part.box, 2 * part.half), tuple(texts), _tidy(tail)
         )

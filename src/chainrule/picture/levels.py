@@ -32,7 +32,8 @@ def scene(explanation: Explanation, level: str = "auto", open: Iterable[str] = (
         ``auto`` takes tensors, and layers where there are more than about forty boxes.
     open : iterable of str
         What is opened, by what boxes say opens them: groups, ``g2``, whole operations into their
-        single numbers, ``n4``, or one of these, ``n4[0,1]``.
+        single numbers, ``n4``, or one of these, ``n4[0,1]``. What a level shows in another way,
+        as scalars and neurons do, is passed over.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def _made(shown: Shown, level: str, open: tuple[str, ...]) -> Scene:
         _check_size(shown)
         boxes, edges = scalars.whole(shown)
         return Scene("scalars", tuple(boxes), tuple(edges), title=title)
-    if level == "neurons" and not open:
+    if level == "neurons":
         neurons = Neurons(shown)
         if neurons.sample:
             title += ", units for the first sample, gradients of weights summed over all"
@@ -132,9 +133,7 @@ def _elements(
             raise too_many(shown, node, node.abstract.size * cost(node))
         return node, list(np.ndindex(node.shape))
     index = tuple(int(i) for i in inside[:-1].split(","))
-    if len(index) != len(node.shape) or any(
-        i >= n for i, n in zip(index, node.shape, strict=True)
-    ):
+    if len(index) != len(node.shape) or any(i >= n for i, n in zip(index, node.shape, strict=True)):
         raise ArgumentError(
             f"{text!r} is no element of {shown.label(node)}.",
             expected=f"{len(node.shape)} indices below {node.shape}",

@@ -58,11 +58,11 @@ _MARKS = 2
 
 
 def plain(text: str) -> str:
-    """Return a text as one line of characters that can be drawn and are legal in XML.
+    r"""Return a text as one line of characters that can be drawn and are legal in XML.
 
     Examples
     --------
-    >>> plain("a\\x00b\\n\\tc")
+    >>> plain("a\x00b\n\tc")
     'a␀b␊␉c'
     """
     drawn, marks = [], 0

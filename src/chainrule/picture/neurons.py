@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,6 @@ class Neurons:
         self._absorbed = {n for layer in self.layers.values() for n in layer.chain}
         self.boxes: list[Box] = []
         self.edges: list[Edge] = []
-        self._there: set[str] = set()
         read = {
             (w.data.source, w.data_at)
             for layer in self.layers.values()
@@ -52,10 +52,32 @@ class Neurons:
         self._read: dict[Node, list[Index]] = {}
         for node, index in sorted(read, key=lambda n: n[1]):
             self._read.setdefault(node, []).append(index)
+        self._hidden = self._hidden_nodes()
         for node in shown.drawn():
             self._node(node)
         for line in shown.lines:
             self._line(line)
+
+    def _hidden_nodes(self) -> set[Node]:
+        """Find weights and biases, and what only moves them, that units alone read."""
+        hidden: set[Node] = set()
+        for node in reversed(self.shown.nodes):
+            targets = [line.target for line in self.shown.readers[node]]
+            own = node in self.parameters or node.is_constant
+            inside = targets and all(t in self._absorbed or t in hidden for t in targets)
+            if own and inside and node not in self._read:
+                hidden.add(node)
+        return hidden
+
+    def _moving_steps(self, node: Node) -> set[int]:
+        """Return the steps of what moves a weight or a bias before a unit reads it."""
+        steps: set[int] = set()
+        while not node.is_leaf and node in self._hidden:
+            steps.update(self.shown.steps_of(node))
+            lines = self.shown.operands(node)
+            steps.update(line.back.number for line in lines if line.back is not None)
+            node = lines[0].source
+        return steps
 
     def _node(self, node: Node) -> None:
         if node in self.layers:
@@ -65,7 +87,7 @@ class Neurons:
             return
         readers = self.shown.readers[node]
         inside = bool(readers) and all(line.target in self._absorbed for line in readers)
-        if node in self._absorbed or (inside and node not in self._read):
+        if node in self._absorbed or node in self._hidden:
             return
         whole = tensors.box(self.shown, node)
         elements = [i for i in self._read.get(node, ()) if i]
@@ -86,9 +108,7 @@ class Neurons:
         )  # fmt: skip
         if not apart:
             position = ".".join(map(str, index))
-            self.edges.append(
-                Edge(f"{whole.id}->{id_}:{position}", whole.id, id_, value, gradient)
-            )
+            self.edges.append(Edge(f"{whole.id}->{id_}:{position}", whole.id, id_, value, gradient))
 
     def _unit(self, layer: Layer, index: Index) -> None:
         shown, end = self.shown, layer.end
@@ -97,6 +117,7 @@ class Neurons:
         for node in layer.chain:
             for line in shown.operands(node):
                 inner = line.source in self._absorbed
+                steps |= self._moving_steps(line.source)
                 if line.back is not None and (inner or line.source in self.parameters):
                     steps.add(line.back.number)
                 if line.source in self.parameters and not self._is_weight(layer, line):
@@ -141,7 +162,7 @@ class Neurons:
     def _line(self, line: Line) -> None:
         """Lead what is no unit's own: whole arrays, and units to what reads their array."""
         shown = self.shown
-        if line.target in self._absorbed:
+        if line.target in self._absorbed or line.target in self._hidden:
             return
         layer = self.layers.get(line.source)
         if layer is None:
@@ -168,8 +189,8 @@ def _activation(shown: Shown, layer: Layer) -> str:
     """Write what is applied to the weighted sum, or the sign of a sum where nothing is."""
     chain = layer.chain[layer.chain.index(layer.start) :]
     inner = layer.start
-    for node in chain[1:]:
-        if any(not is_folded(x.source) and x.source is not inner for x in shown.operands(node)):
+    for before, node in pairwise(chain):
+        if any(x.source is not before for x in shown.operands(node)):
             inner = node  # a bias, or a scale, that is a parameter
     if inner is layer.end:
         return "Σ"

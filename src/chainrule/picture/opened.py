@@ -13,7 +13,7 @@ from chainrule.errors import ArgumentError
 from chainrule.explaining.elements import Index
 from chainrule.explaining.why import element_name
 from chainrule.graph import Node
-from chainrule.picture.numbers import brief, known
+from chainrule.picture.numbers import known
 from chainrule.picture.reads import terms
 from chainrule.picture.scalars import Scalars, Source, element_id
 from chainrule.picture.scene import Box, Edge, Group, Known
@@ -43,7 +43,7 @@ class Opened:
     def __init__(self, shown: Shown, place: Callable[[Node], str]) -> None:
         self.shown = shown
         self.place = place
-        self.scalars = Scalars(shown, self._source)
+        self.scalars = Scalars(shown, self._source, place)
         self.groups: list[Group] = []
         self._there: set[str] = set()
         self._frame = ""
@@ -138,11 +138,3 @@ def cost(node: Node) -> int:
     """Return how many boxes one element of an operation takes, with what it adds up."""
     products = terms(node, (0,) * len(node.shape)) if not node.is_leaf else None
     return 1 + (3 * len(products) if products and len(products) > 1 else 0)
-
-
-def brief_list(ids: Sequence[str]) -> str:
-    """List some ids."""
-    return ", ".join(ids[:12]) + (", ..." if len(ids) > 12 else "")
-
-
-__all__ = ["MOST", "Opened", "brief", "brief_list", "cost", "frame_id", "too_many"]

@@ -71,7 +71,7 @@ def ordered(columns: Sequence[Sequence[int]], links: Sequence[Link]) -> list[lis
 def _walked(
     columns: Sequence[Sequence[int]], into: list[list[Link]], out: list[list[Link]]
 ) -> list[int]:
-    """Number the items in the order of a walk from the results back, operand by operand."""
+    """Return a number for each item: the order of a walk from the results back."""
     number = [-1] * len(into)
     count = 0
     for column in reversed(columns):
@@ -126,11 +126,10 @@ def _crossings(order: list[list[int]], gaps: list[list[Link]]) -> int:
             place[item] = at
     total = 0
     for links in gaps:
-        ends = sorted(
-            ((place[k.source], k.leave), (place[k.target], k.enter)) for k in links
-        )
+        ends = sorted(((place[k.source], k.leave), (place[k.target], k.enter)) for k in links)
         seen: list[tuple[int, float]] = []
-        last, pending = None, []
+        last: tuple[int, float] | None = None
+        pending: list[tuple[int, float]] = []
         for start, end in ends:
             if start != last:  # wires that leave the same point do not cross there
                 for earlier in pending:

@@ -109,7 +109,9 @@ def box_part(box: Box, inlets: int, *, value: bool, total: Known | None, many: b
     wide = _UNIT * math.ceil(max(_LEAST_WIDTH, wide) / _UNIT)
     if box.kind == "group":
         above += SHEETS
-    around = max([wide + (2 * SHEETS if box.kind == "group" else 0.0), *(text.width for text in outside)])
+    around = max(
+        [wide + (2 * SHEETS if box.kind == "group" else 0.0), *(text.width for text in outside)]
+    )
     return Part(around, above, below, (*texts, *outside), half=half, box=wide)
 
 

@@ -59,6 +59,19 @@ def to_bytes(
     return written.getvalue()
 
 
+def to_pixels(drawing: Drawing, step: int | None, scale: float) -> Any:
+    """Return a drawing as an array of bytes: height, width, and red, green, blue, alpha."""
+    figure = _figure(drawing, step)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(_INCH * scale)
+    canvas = FigureCanvasAgg(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        canvas.draw()  # type: ignore[no-untyped-call]
+    return canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+
+
 def _figure(drawing: Drawing, step: int | None) -> Figure:
     try:
         from matplotlib.figure import Figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,10 @@ class Reads:
             return (found[1],) if found is not None and found[0] == position else ()
         if operand.abstract.dtype.kind not in "fc":
             return ()
+        if node.op.fold is not None and position == 0 and "axis" in node.params:
+            return _folded(node, index)
         reads = self._trial(node, position) if operand.abstract.size <= TRIED else None
-        changed = _changing(node, position, index)
+        changed = np.ravel(row(node, position, index) != 0)
         mask = changed if reads is None else changed | reads[(slice(None), *index)]
         return [tuple(map(int, i)) for i in np.argwhere(mask.reshape(operand.shape))]
 
@@ -63,38 +66,52 @@ class Reads:
         return None
 
     def _trial(self, node: Node, position: int) -> Any:
-        """Put NaN in the place of one number after the other, and look where it arrives."""
+        """Make one number after the other much larger and much smaller, and look what changes."""
         key = (node, position)
         if key not in self._tried:
             operand = node.inputs[position]
             values = [i.value for i in node.inputs]
             base = np.array(operand.value)
+            finite = np.abs(base[np.isfinite(base)])
+            far = 2 * finite.max(initial=0.0) + 1
             reached = np.zeros((base.size, *node.shape), bool)
-            with np.errstate(all="ignore"):
-                for flat in range(base.size):
-                    changed = base.copy()
-                    changed.flat[flat] = np.nan
-                    values[position] = changed[()]
-                    try:
-                        reached[flat] = np.isnan(node.op.forward(*values, **node.params))
-                    except (ArithmeticError, ValueError, TypeError, np.linalg.LinAlgError):
-                        reached[flat] = True  # it cannot do without it
-            if np.isnan(node.value).any():
-                reached[:] &= ~np.isnan(node.value)
+            for flat, number in product(range(base.size), (far, -far)):
+                changed = base.copy()
+                changed.flat[flat] = number
+                values[position] = changed[()]
+                try:
+                    result = np.asarray(node.op.forward(*values, **node.params))
+                except (ArithmeticError, ValueError, TypeError):
+                    reached[flat] = True  # it cannot do without it
+                    continue
+                both_nan = np.isnan(result) & np.isnan(node.value)
+                reached[flat] |= (result != node.value) & ~both_nan
             self._tried[key] = reached
         return self._tried[key]
 
 
-def _changing(node: Node, position: int, index: Index) -> Any:
-    """Return the elements of an operand that one of the result changes with."""
+def _folded(node: Node, index: Index) -> list[Index]:
+    """Return what a reduction takes in for one element, along the axes that it goes through."""
+    shape, axis = node.inputs[0].shape, node.params["axis"]
+    axes = range(len(shape)) if axis is None else np.atleast_1d(axis) % max(len(shape), 1)
+    along = {int(a) for a in axes}
+    kept = [i for i in range(len(shape)) if i not in along]
+    fixed = [index[i] for i in kept] if len(index) == len(shape) else index
+    ranges: list[Sequence[int]] = [range(n) for n in shape]
+    for i, at in zip(kept, fixed, strict=True):
+        ranges[i] = (at,)
+    return list(product(*ranges))
+
+
+def row(node: Node, position: int, index: Index) -> Any:
+    """Return how fast one element of a result changes with each element of an operand."""
     operand = node.inputs[position]
     unit = np.zeros(node.shape, node.abstract.dtype)
     unit[index] = 1
     try:
-        row = fitted(pulled(node, position, unit[()]), operand.value)
-    except (ArithmeticError, ValueError, np.linalg.LinAlgError):
-        return np.zeros(operand.abstract.size, bool)
-    return np.ravel(np.asarray(row) != 0)
+        return np.asarray(fitted(pulled(node, position, unit[()]), operand.value))
+    except (ArithmeticError, ValueError):
+        return np.zeros(operand.shape)
 
 
 #: Numbers of the first operand are labelled from here on, of the second from twice this on.

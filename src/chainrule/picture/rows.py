@@ -1,4 +1,6 @@
-"""A long picture in rows, like text: what goes on at the end of one goes on at the start of the next.
+"""A long picture in rows, like text.
+
+What goes on at the end of one goes on at the start of the next.
 
 A wire from row to row leaves at the right, runs back between the two and enters from the left. The
 uppermost turns outermost, so that such wires do not cross where their order stays.
@@ -44,11 +46,7 @@ def breaks(
     while rights[-1] - lefts[starts[-1]] > most:
         begin = starts[-1]
         possible = [at for at in over if at > begin and over[at] <= _MANY]
-        fitting = [
-            at
-            for at in possible
-            if most * _FULL <= rights[at - 1] - lefts[begin] <= most
-        ]
+        fitting = [at for at in possible if most * _FULL <= rights[at - 1] - lefts[begin] <= most]
         if fitting:
             chosen = min(fitting, key=lambda at: (over[at], -at))
         else:

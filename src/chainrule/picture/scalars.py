@@ -18,10 +18,13 @@ from chainrule.explaining.why import element_name
 from chainrule.graph import Node
 from chainrule.picture import tensors
 from chainrule.picture.numbers import brief, known
-from chainrule.picture.reads import Reads, is_move, terms
+from chainrule.picture.reads import Reads, is_move, row, terms
 from chainrule.picture.scene import Box, Edge, Known
 from chainrule.picture.shown import Line, Shown
 from chainrule.picture.titles import is_folded, title
+
+#: Of more numbers than this that one is computed from, a dozen are shown.
+MANY, SHOWN = 40, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +59,24 @@ class Scalars:
     source : callable, optional
         ``source(node, index)``: where an element that is read comes from. Unless given, it has
         a box of its own, and what moves numbers is passed through.
+    whole : callable, optional
+        Node -> the box of its array. Where it is given, only the largest of many numbers that
+        one number is computed from are shown, and how many others there are.
     """
 
     def __init__(
-        self, shown: Shown, source: Callable[[Node, Index], Source] | None = None
+        self,
+        shown: Shown,
+        source: Callable[[Node, Index], Source] | None = None,
+        whole: Callable[[Node], str] | None = None,
     ) -> None:
         self.shown = shown
+        self.whole = whole
         self.reads = Reads()
         self.locals = Locals()
         self.source = source or self.origin
         self.boxes: list[Box] = []
+        self._wholes: dict[Node, Box] = {}
         self.edges: dict[tuple[str, str, int], Edge] = {}
 
     def element(self, node: Node, index: Index, parent: str = "") -> None:
@@ -76,8 +87,16 @@ class Scalars:
             return
         fixed: dict[Node, Any] = {}
         found: list[tuple[Line, Index, Source]] = []
+        others: list[tuple[str, int]] = []
         for line in self.shown.operands(node):
-            for place in self.places(line, index, products):
+            places = self.places(line, index, products)
+            if self.whole is not None and len(places) > MANY:
+                derivatives = row(line.reader, line.position, index)
+                largest = set(_largest([derivatives[place] for place in places]))
+                id_ = self._rest(node, index, [line], len(places) - len(largest), None, parent)
+                others.append((id_, line.position))
+                places = [place for k, place in enumerate(places) if k in largest]
+            for place in places:
                 source = self.source(line.source, place)
                 if source.box:
                     found.append((line, place, source))
@@ -86,6 +105,8 @@ class Scalars:
         self.boxes.append(self.box(node, index, parent, fixed))
         for line, place, source in found:
             self.edge(line, place, source, index, element_id(self.shown, node, index))
+        for id_, position in others:
+            self.put(Edge("", id_, element_id(self.shown, node, index)), position)
 
     def places(
         self, line: Line, index: Index, products: Sequence[tuple[Index, ...]] | None
@@ -99,7 +120,9 @@ class Scalars:
         self, node: Node, index: Index, parent: str, fixed: dict[Node, Any] | None = None
     ) -> Box:
         """Return the box of one element."""
-        whole = tensors.box(self.shown, node, parent)
+        whole = self._wholes.get(node)
+        if whole is None:
+            whole = self._wholes[node] = tensors.box(self.shown, node, parent)
         if not node.shape:
             return replace(whole, title=title(node, fixed)) if fixed else whole
         label = element_name(self.shown.label(node), index)
@@ -126,8 +149,11 @@ class Scalars:
             return
         value = known(source.value, self.shown.known(line.source))
         plain = Edge("", source.box, target, value, steps=source.steps, aside=line.aside)
-        if line.back is None or self._is_complex(line):
+        if line.back is None:
             self.put(plain, line.position)
+            return
+        if self._is_complex(line):
+            self.put(self._complex(line, place, plain), line.position)
             return
         derivative = self.locals.column(line.reader, line.position, place).get(index, 0.0)
         upstream = self.upstream(line, index)
@@ -146,7 +172,8 @@ class Scalars:
         key = (edge.source, edge.target, position)
         before = self.edges.get(key)
         if before is not None and before.gradient and edge.gradient:
-            assert before.local is not None and edge.local is not None
+            assert before.local is not None
+            assert edge.local is not None
             edge = replace(
                 before, gradient=_added(before.gradient, edge.gradient),
                 local=_added(before.local, edge.local),
@@ -175,6 +202,16 @@ class Scalars:
         return f"∂{of}/∂{by}" + (f" = {step.local.symbols.text}" if step.local else "")
 
     @staticmethod
+    def _complex(line: Line, place: Index, plain: Edge) -> Edge:
+        """Add what comes back where it is no product of two numbers."""
+        assert line.back is not None
+        number = line.back.number
+        plain = replace(plain, steps=tuple(sorted({*plain.steps, number})))
+        single = line.reader.op.elementwise and line.source.shape == line.target.shape
+        gradient = known(_at(line.gradient, place), number) if single else None
+        return replace(plain, gradient=gradient)
+
+    @staticmethod
     def _is_complex(line: Line) -> bool:
         # A conjugate on the way back is no factor.
         return "c" in (line.source.abstract.dtype.kind, line.target.abstract.dtype.kind)
@@ -185,13 +222,41 @@ class Scalars:
         self, node: Node, index: Index, products: Sequence[tuple[Index, ...]], parent: str
     ) -> None:
         total = element_id(self.shown, node, index)
-        made = [
-            self._term(node, index, factors, f"{total}.{k}", parent)
-            for k, factors in enumerate(products)
-        ]
+        kept: Sequence[int] = range(len(products))
+        left: Any = None
+        rest = ""
+        if self.whole is not None and len(products) > MANY:
+            values = [
+                math.prod(_at(o.value, place) for o, place in zip(node.inputs, at, strict=True))
+                for at in products
+            ]
+            kept = _largest(values)
+            left = sum(values) - sum(values[k] for k in kept)
+            lines = self.shown.operands(node)
+            rest = self._rest(node, index, lines, len(products) - len(kept), left, parent)
+        made = {k: self._term(node, index, products[k], f"{total}.{k}", parent) for k in kept}
         self.boxes.append(replace(self.box(node, index, parent), title="+"))
-        for k, box in enumerate(made):
+        for k, box in made.items():
             self.put(self._into_sum(node, index, box, total), k)
+        if rest:
+            value = known(left, self.shown.known(node))
+            self.put(Edge("", rest, total, value, aside=self.shown.aside(node)), len(products))
+
+    def _rest(
+        self, node: Node, index: Index, lines: Sequence[Line], count: int, left: Any, parent: str
+    ) -> str:
+        """Add a box for the many numbers that are not shown one by one."""
+        assert self.whole is not None
+        id_ = f"{element_id(self.shown, node, index)}.rest{lines[0].position or ''}"
+        value = None if left is None else known(left, self.shown.known(node))
+        self.boxes.append(
+            Box(id_, "operation", f"{count:,} more", value=value, where=node.where, parent=parent,
+                aside=self.shown.aside(node))
+        )  # fmt: skip
+        for line in lines:
+            if not line.source.is_constant:
+                self.put(Edge("", self.whole(line.source), id_, aside=line.aside), line.position)
+        return id_
 
     def _term(
         self, node: Node, index: Index, factors: tuple[Index, ...], id_: str, parent: str
@@ -220,14 +285,15 @@ class Scalars:
         return box
 
     def _into_sum(self, node: Node, index: Index, box: Box, total: str) -> Edge:
-        lines = [x for x in self.shown.operands(node) if x.back and not self._is_complex(x)]
+        lines = [x for x in self.shown.operands(node) if x.back is not None]
         plain = Edge("", box.id, total, value=box.value, aside=self.shown.aside(node))
         if not lines:
             return plain
         steps = tuple(sorted(x.back.number for x in lines if x.back))
         return replace(
             plain, gradient=known(self.upstream(lines[0], index), steps[0]),
-            local=Known("1", steps[0], "1"), symbols=f"∂{element_name(self.shown.label(node), index)}/∂({box.name}) = 1",
+            local=Known("1", steps[0], "1"),
+            symbols=f"∂{element_name(self.shown.label(node), index)}/∂({box.name}) = 1",
             upstream=self.upstream_text(lines[0], index), steps=steps,
         )  # fmt: skip
 
@@ -260,6 +326,12 @@ def _at(value: Any, index: Index) -> Any:
     return np.asarray(value)[index]
 
 
+def _largest(values: Sequence[Any]) -> Sequence[int]:
+    """Return which numbers are largest, in their order."""
+    sizes = np.nan_to_num(np.abs(np.asarray(values)), nan=np.inf)
+    return sorted(np.argsort(-sizes, kind="stable")[:SHOWN].tolist())
+
+
 def _added(a: Known, b: Known) -> Known:
     return known(float(a.full) + float(b.full), max(a.step, b.step))
 
@@ -270,7 +342,23 @@ def whole(shown: Shown) -> tuple[list[Box], list[Edge]]:
     for node in drawn(shown):
         for index in np.ndindex(node.shape):
             scalars.element(node, index)
-    return scalars.boxes, list(scalars.edges.values())
+    edges = list(scalars.edges.values())
+    told = {n for b in scalars.boxes for n in b.steps} | {n for e in edges for n in e.steps}
+    return _with_unread(scalars, told), edges
+
+
+def _with_unread(scalars: Scalars, told: set[int]) -> list[Box]:
+    """Let numbers tell the steps of ways on which nothing reads them, as where all is replaced."""
+    shown, more = scalars.shown, dict[str, set[int]]()
+    for line in shown.lines:
+        steps = {*shown.steps_of(line.target), *([line.back.number] if line.back else ())} - told
+        if steps:
+            for index in np.ndindex(line.source.shape):
+                more.setdefault(scalars.origin(line.source, index).box, set()).update(steps)
+    return [
+        replace(b, steps=tuple(sorted({*b.steps, *more[b.id]}))) if b.id in more else b
+        for b in scalars.boxes
+    ]
 
 
 def drawn(shown: Shown) -> list[Node]:

@@ -45,12 +45,13 @@ class Line:
     @property
     def gradient(self) -> Any:
         """The gradient along this line."""
-        assert self.back is not None and self.back.contribution is not None
+        assert self.back is not None
+        assert self.back.contribution is not None
         return self.back.contribution.node.value
 
 
 def places(derivation: Derivation) -> dict[Node, int]:
-    """Number what a picture shows: the user's lines, then what was recognised in them."""
+    """Give a number to each node that is shown: the user's lines, then what was recognised."""
     added = derivation.joint.forward.reachable().nodes
     return {n: i for i, n in enumerate(dict.fromkeys((*derivation.graph.nodes, *added)))}
 

@@ -22,7 +22,7 @@ COLOURS = {
 }
 
 MONO = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
-SERIF = "'STIX Two Text', 'Latin Modern Roman', 'Cambria', 'Georgia', 'Times New Roman', serif"
+SERIF = "'STIX Two Text', Cambria, Georgia, 'Times New Roman', serif"
 
 
 def _properties(which: int) -> str:
@@ -36,34 +36,46 @@ def _faces() -> str:
     for role, face in FACES.items():
         family = "var(--p-mono)" if face.family == "mono" else "var(--p-serif)"
         slant = "font-style:italic;" if face.italic else ""
-        rules.append(f".chainrule-picture .{role}{{font-family:{family};font-size:{face.size}px;{slant}}}")
+        rules.append(
+            f".chainrule-picture .{role}{{font-family:{family};font-size:{face.size}px;{slant}}}"
+        )
     return "".join(rules)
 
 
+_PAINTED = {
+    "text": "text-anchor:middle;white-space:pre;fill:var(--p-ink);stroke:none;letter-spacing:0;"
+    "font-variant-ligatures:none",
+    "text.start": "text-anchor:start",
+    "text.end": "text-anchor:end",
+    ".paper": "fill:var(--p-paper)",
+    ".wire": "fill:none;stroke:var(--p-wire);stroke-width:1.3",
+    ".head": "fill:var(--p-wire)",
+    ".shape": "fill:var(--p-box);stroke:var(--p-stroke);stroke-width:1.2",
+    ".sheet": "fill:var(--p-box);stroke:var(--p-stroke);stroke-width:.8",
+    ".inner": "fill:none;stroke:var(--p-stroke);stroke-width:.8",
+    ".constant .shape": "stroke-dasharray:3 2.5",
+    ".aside .shape": "stroke-dasharray:2 3",
+    ".aside .wire": "stroke-dasharray:2 3",
+    ".border": "fill:var(--p-frame);stroke:var(--p-muted);stroke-width:1;stroke-dasharray:6 3",
+    ".pill": "fill:var(--p-pill)",
+    ".value": "fill:var(--p-value)",
+    ".gradient": "fill:var(--p-gradient)",
+    ".local": "fill:var(--p-local)",
+    ".detail": "fill:var(--p-muted)",
+    ".name": "fill:var(--p-muted)",
+    ".frame text": "fill:var(--p-muted)",
+    ".current .shape": "stroke:var(--p-accent);stroke-width:2;fill:var(--p-lit)",
+    ".current .wire": "stroke:var(--p-accent);stroke-width:2",
+    ".current .head": "fill:var(--p-accent)",
+    "g:focus-visible": "outline:none",
+    "g:focus-visible>.shape": "stroke:var(--p-accent);stroke-width:3",
+    "g:focus-visible>.border": "stroke:var(--p-accent);stroke-width:3",
+}
+
+#: All rules are for what is in a picture: the page around it keeps its own.
 STYLE = (
     f".chainrule-picture{{{_properties(0)}--p-mono:{MONO};--p-serif:{SERIF}}}"
     f"@media (prefers-color-scheme:dark){{.chainrule-picture{{{_properties(1)}}}}}"
-    """
-.chainrule-picture text{text-anchor:middle;white-space:pre;fill:var(--p-ink);stroke:none;letter-spacing:0;font-variant-ligatures:none}
-.chainrule-picture text.start{text-anchor:start}
-.chainrule-picture text.end{text-anchor:end}
-.chainrule-picture .paper{fill:var(--p-paper)}
-.chainrule-picture .wire{fill:none;stroke:var(--p-wire);stroke-width:1.3}
-.chainrule-picture .head{fill:var(--p-wire)}
-.chainrule-picture .shape{fill:var(--p-box);stroke:var(--p-stroke);stroke-width:1.2}
-.chainrule-picture .sheet{fill:var(--p-box);stroke:var(--p-stroke);stroke-width:.8}
-.chainrule-picture .inner{fill:none;stroke:var(--p-stroke);stroke-width:.8}
-.chainrule-picture .constant .shape{stroke-dasharray:3 2.5}
-.chainrule-picture .aside .shape,.chainrule-picture .aside .wire{stroke-dasharray:2 3}
-.chainrule-picture .border{fill:var(--p-frame);stroke:var(--p-muted);stroke-width:1;stroke-dasharray:6 3}
-.chainrule-picture .pill{fill:var(--p-pill)}
-.chainrule-picture .value{fill:var(--p-value)}
-.chainrule-picture .gradient{fill:var(--p-gradient)}
-.chainrule-picture .local{fill:var(--p-local)}
-.chainrule-picture .detail,.chainrule-picture .name,.chainrule-picture .frame text{fill:var(--p-muted)}
-.chainrule-picture .current .shape{stroke:var(--p-accent);stroke-width:2;fill:var(--p-lit)}
-.chainrule-picture .current .wire{stroke:var(--p-accent);stroke-width:2}
-.chainrule-picture .current .head{fill:var(--p-accent)}
-"""
+    + "".join(f".chainrule-picture {where}{{{how}}}" for where, how in _PAINTED.items())
     + _faces()
 )

@@ -11,7 +11,17 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
 from chainrule.errors import ArgumentError
-from chainrule.picture.drawing import ARROW, Area, Drawing, Frame, Placed, Point, Text, Wire, strokes
+from chainrule.picture.drawing import (
+    ARROW,
+    Area,
+    Drawing,
+    Frame,
+    Placed,
+    Point,
+    Text,
+    Wire,
+    strokes,
+)
 from chainrule.picture.measure import FACES, is_doubtful, plain
 from chainrule.picture.scene import Box, Edge
 from chainrule.picture.styles import STYLE
@@ -67,7 +77,7 @@ def to_svg(drawing: Drawing, step: int | None = None) -> str:
 def _frame(frame: Frame) -> str:
     return (
         f'<g class="frame" data-id={_attribute(frame.group.id)} tabindex="0" role="button" '
-        f'aria-label={_attribute(f"{frame.group.title}, an open group")}>'
+        f"aria-label={_attribute(f'{frame.group.title}, an open group')}>"
         f"{_rect(frame.area, 'border', 10)}{_text(frame.title)}</g>"
     )
 
@@ -84,7 +94,7 @@ def _wire(wire: Wire, step: int | None) -> str:
         f'<g class="{_classes("edge", edge.aside, edge.steps, step)}" '
         f"data-id={_attribute(edge.id)} data-source={_attribute(edge.source)} "
         f'data-target={_attribute(edge.target)} data-steps="{_steps(edge.steps)}" '
-        f"aria-label={_attribute(_edge_label(edge))}>"
+        f'role="img" aria-label={_attribute(_edge_label(edge))}>'
         f'<path class="wire" d="{path(wire.points)}"/>'
         f'<path class="head" d="{_head(wire.points[-1])}"/>'
         f"{pill}{_texts(wire.texts, step)}</g>"
@@ -139,7 +149,7 @@ def _text(text: Text) -> str:
         fitted += ' lengthAdjust="spacingAndGlyphs"'
     anchor = {"start": " start", "middle": "", "end": " end"}[text.anchor]
     title = ""
-    if text.full and (text.text.endswith("…") or number and not text.text.endswith(text.full)):
+    if text.full and (text.text.endswith("…") or (number and not text.text.endswith(text.full))):
         title = f"<title>{_content(text.full)}</title>"
     return (
         f'<text class="{text.role}{anchor}" x="{_number(text.x)}" y="{_number(text.y)}"'
@@ -226,6 +236,5 @@ def _head(point: Point) -> str:
     x, y = point
     long, half = ARROW
     return (
-        f"M{_number(x)} {_number(y)}L{_number(x - long)} {_number(y - half)}"
-        f"V{_number(y + half)}Z"
+        f"M{_number(x)} {_number(y)}L{_number(x - long)} {_number(y - half)}V{_number(y + half)}Z"
     )

@@ -51,6 +51,9 @@ def _sign(text: str) -> str:
     """Return the sign of an operator whose operands all have boxes, or its first one does."""
     parts = re.findall(rf"{_SLOT} (\S+) (?={_SLOT})", text)
     if parts and len(set(parts)) == 1 and text == f" {parts[0]} ".join([_SLOT] * (len(parts) + 1)):
-        return parts[0]
+        return str(parts[0])
     one = re.fullmatch(rf"{_SLOT} (\S+) ([^{_SLOT}]+)", text)
-    return f"{one[1]} {one[2]}" if one else text
+    if one:
+        return f"{one[1]} {one[2]}"
+    factor = re.fullmatch(rf"([^ {_SLOT}(]+) × {_SLOT}", text)
+    return f"× {factor[1]}" if factor else text

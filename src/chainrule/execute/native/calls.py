@@ -48,3 +48,11 @@ def once(builder: Any, name: str, kinds: list[ir.Type], write: Callable[..., Non
     if not body.block.is_terminated:
         body.ret_void()
     return function
+
+
+def array_parts(kind: Any, context: Any, builder: Any, value: Any = None) -> Any:
+    """Return an array as compiled code has it, with its parts: data, shape and the like."""
+    # Only who compiles needs it, and it takes long to import: a start from disk does without.
+    from numba.np.arrayobj import make_array
+
+    return make_array(kind)(context, builder, value)

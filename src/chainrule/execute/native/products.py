@@ -12,9 +12,8 @@ from llvmlite import ir
 from numba import types
 from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
-from chainrule.execute.native.calls import once
+from chainrule.execute.native.calls import array_parts, once
 from chainrule.execute.native.values import I32, I64, Value
 
 _LETTER = ir.IntType(8)
@@ -61,12 +60,12 @@ def _product(context, gemm, a, turn_a, b, turn_b, c, low, high):
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         gemm, a, turn_a, b, turn_b, c, low, high = arguments
         kinds = signature.args
-        places = make_array(kinds[0])(context, builder, gemm).data
+        places = array_parts(kinds[0], context, builder, gemm).data
         single = kinds[1].dtype == types.float32
         address = builder.load(builder.gep(places, [I64(0 if single else 1)]))
         shapes, data = [], []
         for kind, value in ((kinds[1], a), (kinds[3], b), (kinds[5], c)):
-            array = make_array(kind)(context, builder, value)
+            array = array_parts(kind, context, builder, value)
             shapes.append(unpack_tuple(builder, array.shape))
             data.append(array.data)
         passed = [

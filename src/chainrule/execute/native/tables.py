@@ -11,7 +11,8 @@ from numba import types
 from numba.core.cgutils import alloca_once, alloca_once_value, for_range
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
+
+from chainrule.execute.native.calls import array_parts
 
 _I64 = ir.IntType(64)
 
@@ -33,8 +34,10 @@ def _made(context: Any, builder: Any, array: Any, holder: Any, shape: list[Any])
     strides = [ir.Constant(_I64, size)]
     for length in shape[:0:-1]:
         strides.insert(0, builder.mul(strides[0], length))
-    made = make_array(array)(context, builder)
+    made = array_parts(array, context, builder)
     data = _loaded(builder, holder, _DATA, made.data.type)
+    from numba.np.arrayobj import populate_array  # late, as in `array_parts`
+
     populate_array(made, data, shape, strides, size, None)
     return made._getvalue()
 
@@ -46,7 +49,7 @@ def _array_at(context, table, place, ndim, kind):
     array = types.Array(kind.dtype, ndim.literal_value, "C")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows = make_array(table)(context, builder, arguments[0])
+        rows = array_parts(table, context, builder, arguments[0])
         holder = builder.load(builder.gep(rows.data, [arguments[1]]))
         lengths = _loaded(builder, holder, _SHAPE)
         shape = [_loaded(builder, lengths, 8 * k) for k in range(array.ndim)]
@@ -72,7 +75,7 @@ def _squares(context, table, first, last, kind, thread, threads):
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, first, last, _, thread, threads = arguments
-        rows = make_array(table)(context, builder, rows)
+        rows = array_parts(table, context, builder, rows)
         number = context.get_data_type(kind.dtype)
         total = alloca_once_value(builder, ir.Constant(number, 0.0))
         count = alloca_once(builder, _I64)

@@ -9,9 +9,8 @@ from llvmlite import ir
 from numba import types
 from numba.core.cgutils import get_or_insert_function, pack_array
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
-from chainrule.execute.native.calls import once
+from chainrule.execute.native.calls import array_parts, once
 from chainrule.execute.native.values import I32, I64, Value
 
 #: Looks at the counter before the processor is left to others.
@@ -47,7 +46,7 @@ def _write_meeting(builder: Any, address: Value, threads: Value) -> None:
 
 def _meet(context, counter, threads):
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = make_array(counter)(context, builder, arguments[0]).data
+        data = array_parts(counter, context, builder, arguments[0]).data
         function = once(builder, "chainrule_meet", [I64, I64], _write_meeting)
         builder.call(function, [builder.ptrtoint(data, I64), arguments[1]])
         return context.get_dummy_value()

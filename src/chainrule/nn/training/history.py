@@ -89,7 +89,7 @@ class History(Mapping[str, list[float]]):
         return pd.DataFrame(self._columns).rename_axis("epoch")
 
     def plot(self, axes: Any = None) -> Any:
-        """Draw the curves, with training and validation of one number in one picture.
+        """Draw the curves; see :func:`chainrule.plots.history`.
 
         Parameters
         ----------
@@ -102,35 +102,10 @@ class History(Mapping[str, list[float]]):
 
         Raises
         ------
+        ArgumentError
+            When there is nothing to draw, or there are too few axes.
         MissingExtraError
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError:
-            raise MissingExtraError(
-                "A plot needs Matplotlib.", instead="pip install 'chainrule[plot]'"
-            ) from None
-        import numpy as np
+        from chainrule.nn.training import curves
 
-        names = [name for name in self if not name.startswith("val_")]
-        if axes is None:
-            size = (4.8 * max(len(names), 1), 3.4)
-            _, axes = plt.subplots(
-                1, max(len(names), 1), figsize=size, squeeze=False, layout="constrained"
-            )
-        axes = np.atleast_1d(axes).ravel()
-        for ax, name in zip(axes, names, strict=False):
-            self._curve(ax, name)
-        return axes
-
-    def _curve(self, ax: Any, name: str) -> None:
-        epochs = range(1, self.length + 1)
-        marker = "o" if self.length == 1 else None
-        ax.plot(epochs, self[name], label="training", marker=marker)
-        if f"val_{name}" in self:
-            ax.plot(epochs, self[f"val_{name}"], label="validation", marker=marker)
-        if self.best_epoch is not None:
-            ax.axvline(self.best_epoch + 1, color="0.6", linewidth=1, linestyle=":", label="kept")
-        ax.set_xlabel("epoch")
-        ax.set_ylabel(name)
-        ax.legend(frameon=False)
+        return curves.draw(self, axes)
