@@ -11,7 +11,7 @@ import pytest
 import chainrule
 from chainrule.cli import main
 from chainrule.cli.screen import gradients
-from chainrule.cli.targets import EXAMPLES
+from chainrule.examples import EXAMPLES
 
 FILE = """\
 import numpy as np

@@ -1144,7 +1144,9 @@ def test_assignments_that_are_refused(text, words):
 def test_the_public_names():
     assert sorted(package.__all__) == [
         "CONSTANTS",
+        "FUNCTIONS",
         "Formula",
+        "like",
         "parse",
         "parse_assignment",
         "parse_value",

@@ -80,7 +80,14 @@ class ChainruleError(Exception):
         What was expected, what came, and what to write instead.
     where : Location, optional
         The user's line.
+
+    Attributes
+    ----------
+    place : (int, int) or None
+        Line and column, from 1, in the text of a formula.
     """
+
+    place: tuple[int, int] | None = None
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from chainrule.checking.claims import Claim
 from chainrule.checking.flow import reads
 from chainrule.checking.judging import Judged
 from chainrule.checking.naming import says_gradient
-from chainrule.checking.reference import Traced
+from chainrule.checking.reference import Reference, Traced
 from chainrule.checking.scene import Scene
 from chainrule.checking.source import Unit, targets_of
 from chainrule.checking.watching import Event, Watch
@@ -39,7 +39,7 @@ def scene_at(
         if n in scope
         and (_equal(scope[n], upstream) or not any(_equal(scope[n], v) for v in known))
     }  # fmt: skip
-    relation, limits = _forward_relations(run, scope)
+    relation, limits = forward_relations(run.reference, scope)
     moving = [run.point.values[p] for p in run.subject.moving]
     weights = {
         name
@@ -58,7 +58,7 @@ def scene_at(
     if tensors is not None:
         np_ = next((n for n, v in module.items() if v is tensors), np_)
     return Scene(
-        scope, frozenset(gradients), relation, _is_forward(run), limits, frozenset(weights),
+        scope, frozenset(gradients), relation, is_forward(run.reference), limits, frozenset(weights),
         _indices(event.unit), np_,
     )  # fmt: skip
 
@@ -81,8 +81,8 @@ def _forward_values(run: Judged) -> list[Any]:
     return [n.value for n in reference.graph.nodes if n.shape and n.carries_gradient]
 
 
-def _is_forward(run: Judged) -> Callable[[Any], bool]:
-    reference = run.reference
+def is_forward(reference: Reference) -> Callable[[Any], bool]:
+    """Return what tells whether a number is one that forward computes with."""
     known = (
         {float(n.value) for n in reference.graph.nodes if n.shape == () and n.carries_gradient}
         if isinstance(reference, Traced)
@@ -115,8 +115,10 @@ def _equal(some: Any, other: Any) -> bool:
     return getattr(some, "shape", ()) == getattr(other, "shape", ()) and np.array_equal(some, other)
 
 
-def _forward_relations(run: Judged, scope: Any) -> tuple[Any, list[tuple[str, str, str]]]:
-    reference = run.reference
+def forward_relations(
+    reference: Reference, scope: Any
+) -> tuple[Callable[[Any, Any], str], list[tuple[str, str, str]]]:
+    """Return how two values are related in forward, and what it clipped; see `Scene`."""
     if not isinstance(reference, Traced):
         return (lambda old, new: ""), []
     nodes = [n for n in reference.graph.nodes if n.carries_gradient]

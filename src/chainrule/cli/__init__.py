@@ -2,12 +2,11 @@
 
 ::
 
-    explain, check, train, predict, tour
+    explain, check, train, predict, lab, tour
                     the commands
     targets         what can be explained: a file's function, a formula, a shipped example
     files           a user's file: loaded by its path, its errors told without our own frames
     values          what stands after --at
-    functions       the functions that a formula may call
     screen          what is printed: plain in a pipe, with a little colour in a terminal
 """
 
@@ -21,7 +20,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from chainrule import __version__
-from chainrule.cli import check, explain, predict, screen, tour, train
+from chainrule.cli import check, explain, lab, predict, screen, tour, train
 from chainrule.errors import ArgumentError, ChainruleError
 
 #: Exit status of a command that was asked for something it cannot do.
@@ -92,6 +91,7 @@ def _run(arguments: Sequence[str]) -> int:
     check.add(commands)
     train.add(commands)
     predict.add(commands)
+    lab.add(commands)
     tour.add(commands)
     options = parser.parse_args([_unlike_an_option(text) for text in arguments])
     status: int | None = options.run(options)

@@ -18,11 +18,11 @@ import numpy as np
 
 from chainrule.cli import screen, values
 from chainrule.cli.files import loaded, told, written
-from chainrule.cli.functions import FUNCTIONS
-from chainrule.cli.targets import EXAMPLES, Target, file_and_function, found, functions_of
+from chainrule.cli.targets import Target, file_and_function, found, functions_of
 from chainrule.errors import ArgumentError, ChainruleError
+from chainrule.examples import EXAMPLES
 from chainrule.explaining.why import element_name
-from chainrule.formula import parse_value
+from chainrule.formula import FUNCTIONS, parse_value
 from chainrule.render import RENDERERS
 from chainrule.solution import Solution
 from chainrule.solution import explain as explain_function

@@ -23,20 +23,10 @@ from typing import Any, cast
 
 from chainrule.arguments import signature_of, with_signature
 from chainrule.cli.files import loaded
-from chainrule.cli.functions import FUNCTIONS
 from chainrule.errors import ArgumentError, FormulaError
-from chainrule.formula import Formula, parse
+from chainrule.examples import EXAMPLES
+from chainrule.formula import FUNCTIONS, Formula, parse
 from chainrule.trace import named
-
-#: Name of a shipped example -> its module and function.
-EXAMPLES = {
-    "neuron": ("neuron", "neuron"),
-    "layer": ("layer", "layer"),
-    "two-layer": ("two_layer", "two_layer"),
-    "classifier": ("classifier", "classifier"),
-    "classifier-one-hot": ("classifier", "classifier_one_hot"),
-    "softmax": ("softmax", "softmax"),
-}
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from chainrule.errors import ArgumentError
-from chainrule.formula import parse_assignment
-from chainrule.structure import leaves
+from chainrule.formula import like, parse_assignment
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -85,22 +82,3 @@ def _word(name: str, text: str, default: str | bool) -> str | bool:
             got=text,
         )
     return _TRUTH[text.lower()]
-
-
-def like(default: Any, value: Any) -> Any:
-    """Return a value in the form of a default: a list, whole numbers, single precision."""
-    if isinstance(default, np.ndarray | np.generic):
-        fits = default.dtype.kind == "f" or (default.dtype.kind in "iub" and _is_whole(value))
-        return np.asarray(value).astype(default.dtype)[()] if fits else value
-    if isinstance(default, list | tuple) and isinstance(value, np.ndarray):
-        numbers = [leaf for _, leaf in leaves(default)]
-        whole = bool(numbers) and all(type(n) is int for n in numbers) and _is_whole(value)
-        items = (value.astype(int) if whole else value).tolist()
-        return tuple(items) if isinstance(default, tuple) else items
-    if type(default) is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def _is_whole(value: Any) -> bool:
-    return bool(np.all(np.equal(np.mod(value, 1), 0)))

@@ -44,6 +44,9 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
 
 _PLAIN = (int, float, bool)
 
+#: Is told of an operation before it is run: the function, its operands, its keywords.
+Before = Callable[[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]], object]
+
 
 def operate(symbol: str, left: Any, right: Any) -> Any:
     """Apply a binary operator.
@@ -156,6 +159,7 @@ class Formula:
         self,
         values: Mapping[str, Any],
         on_assign: Callable[[str, Any], object] | None = None,
+        before: Before | None = None,
     ) -> Any:
         """Work the formula out, telling of each assignment.
 
@@ -165,6 +169,9 @@ class Formula:
             A value for each of `names`; lists and tuples of numbers are taken as arrays.
         on_assign : callable, optional
             Called as ``on_assign(name, value)`` after each assignment.
+        before : callable, optional
+            Called as ``before(function, operands, keywords)`` before each operation; an error
+            that it raises is told as one of the operation.
 
         Returns
         -------
@@ -186,7 +193,8 @@ class Formula:
         36
         """
         self._check(values)
-        run = _Run({name: self._value(name, value) for name, value in values.items()}, self._note)
+        given = {name: self._value(name, value) for name, value in values.items()}
+        run = _Run(given, self._note, before)
         result: Any = None
         for statement in self.statements:
             result = self._guarded(run, statement)
@@ -202,6 +210,7 @@ class Formula:
             return run.value(statement.value)
         except ChainruleError as error:
             error.add_note(self._note(run.at))
+            error.place = error.place or Source.of(self.text).numbers(run.at)
             raise
         except (TypeError, ValueError, IndexError, ArithmeticError, MemoryError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -281,14 +290,22 @@ class _Run:
     `at` and `operands` say what was being worked out, should it fail.
     """
 
-    def __init__(self, values: dict[str, Any], note: Callable[[int], str] = lambda at: "") -> None:
+    def __init__(
+        self,
+        values: dict[str, Any],
+        note: Callable[[int], str] = lambda at: "",
+        before: Before | None = None,
+    ) -> None:
         self.values = values
         self.note = note
+        self.before = before
         self.at = 0
         self.operands: tuple[Any, ...] = ()
 
     def apply(self, at: int, function: Callable[..., Any], *operands: Any, **keywords: Any) -> Any:
         self.at, self.operands = at, operands
+        if self.before is not None:
+            self.before(function, operands, keywords)
         result = function(*operands, **keywords)
         suspected(result, lambda: self.note(at))
         return result

@@ -85,11 +85,14 @@ class Source:
         head, tail = "… " if first else "", " …" if first + _WIDTH < len(line) else ""
         return f"    {head}{shown}{tail}\n    {' ' * (len(head) + column - first)}^"
 
+    def numbers(self, at: int) -> tuple[int, int]:
+        """Line and column of a position, both from 1."""
+        at = min(max(at, 0), len(self.text))
+        return self.text.count("\n", 0, at) + 1, at - self.text.rfind("\n", 0, at)
+
     def place(self, at: int) -> str:
         """Line and column in words; the line only where there are several."""
-        at = min(max(at, 0), len(self.text))
-        line = self.text.count("\n", 0, at) + 1
-        column = at - self.text.rfind("\n", 0, at)
+        line, column = self.numbers(at)
         several = "\n" in self.text.strip()
         return f"line {line}, column {column}" if several else f"column {column}"
 
@@ -103,9 +106,11 @@ class Source:
         got: str | None = None,
     ) -> FormulaError:
         """Make the error that points at a position; the caller raises it."""
-        return FormulaError(
+        error = FormulaError(
             f"{what} ({self.place(at)})\n{self.pointer(at)}",
             expected=expected,
             got=got,
             instead=instead,
         )
+        error.place = self.numbers(at)
+        return error

@@ -13,6 +13,7 @@ from chainrule.formula import scanner, tree
 from chainrule.formula.interpreter import CONSTANTS, entries
 from chainrule.formula.source import Source
 from chainrule.formula.translator import Translator
+from chainrule.structure import leaves
 
 _NOT_FINITE = ("nan", "inf", "infinity")
 
@@ -159,3 +160,22 @@ def parse_assignment(
     except FormulaError as error:
         error.add_note(f"in the value of '{name}'")
         raise
+
+
+def like(default: Any, value: Any) -> Any:
+    """Return a value in the form of a default: a list, whole numbers, single precision."""
+    if isinstance(default, np.ndarray | np.generic):
+        fits = default.dtype.kind == "f" or (default.dtype.kind in "iub" and _is_whole(value))
+        return np.asarray(value).astype(default.dtype)[()] if fits else value
+    if isinstance(default, list | tuple) and isinstance(value, np.ndarray):
+        numbers = [leaf for _, leaf in leaves(default)]
+        whole = bool(numbers) and all(type(n) is int for n in numbers) and _is_whole(value)
+        items = (value.astype(int) if whole else value).tolist()
+        return tuple(items) if isinstance(default, tuple) else items
+    if type(default) is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _is_whole(value: Any) -> bool:
+    return bool(np.all(np.equal(np.mod(value, 1), 0)))

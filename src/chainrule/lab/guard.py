@@ -1,0 +1,241 @@
+"""The one door of the lab: what does not come from its own page is refused, sockets included.
+
+Everything is refused unless each of these holds, for requests and sockets alike:
+
+- the ``Host`` is that of the lab, so that no other name can be made to stand for it (comparing
+  Host with Origin would not stop that);
+- the ``Origin``, where there is one, is the lab's own; a socket or a post that comes with a
+  cookie has to say its origin;
+- the token is right: in the first link, then in a cookie that other sites cannot send, or in a
+  header, for scripts;
+- the method is GET or POST, and a post is JSON of bounded size, depth and length.
+
+No route has a check of its own, so none can be without one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs
+
+from chainrule.lab import limits
+from chainrule.lab.bodies import Refusal, checked, told
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: The header in which scripts send the token.
+HEADER = "x-chainrule-token"
+
+#: Nothing but the lab's own files; an image may be part of a page, as an icon is.
+POLICY = "; ".join(
+    (
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:",
+        "font-src 'self'", "connect-src 'self'", "form-action 'none'", "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)  # fmt: skip
+
+_HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
+
+#: Close code of a socket that breaks the rules.
+_POLICY_VIOLATION = 1008
+
+_NO_TOKEN = (
+    "This page opens with the link that `chainrule lab` printed, which holds a token. "
+    "Copy the whole link from the terminal."
+)
+
+
+class Guard:
+    """The wrapper around the whole application.
+
+    Parameters
+    ----------
+    app : ASGI application
+    token : str
+    port : int
+
+    Examples
+    --------
+    >>> Guard(None, token="secret", port=8765).hosts
+    frozenset({'localhost:8765', '127.0.0.1:8765'})
+    """
+
+    def __init__(self, app: App, *, token: str, port: int) -> None:
+        self.app = app
+        self.hosts = frozenset(f"{host}:{port}" for host in ("127.0.0.1", "localhost"))
+        self.origins = frozenset(f"http://{host}" for host in self.hosts)
+        # Cookies are shared by all ports of a host, and two labs may run.
+        self.cookie = f"chainrule-lab-{port}"
+        self._token = token.encode()
+        self._requests = 0
+        self._sockets = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request or socket through, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        # A kind of connection that is not known here gets no answer at all.
+
+    # -- who asks ------------------------------------------------------------------------
+
+    def _check(self, scope: Scope) -> bool:
+        """Refuse who may not ask; return whether the token came in the link."""
+        headers = _headers(scope)
+        if headers.get("host") not in self.hosts:
+            raise Refusal(421, "The lab does not answer to this Host.")
+        origin = headers.get("origin")
+        if origin is not None and origin not in self.origins:
+            raise Refusal(403, "The request comes from another site.")
+        socket = scope["type"] == "websocket"
+        if not socket and scope["method"] not in ("GET", "POST"):
+            raise Refusal(405, "The lab knows GET and POST alone.")
+        if HEADER in headers:
+            if not self._is_token(headers[HEADER]):
+                raise Refusal(401, "The token is wrong.")
+            return False
+        in_link = scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == "/"
+        if in_link and self._is_token(_in_query(scope)):
+            return True
+        if not self._is_token(_in_cookie(headers.get("cookie", ""), self.cookie)):
+            raise Refusal(401, _NO_TOKEN)
+        if origin is None and (socket or scope["method"] == "POST"):
+            raise Refusal(403, "The request does not say where it comes from.")
+        return False
+
+    def _is_token(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token)
+
+    # -- requests ------------------------------------------------------------------------
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = _Answer(send)
+        if self._requests >= limits.MAX_REQUESTS:
+            await answer.refuse(Refusal(503, "The lab is busy. Try again in a moment."))
+            return
+        self._requests += 1
+        try:
+            if self._check(scope):
+                token = self._token.decode()
+                answer.extra["set-cookie"] = (
+                    f"{self.cookie}={token}; Path=/; HttpOnly; SameSite=Strict"
+                )
+            async with asyncio.timeout(limits.REQUEST_SECONDS):
+                if scope["method"] == "POST":
+                    body = await checked(_headers(scope), receive)
+                    receive = _again(body, receive)
+                await self.app(scope, receive, answer.send)
+        except Refusal as refusal:
+            await answer.refuse(refusal)
+        except TimeoutError:
+            await answer.refuse(Refusal(503, "The request took too long, and was given up."))
+        finally:
+            self._requests -= 1
+
+    # -- sockets -------------------------------------------------------------------------
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._check(scope)
+            if self._sockets >= limits.MAX_SOCKETS:
+                raise Refusal(503, "There are too many sockets.")
+        except Refusal:
+            await receive()  # the wish to connect, which has to be read before it is refused
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+            return
+        self._sockets += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._sockets -= 1
+
+
+class _Answer:
+    """Sends an answer with the headers that all have, and a refusal where none has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._begun = False
+        self.extra: dict[str, str] = {}
+
+    async def send(self, message: Message) -> None:
+        """Send a part of an answer."""
+        if message["type"] == "http.response.start":
+            self._begun = True
+            ours = {**_HEADERS, **self.extra}
+            given = [(k, v) for k, v in message.get("headers", []) if k.decode() not in ours]
+            added = [(k.encode(), v.encode()) for k, v in ours.items()]
+            message = {**message, "headers": [*given, *added]}
+        await self._send(message)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Answer with a refusal; an answer that has begun is only cut off."""
+        if self._begun:
+            return
+        content = told(refusal)
+        self.extra.pop("set-cookie", None)
+        headers = [
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"content-length", str(len(content)).encode()),
+        ]
+        await self.send(
+            {"type": "http.response.start", "status": refusal.status, "headers": headers}
+        )
+        await self.send({"type": "http.response.body", "body": content})
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Return the headers; one that comes twice, and must not, is none that is right."""
+    found: dict[str, str] = {}
+    for key, value in scope["headers"]:
+        name = key.decode("latin-1").lower()
+        twice = name in found and name in ("host", "origin", HEADER, "content-type", "cookie")
+        found[name] = "" if twice else value.decode("latin-1")
+    return found
+
+
+def _in_query(scope: Scope) -> str:
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=8)
+    found: str = query.get("token", [""])[0]
+    return found
+
+
+def _in_cookie(header: str, name: str) -> str:
+    try:
+        found = SimpleCookie(header).get(name)
+    except CookieError:
+        return ""
+    return found.value if found is not None else ""
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Hand over a body that has been read, then what comes after it."""
+    pending = [body]
+
+    async def read() -> Message:
+        if pending:
+            return {"type": "http.request", "body": pending.pop(), "more_body": False}
+        return await receive()
+
+    return read

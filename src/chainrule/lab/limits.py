@@ -1,0 +1,23 @@
+"""How much one request to the lab may ask for."""
+
+#: Bytes of the body of a request, and of one message through a socket.
+MAX_BODY = 4 * 2**20
+#: Brackets within brackets of JSON.
+MAX_DEPTH = 32
+#: Values in a document of JSON.
+MAX_VALUES = 400_000
+#: Seconds until a request is answered, whatever the answer.
+REQUEST_SECONDS = 30.0
+#: Seconds that explaining something may take.
+WORK_SECONDS = 10.0
+#: Requests that are answered at once, and sockets that are open at once.
+MAX_REQUESTS = 32
+MAX_SOCKETS = 16
+#: Numbers in one array of a formula. A page that explains them is to be read.
+MAX_ELEMENTS = 20_000
+#: Numbers in all arrays of a formula together.
+MAX_TOTAL = 500_000
+#: Operations that a formula comes to, those inside of its functions included.
+MAX_OPERATIONS = 3_000
+#: A whole number that is written into a call: a length, a count, an axis.
+MAX_COUNT = 2_000

@@ -1,0 +1,246 @@
+/** The playground: a network in training, watched, and asked why. */
+
+import { createAsked } from "./playground_asked.js";
+import { SHAPES } from "./playground_colours.js";
+import { createControls } from "./playground_controls.js";
+import { createCurves } from "./playground_curves.js";
+import { make, number, percent } from "./playground_dom.js";
+import { moment, places } from "./playground_frame.js";
+import { createNetwork } from "./playground_network.js";
+import { createPlot } from "./playground_plot.js";
+import { download, fromHash, linkOf, opened } from "./playground_share.js";
+import { createConnection } from "./playground_socket.js";
+
+/** Where a tab keeps the name of its run; another tab has another run. */
+const KEY = "chainrule-playground-run";
+/** Milliseconds between two announcements while training runs. */
+const SPOKEN = 5000;
+const PACES = [[0, "Full speed"], [1000, "1,000 steps a second"], [100, "100 steps a second"], [10, "10 steps a second"]];
+
+/**
+ * @param {HTMLElement} root
+ * @param {object} api
+ * @returns {Promise<{shared: (hash: string) => void, destroy: () => void}>}
+ */
+export async function mount(root, api) {
+  const [options] = await Promise.all([api.get("/api/playground/options"), style()]);
+  const page = layout();
+  const plot = createPlot(page.plot, (sample) => { plot.select(sample); asked.pickSample(sample); });
+  const network = createNetwork(page.network, (weight) => { network.select(weight); asked.pickWeight(weight); });
+  const curves = createCurves(page.curves);
+  const asked = createAsked({
+    weight: (weight) => network.select(weight),
+    sample: (sample) => plot.select(sample),
+    explain: (what) => { if (frame) api.explore({ playground: moment(run, frame, what) }); },
+  });
+  const controls = createControls(options, api, (config) => connection.send({ do: "configure", config }));
+  page.settings.append(controls.root);
+  page.middle.append(asked.root);
+  root.classList.add("playground");
+  root.replaceChildren(page.root);
+
+  let run = null;
+  let frame = null;
+  let spoken = 0;
+  let said = "";
+  const linked = fromHash(location.hash);
+
+  const connection = createConnection(api, {
+    opening: () => ({
+      ...(linked && !run ? {} : { run: sessionStorage.getItem(KEY) ?? "" }),
+      config: (!run && linked) || run?.config || api.state.get("playground") || options.standard,
+    }),
+    told(message) {
+      if (message.errors) refused(message);
+      else begin(message);
+    },
+    frame: show,
+    connected(isUp) {
+      page.lost.hidden = isUp;
+    },
+    isShown: () => root.isConnected && !root.hidden && root.offsetParent !== null,
+  });
+
+  function refused({ errors, ended }) {
+    const left = controls.report(errors);
+    page.message.textContent = left.join(" ");
+    page.message.hidden = !left.length;
+    if (ended) state("ended");
+    // A link or a kept state that is no good: begin with what is.
+    if (!run && !ended) connection.send({ do: "open", config: options.standard });
+  }
+
+  function begin(described) {
+    const isSame = run && run.generation === described.generation && run.run === described.run;
+    run = described;
+    sessionStorage.setItem(KEY, run.run);
+    api.state.set("playground", run.config);
+    if (!isSame) {
+      const placed = places(run.layers);
+      frame = null;
+      plot.begin(run);
+      network.begin(run, placed);
+      curves.begin();
+      asked.begin(run, placed);
+      legend(page.legend, run.points);
+    }
+    controls.show(run.config);
+    page.size.textContent = `${run.parameters.toLocaleString("en")} parameters`;
+    page.message.hidden = true;
+    connection.ask(true);
+  }
+
+  function show(next) {
+    if (!run || next.generation !== run.generation) return;
+    frame = next;
+    plot.show(frame);
+    network.show(frame);
+    curves.show(frame);
+    asked.show(frame);
+    figures(page.figures, frame);
+    page.finding.textContent = frame.finding;
+    page.finding.hidden = !frame.finding;
+    page.pace.value = String(frame.pace);
+    state(frame.state);
+    speak();
+  }
+
+  function state(name) {
+    page.root.dataset.state = name;
+    page.root.dataset.step = String(frame?.step ?? 0);
+    page.train.textContent = name === "running" ? "Pause" : "Train";
+    page.train.disabled = name === "diverged" || name === "ended";
+    page.step.disabled = page.train.disabled;
+  }
+
+  /** Tell those who do not see the curves how things are, and not too often. */
+  function speak() {
+    const now = performance.now();
+    const isNews = frame.state !== said;
+    if (!isNews && (frame.state !== "running" || now - spoken < SPOKEN)) return;
+    [spoken, said] = [now, frame.state];
+    const [step, loss, accuracy, , held] = frame.scores;
+    const words = { running: "Training", paused: "Paused", diverged: "Stopped: numbers are no longer finite" };
+    page.spoken.textContent = `${words[frame.state]}. Step ${step}: loss ${number(loss)}, accuracy ${percent(accuracy)}${held === null ? "" : `, on held-out samples ${percent(held)}`}.`;
+  }
+
+  page.train.addEventListener("click", () => {
+    connection.send({ do: frame?.state === "running" ? "pause" : "train" });
+  });
+  page.step.addEventListener("click", () => connection.send({ do: "step", steps: 1 }));
+  page.reset.addEventListener("click", () => connection.send({ do: "reset" }));
+  page.pace.append(...PACES.map(([value, text]) => make("option", { value: String(value), text })));
+  page.pace.addEventListener("change", () => connection.send({ do: "pace", pace: Number(page.pace.value) }));
+  page.link.addEventListener("click", async () => {
+    const link = linkOf(run.config);
+    if (!link) return note("This table is too long for a link. Save a file instead.");
+    history.replaceState(null, "", link);
+    try {
+      await navigator.clipboard.writeText(link);
+      return note("Link copied. It gives the same run again.");
+    } catch {
+      return note("The address of this page is now the link.");
+    }
+  });
+  page.save.addEventListener("click", () => download(run.config, frame?.step ?? 0));
+  page.open.addEventListener("change", async () => {
+    const [file] = page.open.files;
+    if (!file) return;
+    const { config, error } = await opened(file, 8 * options.limits.characters);
+    page.open.value = "";
+    if (error) note(error);
+    else connection.send({ do: "configure", config });
+  });
+
+  function note(text) {
+    page.note.textContent = text;
+    setTimeout(() => { if (page.note.textContent === text) page.note.textContent = ""; }, 6000);
+  }
+
+  const redraw = () => [plot, network, curves].forEach((each) => each.draw());
+  const watch = new ResizeObserver(redraw);
+  for (const canvas of [page.plot, page.network, page.curves]) watch.observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+
+  return {
+    /** Begin the run of a link that was opened in this tab. */
+    shared(hash) {
+      const config = fromHash(hash);
+      if (config) connection.send({ do: "configure", config });
+    },
+    /** For tests: where a weight or a sample is drawn. */
+    where: (what) => (typeof what === "number" ? plot.where(what) : network.where(what)),
+    destroy() {
+      watch.disconnect();
+      connection.close();
+    },
+  };
+}
+
+function style() {
+  return new Promise((resolve) => {
+    const link = make("link", { rel: "stylesheet", href: "/static/playground.css" });
+    link.addEventListener("load", resolve);
+    link.addEventListener("error", resolve);
+    document.head.append(link);
+  });
+}
+
+function layout() {
+  const button = (name, text, attributes = {}) => make("button", { type: "button", "data-do": name, text, ...attributes });
+  const canvas = (name, label) => make("canvas", { class: `pg-${name}`, role: "img", "aria-label": label });
+  const page = {
+    train: button("train", "Train", { class: "pg-primary" }),
+    step: button("step", "Step"),
+    reset: button("reset", "Reset"),
+    pace: make("select", { id: "pg-pace", "aria-label": "Speed" }),
+    link: button("link", "Copy link"),
+    save: button("save", "Save file"),
+    open: make("input", { type: "file", accept: ".json,application/json", id: "pg-open", class: "pg-hidden" }),
+    figures: make("dl", { class: "pg-figures" }),
+    plot: canvas("plot", "The plane: what the network answers at each point, and the samples"),
+    network: canvas("network", "The network: its units and weights; choose one below"),
+    curves: canvas("curves", "Loss and accuracy by step"),
+    legend: make("ul", { class: "pg-legend" }),
+    finding: make("p", { class: "pg-finding", hidden: true }),
+    message: make("p", { class: "pg-message", role: "alert", hidden: true }),
+    lost: make("p", { class: "pg-message", role: "status", text: "The connection is lost. It is tried again by itself; training goes on for a while.", hidden: true }),
+    note: make("p", { class: "pg-note", role: "status" }),
+    spoken: make("p", { class: "pg-hidden", role: "status", "data-spoken": true }),
+    size: make("span", { class: "pg-size" }),
+    settings: make("details", { class: "pg-settings", open: true }, make("summary", { text: "Settings" })),
+  };
+  const wide = matchMedia("(min-width: 901px)");
+  const unfold = () => { page.settings.open = wide.matches; };
+  unfold();
+  wide.addEventListener("change", unfold);
+  page.middle = make("div", { class: "pg-middle" },
+    make("h2", { class: "pg-title" }, "Network ", page.size), page.network, page.finding);
+  page.right = make("div", { class: "pg-right" }, page.plot, page.legend, page.curves);
+  page.root = make("div", { class: "pg", "data-state": "opening", "data-step": "0" },
+    make("div", { class: "pg-bar" },
+      make("div", { class: "pg-run" }, page.train, page.step, page.reset, page.pace),
+      page.figures,
+      make("div", { class: "pg-share" }, page.note, page.link, page.save,
+        page.open, make("label", { for: "pg-open", class: "pg-button", text: "Open file" }))),
+    page.message, page.lost, page.spoken,
+    make("div", { class: "pg-columns" }, page.settings, page.middle, page.right));
+  return page;
+}
+
+/** The numbers of now. */
+function figures(list, { step, scores: [, loss, accuracy, heldLoss, held] }) {
+  const shown = [
+    ["Step", step.toLocaleString("en")], ["Loss", number(loss)], ["Loss, held out", number(heldLoss)],
+    ["Accuracy", percent(accuracy)], ["Accuracy, held out", percent(held)],
+  ];
+  list.replaceChildren(...shown.map(([name, text]) =>
+    make("div", {}, make("dt", { text: name }), make("dd", { text }))));
+}
+
+/** Which mark is which class: in words, by shape and by colour. */
+function legend(list, points) {
+  list.replaceChildren(
+    ...points.classes.map((name, at) => make("li", { class: `pg-key pg-key-${at}`, "data-shape": SHAPES[at], text: name })),
+    make("li", { class: "pg-key-held", text: points.trained < points.x.length ? "hollow: held out" : "" }));
+}

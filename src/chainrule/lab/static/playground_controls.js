@@ -1,0 +1,221 @@
+/** The settings of a run: fields with their messages beside them. */
+
+import { make } from "./playground_dom.js";
+
+const NAMES = {
+  spiral: "Spiral", moons: "Moons", circles: "Circles", blobs: "Blobs", xor: "XOR", table: "Your CSV",
+  tanh: "tanh", relu: "ReLU", sigmoid: "Sigmoid", leakyrelu: "Leaky ReLU", elu: "ELU", gelu: "GELU",
+  silu: "SiLU", softplus: "Softplus", none: "None (linear)", sgd: "SGD", momentum: "SGD + momentum",
+  adam: "Adam", rmsprop: "RMSProp", adagrad: "AdaGrad", lion: "Lion",
+};
+/** Milliseconds without a key press after which what was typed counts. */
+const QUIET = 350;
+
+/**
+ * @param {object} options what the server offers
+ * @param {object} api
+ * @param {(config: object) => void} changed
+ */
+export function createControls(options, api, changed) {
+  const { limits } = options;
+  let config = structuredClone(options.standard);
+  let timer = 0;
+  const fields = new Map();
+
+  function later(wait = QUIET) {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (config.data !== "table" || config.table) changed(structuredClone(config));
+    }, wait);
+  }
+
+  function field(name, label, input) {
+    const id = `pg-${name.replace(".", "-")}`;
+    input.id = id;
+    input.setAttribute("aria-describedby", `${id}-error`);
+    const error = make("p", { class: "pg-error", id: `${id}-error`, hidden: true });
+    const row = make("div", { class: "pg-field", "data-field": name },
+      make("label", { for: id, text: label }), input, error);
+    fields.set(name, { input, error, row });
+    return row;
+  }
+
+  function select(name, label, values, then = () => {}) {
+    const input = make("select", { on: { change: () => { config[name] = input.value; then(); later(0); } } },
+      ...values.map((value) => make("option", { value, text: NAMES[value] ?? value })));
+    return field(name, label, input);
+  }
+
+  function numeric(name, label, attributes) {
+    const input = make("input", {
+      type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false", ...attributes,
+      on: { input: () => { config[name] = read(input.value); later(); } },
+    });
+    return field(name, label, input);
+  }
+
+  // -- layers ----------------------------------------------------------------------------
+
+  const widths = make("div", { class: "pg-widths" });
+  const fewer = make("button", {
+    type: "button", class: "pg-small", "aria-label": "One layer fewer", text: "−",
+    on: { click: () => { config.layers.pop(); layers(); later(0); } },
+  });
+  const more = make("button", {
+    type: "button", class: "pg-small", "aria-label": "One layer more", text: "+",
+    on: { click: () => { config.layers.push(config.layers.at(-1) ?? 8); layers(); later(0); } },
+  });
+
+  function layers() {
+    const list = Array.isArray(config.layers) ? config.layers : [];
+    widths.replaceChildren(...list.map((width, at) => {
+      const input = make("input", {
+        type: "text", inputmode: "numeric", autocomplete: "off", "aria-label": `Units of layer ${at + 1}`,
+        on: { input: () => { config.layers[at] = read(input.value); later(); } },
+      });
+      input.value = String(width);
+      return input;
+    }));
+    fewer.disabled = !list.length;
+    more.disabled = list.length >= limits.layers;
+  }
+
+  const layerError = make("p", { class: "pg-error", id: "pg-layers-error", hidden: true });
+  const layerField = make("div", { class: "pg-field pg-layers", "data-field": "layers", role: "group", "aria-label": "Hidden layers" },
+    make("span", { class: "pg-label", text: "Hidden layers" }), make("div", { class: "pg-steppers" }, fewer, more), widths, layerError);
+  fields.set("layers", { input: widths, error: layerError, row: layerField });
+
+  // -- a table of one's own --------------------------------------------------------------
+
+  const file = make("input", { type: "file", accept: ".csv,.tsv,.txt,text/csv,text/plain", id: "pg-file" });
+  const chosen = ["x", "y", "target"].map((role) => {
+    const input = make("select", { on: { change: () => { config.table[role] = input.value; later(0); } } });
+    return { role, input, row: field(`table.${role}`, { x: "Across", y: "Up", target: "Class" }[role], input) };
+  });
+  const tableError = make("p", { class: "pg-error", id: "pg-table-error", hidden: true });
+  const pasted = make("textarea", { id: "pg-table", rows: "3", spellcheck: "false", "aria-describedby": "pg-table-error", placeholder: "height,weight,kind\n1.2,3.4,a" });
+  const table = make("div", { class: "pg-table", "data-field": "table", hidden: true },
+    make("label", { for: "pg-table", text: "Paste a table, or" }), file, pasted, tableError,
+    ...chosen.map(({ row }) => row));
+  fields.set("table", { input: pasted, error: tableError, row: table });
+  file.setAttribute("aria-label", "Choose a CSV file");
+  file.addEventListener("change", async () => {
+    const [given] = file.files;
+    if (!given) return;
+    if (given.size > 4 * limits.characters) {
+      report([{ field: "table", message: `The file has ${given.size} bytes; at most ${limits.characters} characters are taken.` }]);
+      return;
+    }
+    pasted.value = await given.text();
+    await take();
+  });
+  let typed = 0;
+  pasted.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(take, QUIET); });
+
+  /** Ask which columns there are, and choose the first that can serve. */
+  async function take() {
+    const text = pasted.value;
+    try {
+      const { columns } = await api.post("/api/playground/table", { text });
+      if (text !== pasted.value) return;
+      report([]);
+      const numbers = columns.filter((column) => column.numeric);
+      const targets = columns.filter((column) => column.classes);
+      const names = (list) => list.map((column) => column.name);
+      const target = targets.findLast((column) => !numbers.slice(0, 2).includes(column)) ?? targets.at(-1);
+      const [x, y] = names(numbers.filter((column) => column !== target));
+      if (y === undefined || !target) {
+        report([{ field: "table", message: "Two columns of numbers are needed, and one with 2 to 6 different values." }]);
+        return;
+      }
+      config.table = { text, x, y, target: target.name };
+      for (const { role, input } of chosen) {
+        fill(input, names(role === "target" ? targets : numbers), config.table[role]);
+      }
+      later(0);
+    } catch (error) {
+      report(error.errors ?? [{ field: "table", message: String(error.message) }]);
+    }
+  }
+
+  function data() {
+    const isTable = config.data === "table";
+    table.hidden = !isTable;
+    for (const name of ["samples", "noise"]) fields.get(name).row.hidden = isTable;
+    if (!isTable) delete config.table;
+    else if (!config.table && pasted.value) take();
+  }
+
+  const root = make("form", { class: "pg-controls", "aria-label": "Settings", on: { submit: (event) => event.preventDefault() } },
+    group("Data",
+      select("data", "Samples from", [...options.data, "table"], data), table,
+      numeric("samples", "How many", { inputmode: "numeric" }), numeric("noise", "Noise"),
+      numeric("validation", "Held out")),
+    group("Network",
+      layerField, select("activation", "Activation", options.activations),
+      numeric("dropout", "Dropout"), numeric("l2", "L2 penalty")),
+    group("Learning",
+      select("optimizer", "Optimizer", options.optimizers), numeric("rate", "Learning rate"),
+      numeric("batch", "Batch size", { inputmode: "numeric" }), numeric("seed", "Seed", { inputmode: "numeric" })),
+  );
+
+  /** Show messages beside their fields; all others have none. */
+  function report(errors) {
+    const left = [];
+    const said = new Map();
+    for (const { field: name, message } of errors) {
+      const key = fields.has(name) ? name : fields.has(name.split(".")[0]) ? name.split(".")[0] : null;
+      if (key) said.set(key, said.has(key) ? `${said.get(key)} ${message}` : message);
+      else left.push(message);
+    }
+    for (const [name, { input, error }] of fields) {
+      error.textContent = said.get(name) ?? "";
+      error.hidden = !said.has(name);
+      input.setAttribute("aria-invalid", String(said.has(name)));
+    }
+    return left;
+  }
+
+  return {
+    root,
+    report,
+    /** Show a configuration, as the server returned it. */
+    show(next) {
+      clearTimeout(timer);
+      config = { ...structuredClone(options.standard), ...structuredClone(next) };
+      for (const [name, { input }] of fields) {
+        if (name.includes(".") || name === "layers" || name === "table") continue;
+        input.value = String(config[name]);
+      }
+      if (config.table) {
+        pasted.value = config.table.text;
+        const names = columnsOf(chosen, config.table);
+        for (const { role, input } of chosen) fill(input, names(role), config.table[role]);
+      }
+      layers();
+      data();
+      report([]);
+    },
+  };
+}
+
+function group(title, ...children) {
+  return make("fieldset", {}, make("legend", { text: title }), ...children);
+}
+
+function fill(input, names, value) {
+  input.replaceChildren(...names.map((name) => make("option", { value: name, text: name })));
+  input.value = value;
+}
+
+/** The columns that a choice offers already, or else the chosen one alone. */
+function columnsOf(chosen, table) {
+  const offered = new Map(chosen.map(({ role, input }) => [role, [...input.options].map((o) => o.value)]));
+  return (role) => (offered.get(role).includes(table[role]) ? offered.get(role) : [table[role]]);
+}
+
+/** What was typed, as a number where it is one: the server says what is wrong with the rest. */
+function read(text) {
+  const plain = text.trim().replace("−", "-");
+  return plain !== "" && Number.isFinite(Number(plain)) ? Number(plain) : text;
+}

@@ -1,0 +1,55 @@
+/** Elements, numbers as text, and canvases that are sharp on any screen. */
+
+/**
+ * Make an element.
+ *
+ * @param {string} tag
+ * @param {Record<string, unknown>} attributes `text` is its text, `on` its listeners by event
+ * @param {...(Node | string)} children
+ */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "text") element.textContent = value;
+    else if (name === "on") {
+      for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+    } else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** A number as people read it, with a true minus. */
+export function number(value, digits = 3) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const text = Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
+    ? value.toExponential(Math.max(1, digits - 2))
+    : String(Number(value.toPrecision(digits)));
+  return text.replace("-", "−").replace("e−", "e−").replace("e+", "e");
+}
+
+/** A share as a percentage. */
+export function percent(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  return `${(100 * value).toFixed(value > 0.9995 || value < 0.0005 ? 0 : 1)} %`;
+}
+
+/**
+ * Fit a canvas to its place on the page; the context then counts in CSS pixels.
+ *
+ * @param {HTMLCanvasElement} canvas
+ */
+export function fitted(canvas) {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const scale = Math.min(window.devicePixelRatio || 1, 2);
+  const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return { context, width, height };
+}

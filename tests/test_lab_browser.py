@@ -1,0 +1,228 @@
+"""The lab in a real browser: edit, check, step, export, share, reload."""
+
+import json
+import re
+
+import pytest
+
+pytest.importorskip("uvicorn")
+pytest.importorskip("latex2mathml")
+pytest.importorskip("playwright")
+
+from browsing import PHONE, serious_faults
+from browsing import tab as new_tab
+from playwright.sync_api import expect
+
+import chainrule as cr
+from chainrule.examples.neuron import neuron
+from chainrule.lab.server import Lab, listening
+
+RIGHT = "dz = dy * (z > 0)\ndw = dz * x\ndx = dz * w\ndb = dz"
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab(listening()) as running:
+        yield running
+
+
+@pytest.fixture
+def page(tab, lab):
+    tab.goto(lab.link)
+    tab.wait_for_selector(".cr-view")
+    return tab
+
+
+def result(page):
+    return page.locator(".cr-result")
+
+
+def own(page, formula=None, **values):
+    page.select_option("#choice", "own")
+    if formula:
+        page.fill("#formula", formula)
+    for name, value in values.items():
+        page.locator(f'[id="field-value:{name}"]').fill(value)
+
+
+def has(page, selector, text):
+    page.wait_for_function(
+        "([s, t]) => document.querySelector(s)?.textContent.includes(t)", arg=[selector, text]
+    )
+
+
+def test_an_edit_and_all_that_follows(page):
+    assert "token" not in page.url
+    page.locator('[id="field-value:b"]').fill("2.5")
+    has(page, ".cr-result", "7.5")
+    page.locator('[id="field-value:w"]').fill("[1, 2, 3]")
+    right = cr.explain(neuron, w=[1.0, 2.0, 3.0], b=2.5)
+    has(page, ".cr-result", f"{right.value:g}")
+    shown = page.locator(".cr-arguments-panel").inner_text()
+    for number in right.grads["x"]:
+        assert f"{number:g}" in shown
+    # The view has fields as well, and both say the same.
+    page.locator(".cr-arguments-panel input").last.fill("-20")
+    page.locator(".cr-arguments-panel input").last.press("Enter")
+    expect(page.locator('[id="field-value:b"]')).to_have_value("-20")
+    assert "0" in result(page).inner_text()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator('[id="field-value:b"]')).to_have_value("2.5")
+
+
+def test_faults_stand_beside_their_fields_and_the_last_state_stays(page):
+    own(page)
+    has(page, ".cr-result", "7")
+    page.fill("#formula", "z = w*x + b\ny = max(z 0)")
+    page.wait_for_selector("#formula-error:not([hidden])")
+    assert "operator is missing" in page.locator("#formula-error").inner_text()
+    assert "▲" in page.locator("#formula-error").inner_text()
+    assert "7" in result(page).inner_text()
+    assert page.locator("#formula").get_attribute("aria-invalid") == "true"
+    page.fill("#formula", "z = weight*x + b\ny = max(z, 0)")
+    page.wait_for_selector('[id="field-value:weight"]')
+    page.locator('[id="field-value:weight"]').fill("<img src=x onerror=alert(1)>")
+    page.wait_for_selector('[id="field-value:weight-error"]:not([hidden])')
+    page.locator('[id="field-value:weight"]').fill("10")
+    has(page, ".cr-result", "31")
+    assert page.locator("img, script:not([src])").count() == 0
+
+
+def test_hostile_text_is_text_wherever_it_is_shown(page):
+    own(page)
+    page.fill("#formula", "y = x < <script>alert(1)</script>")
+    page.wait_for_selector("#formula-error:not([hidden])")
+    page.fill("#backward", '<svg onload="alert(1)">\n"><b>bold</b>')
+    page.fill("#formula", "z = w*x + b\ny = max(z, 0)")
+    page.wait_for_selector("#verdict .error")
+    assert page.locator("#verdict b, #verdict svg").count() == 0
+
+
+def test_a_pass_is_checked_while_it_is_typed(page):
+    own(page)
+    has(page, ".cr-result", "7")
+    page.fill("#backward", RIGHT.replace("dw = dz * x", "dw = dz * w"))
+    page.wait_for_selector('.wrong[data-line="2"]')
+    told = page.locator("#verdict").inner_text()
+    assert "Line 2 is the first wrong one" in told
+    assert "dw = dz * x" in told
+    marks = page.locator(".gutter li").all_inner_texts()
+    assert marks == ["✓", "✗", "✓", "✓"]
+    page.get_by_role("button", name="Use this line").click()
+    page.wait_for_selector("#verdict .good")
+    assert page.locator("#backward").input_value() == RIGHT
+    assert "all 4 gradients" in page.locator("#verdict").inner_text()
+    page.fill("#formula", "z = w*x + b\ny = sigmoid(z)")
+    page.wait_for_selector('.wrong[data-line="1"]')
+
+
+def test_a_step(page):
+    page.select_option("#choice", "two-layer")
+    has(page, ".cr-call", "two_layer")
+    page.fill("#rate", "0.01")
+    page.get_by_role("button", name="Take a step").click()
+    has(page, "#stepped", "The gradient promised a change of")
+    from chainrule.examples import two_layer
+
+    done = cr.explain(two_layer.two_layer, wrt=two_layer.WRT).step(0.01)
+    has(page, ".cr-result", f"{done.after:.4g}"[:5])
+    w1 = json.loads(page.locator('[id="field-value:w1"]').input_value())
+    assert w1 == done.parameters["w1"].tolist()
+    page.fill("#rate", "fast")
+    page.get_by_role("button", name="Take a step").click()
+    page.wait_for_selector("#rate-error:not([hidden])")
+
+
+def test_export_and_reopen_offline(page, browser, tmp_path):
+    own(page)
+    has(page, ".cr-result", "7")
+    with page.expect_download() as waiting:
+        page.click("#save")
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    assert path.name == "formula.html"
+    with new_tab(browser, offline=True) as offline:
+        offline.goto(path.as_uri())
+        offline.wait_for_selector(".cr-view")
+        assert "7" in result(offline).inner_text()
+
+
+def test_a_reload_keeps_all_and_tabs_keep_apart(page, browser, lab):
+    own(page, "y = a*x**2", a="3", x="5")
+    has(page, ".cr-result", "75")
+    page.fill("#backward", "dx = dy * 2 * a * x")
+    page.wait_for_selector("#verdict .good")
+    page.reload()
+    page.wait_for_selector("#verdict .good")
+    assert page.locator("#formula").input_value() == "y = a*x**2"
+    assert "75" in result(page).inner_text()
+    # A second tab begins where the last one is, and then goes its own way.
+    other = page.context.new_page()
+    other.goto(lab.link)
+    has(other, ".cr-result", "75")
+    other.locator('[id="field-value:x"]').fill("2")
+    has(other, ".cr-result", "12")
+    page.reload()
+    has(page, ".cr-result", "75")
+    other.reload()
+    has(other, ".cr-result", "12")
+
+
+def test_a_link_holds_the_state(page, browser, lab):
+    own(page, "y = k*x", k="6", x="7")
+    has(page, ".cr-result", "42")
+    page.click("#share")
+    page.wait_for_function("() => location.hash.includes('?s=')")
+    hash_ = page.evaluate("location.hash")
+    with new_tab(browser) as other:
+        other.goto(f"{lab.link}{hash_}")
+        has(other, ".cr-result", "42")
+    page.goto(re.sub(r"\?s=.*", "?s=broken!", page.url))
+    assert "42" in result(page).inner_text()
+
+
+def test_quick_edits_end_with_the_last(page):
+    own(page, "y = w*x + b")
+    has(page, ".cr-result", "7")
+    page.evaluate(
+        """() => { const input = document.getElementById('field-value:w');
+            for (let i = 0; i <= 1000; i++) {
+                input.value = String(i); input.dispatchEvent(new Event('input'));
+            } }"""
+    )
+    has(page, ".cr-result", "3001")
+    page.wait_for_timeout(150)
+    assert "3001" in result(page).inner_text().replace("\u2009", "")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 800}, PHONE])
+def test_accessible_in_both_rooms(browser, lab, scheme, viewport):
+    with new_tab(browser, viewport, color_scheme=scheme) as page:
+        page.goto(lab.link)
+        page.wait_for_selector(".cr-view")
+        own(page)
+        page.fill("#backward", "dz = dy\ndw = dz x")
+        page.wait_for_selector("#verdict .wrong")
+        assert serious_faults(page) == []
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0
+        page.focus("#tab-explorer")
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.activeElement.id") == "tab-playground"
+        assert page.evaluate("location.hash") == "#playground"
+        page.wait_for_selector("#room-playground.playground canvas")
+        assert serious_faults(page) == []
+
+
+def test_stopping_asks_first(browser):
+    with Lab(listening()) as lab, new_tab(browser) as page:
+        page.goto(lab.link)
+        page.wait_for_selector(".cr-view")
+        page.get_by_role("button", name="Stop the lab").click()
+        page.get_by_role("button", name="Keep it running").click()
+        assert page.locator("#stopped").is_hidden()
+        page.get_by_role("button", name="Stop the lab").click()
+        page.get_by_role("button", name="Stop", exact=True).click()
+        page.wait_for_selector("#stopped:not([hidden])")
+        assert page.evaluate("document.getElementById('rooms').inert")
