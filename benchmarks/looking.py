@@ -140,13 +140,14 @@ def _edits(link: str) -> list[dict[str, Any]]:
 
     rows = []
     for example in ask("api/examples")["examples"]:
-        name, values = example["name"], example["values"]
+        name = example["name"]
+        values = {argument["name"]: argument["text"] for argument in example["arguments"]}
         seconds = []
         for i in range(EDITS):
             # The last digits of the first number change: another text, the same kind of value.
             first = next(iter(values))
-            changed = {**values, first: re.sub(r"\d+\.?\d*", f"1.{i + 1:03}", values[first], count=1)}
-            state = {"example": name, "values": changed}
+            edited = re.sub(r"\d+\.?\d*", f"1.{i + 1:03}", values[first], count=1)
+            state = {"example": name, "values": {**values, first: edited}}
             began = time.perf_counter()
             assert "document" in ask("api/explain", {"state": state})
             seconds.append(time.perf_counter() - began)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from chainrule.errors import MissingExtraError
@@ -95,10 +95,13 @@ def _converted(latex: str) -> str:
     body = re.sub(r"^<math[^>]*>|</math>$", "", made)
     for place, name in enumerate(names):
         code = _FIRST + place
-        body = re.sub(
-            rf"<mi[^>]*>(?:&#x0*{code:X};|{chr(code)})</mi>", lambda _, n=name: _upright(n), body
-        )
+        placeholder = rf"<mi[^>]*>(?:&#x0*{code:X};|{chr(code)})</mi>"
+        body = re.sub(placeholder, partial(_named, _upright(name)), body)
     return f"<math>{_readable(body)}</math>"
+
+
+def _named(element: str, _: re.Match[str]) -> str:
+    return element
 
 
 def _upright(name: str) -> str:
