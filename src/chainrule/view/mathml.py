@@ -95,9 +95,8 @@ def _converted(latex: str) -> str:
     body = re.sub(r"^<math[^>]*>|</math>$", "", made)
     for place, name in enumerate(names):
         code = _FIRST + place
-        body = re.sub(
-            rf"<mi[^>]*>(?:&#x0*{code:X};|{chr(code)})</mi>", lambda _, n=name: _upright(n), body
-        )
+        for found in re.findall(rf"<mi[^>]*>(?:&#x0*{code:X};|{chr(code)})</mi>", body):
+            body = body.replace(found, _upright(name))
     return f"<math>{_readable(body)}</math>"
 
 
