@@ -34,6 +34,11 @@ def example(request):
     return solved(request.param)
 
 
+@pytest.fixture(scope="module")
+def alone(example):
+    return document(example.explanation, alone=True)
+
+
 def of(f, *args, **options):
     return document(cr.explain(f, *args, **options).explanation)
 
@@ -150,8 +155,8 @@ def test_large_arguments_are_summarised():
 # -- paths -----------------------------------------------------------------------------------
 
 
-def test_paths_in_the_document_are_those_of_why(example):
-    made = document(example.explanation, alone=True)
+def test_paths_in_the_document_are_those_of_why(example, alone):
+    made = alone
     assert made["paths"]
     for name, data in made["paths"].items():
         paths = example.why(name, k=8)
@@ -244,10 +249,10 @@ def test_a_loop_and_a_long_graph_have_a_document():
     assert made["steps"][-1]["number"] >= 1400
 
 
-def test_the_page_is_small_and_the_same_each_time(example):
+def test_the_page_is_small_and_the_same_each_time(example, alone):
     html = example.html()
     assert len(html.encode()) < 1_000_000
-    assert html == page(document(example.explanation, alone=True), example.text())
+    assert html == page(alone, example.text())
     assert "http:" not in re.sub(r"http://www\.w3\.org/[\w/]*", "", html.split("</style>")[1])
 
 

@@ -95,8 +95,8 @@ def _converted(latex: str) -> str:
     body = re.sub(r"^<math[^>]*>|</math>$", "", made)
     for place, name in enumerate(names):
         code = _FIRST + place
-        placeholder = rf"<mi[^>]*>(?:&#x0*{code:X};|{chr(code)})</mi>"
-        body = re.sub(placeholder, partial(_named, _upright(name)), body)
+        for found in re.findall(rf"<mi[^>]*>(?:&#x0*{code:X};|{chr(code)})</mi>", body):
+            body = body.replace(found, _upright(name))
     return f"<math>{_readable(body)}</math>"
 
 
