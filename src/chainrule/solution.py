@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from chainrule.picture.drawing import Drawing
 
+#: Of forward passes of more nodes a notebook makes no widget unless asked to.
+_SHOWN = 1_000
+
 
 class Solution:
     """A worked solution: a forward pass, its backward pass and every number in them.
@@ -79,7 +82,7 @@ class Solution:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """Return the live widget where a notebook can show it; IPython adds the static forms."""
-        if not showing.in_notebook():
+        if not showing.in_notebook() or not self._fits_a_cell():
             return {}
         try:
             bundle = self.widget()._repr_mimebundle_(include=include, exclude=exclude) or {}
@@ -91,10 +94,16 @@ class Solution:
 
     def _display_(self) -> Any:
         """Return what marimo shows: the live widget, or Markdown where an extra is missing."""
-        try:
-            return self.widget()
-        except ChainruleError:
-            return showing.Markdown(self.markdown())
+        if self._fits_a_cell():
+            try:
+                return self.widget()
+            except ChainruleError:
+                pass
+        return showing.Markdown(self.markdown())
+
+    def _fits_a_cell(self) -> bool:
+        """Whether a page of all steps is of a size that a cell shows unasked."""
+        return len(self._derivation.graph) <= _SHOWN
 
     def widget(self) -> Any:
         """Return the live view for notebooks, in which values can be changed.

@@ -46,7 +46,7 @@ more examples:
   chainrule explain two-layer --step 0.014 --steps 5
   chainrule explain softmax --as markdown
   chainrule explain "w*x" --at w=[1,2] --at x=3 --upstream [1,1]
-  chainrule explain neuron -o neuron.md
+  chainrule explain neuron -o neuron.html
   chainrule explain neuron -o neuron.svg
   chainrule explain --list
 """
@@ -88,7 +88,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "-o", dest="file", metavar="FILE",
-        help="write .txt .md .tex .json .py, or a picture: .svg .png .pdf .gif",
+        help="write .txt .md .tex .json .py, .html to step through, or .svg .png .pdf .gif",
     )  # fmt: skip
     parser.set_defaults(run=run)
 

@@ -8,7 +8,8 @@ stay. What an operation becomes follows from its row of the table:
 - an index sum has the subscripts of each operand and of the result read backwards, and is
   written as the operation that it was, its operands exchanged, where that is the same sum;
 - anything else is tried with its parameters turned (axes, keys, shapes), and taken only if it
-  gives the transposed result for numbers other than those at hand, too.
+  gives the transposed result, and its rule the transposed gradients, for the numbers at hand and
+  for others.
 
 The values are those of the original, to the last bit; none is computed again.
 """
@@ -17,10 +18,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule.backward import fitted
 from chainrule.explaining.turned_params import turned_params
 from chainrule.graph import NO_PARAMS, Graph, Node
 from chainrule.op import Abstract, Op
@@ -173,14 +176,11 @@ class _Turner:
         """Turn the parameters, and try out whether that is right."""
         if sum(n.abstract.size for n in (node, *node.inputs)) > _LARGEST:
             raise NotTurnedError(f"{_described(node)} is too large to be tried out")
-        others = [self.other(i) for i in node.inputs]
-        out = _forward(node.op, others, node.params)
-        if out is None or np.shape(out) != node.shape:
-            raise NotTurnedError(f"{_described(node)} cannot be tried out on other numbers")
+        trials = [self.trial(node, [self.other(i) for i in node.inputs])]
+        trials.append(self.trial(node, [i.value for i in node.inputs]))
         for columns in self.layouts(node.inputs):
-            given = [turned_value(o, c) for o, c in zip(others, columns, strict=True)]
             for column in dict.fromkeys((node in self.columns, False)):
-                params = self.fitting(node, given, turned_value(out, column))
+                params = _fitting(node, trials, columns, column)
                 if params is None:
                     continue
                 inputs = [self.laid(i, c) for i, c in zip(node.inputs, columns, strict=True)]
@@ -195,14 +195,14 @@ class _Turner:
         ways = [(False, True) if len(i.shape) == 1 else (False,) for i in operands]
         return list(dict.fromkeys([now, *itertools.islice(itertools.product(*ways), 16)]))
 
-    def fitting(self, node: Node, given: Sequence[Any], wanted: Any) -> dict[str, Any] | None:
-        """Return parameters with which the operation gives what is wanted."""
-        dims = len(node.inputs[0].shape), len(node.shape)
-        for params in turned_params(node.params, dims, node.inputs[0].shape):
-            got = _forward(node.op, given, params)
-            if got is not None and _same(got, wanted):
-                return params
-        return None
+    def trial(self, node: Node, operands: Sequence[Any]) -> _Trial:
+        """Compute what an operation and its rule give for some numbers, as the user wrote it."""
+        out = _forward(node.op, operands, node.params)
+        if out is None or np.shape(out) != node.shape:
+            raise NotTurnedError(f"{_described(node)} cannot be tried out on other numbers")
+        g = self.rng.uniform(-1.0, 1.0, node.shape)
+        seed = np.asarray(g).astype(node.abstract.dtype) if node.carries_gradient else None
+        return _Trial(operands, out, seed, _products(node, seed, out, operands, node.params))
 
     def other(self, operand: Node) -> Any:
         """Return other numbers of the same kind, so that no result is right by chance."""
@@ -211,6 +211,62 @@ class _Turner:
             return value
         changed = value + self.rng.uniform(0.1, 0.5, operand.shape)
         return np.asarray(changed).astype(operand.abstract.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Numbers for an operation, what it gives, an upstream gradient, and the products with it."""
+
+    operands: Sequence[Any]
+    out: Any
+    seed: Any
+    products: list[Any] | None
+
+
+def _fitting(
+    node: Node, trials: Sequence[_Trial], columns: Sequence[bool], column: bool
+) -> dict[str, Any] | None:
+    """Return parameters with which the operation gives what is wanted, and its rule, too."""
+    dims = len(node.inputs[0].shape), len(node.shape)
+    for params in turned_params(node.params, dims, node.inputs[0].shape):
+        if all(_gives(node, trial, params, columns, column) for trial in trials):
+            return params
+    return None
+
+
+def _gives(
+    node: Node, trial: _Trial, params: Any, columns: Sequence[bool], column: bool
+) -> bool:  # fmt: skip
+    given = [turned_value(o, c) for o, c in zip(trial.operands, columns, strict=True)]
+    wanted = turned_value(trial.out, column)
+    got = _forward(node.op, given, params)
+    if got is None or not _same(got, wanted):
+        return False
+    products = _products(node, turned_value(trial.seed, column), wanted, given, params)
+    if products is None or trial.products is None:
+        return products is trial.products
+    pairs = zip(products, trial.products, columns, strict=True)
+    return all(
+        (a is None) == (b is None) and (a is None or _same(a, turned_value(b, c)))
+        for a, b, c in pairs
+    )
+
+
+def _products(node: Node, seed: Any, out: Any, operands: Sequence[Any], params: Any) -> Any:
+    """Return upstream times local derivative for each operand; None where the rule refuses."""
+    found: list[Any] = []
+    for position, operand in enumerate(node.inputs):
+        pullback = node.op.pullback(position) if seed is not None else None
+        if pullback is None or not operand.carries_gradient:
+            found.append(None)
+            continue
+        try:
+            with np.errstate(all="ignore"):
+                product = pullback(seed, out, *operands, **params)
+                found.append(None if product is None else fitted(product, operands[position]))
+        except Exception:  # whatever the rule objects to
+            return None
+    return found
 
 
 def _forward(op: Op, operands: Sequence[Any], params: Any) -> Any:

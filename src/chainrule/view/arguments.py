@@ -118,5 +118,7 @@ def _gradient(name: str, gradient: Any) -> dict[str, Any]:
 def _nested(name: str, value: Any) -> str:
     """Write a nested value leaf by leaf."""
     return "\n".join(
-        f"{path} = {page.value_text(leaf)}" for path, leaf in leaves(value, name) if leaf is not None
+        f"{path} = {page.value_text(leaf)}"
+        for path, leaf in leaves(value, name)
+        if leaf is not None
     )

@@ -20,6 +20,7 @@ The document, as JSON has it::
                   left and rights in MathML; title: the step in one line of text;
                   upstream {name, text}, local {name, symbols, text} and through {text, mathml}
                   or null; node and edge: ids in the picture; line: [place in sources, number]
+    left_out      how many steps are not in it, as there are too many
     level         the level to begin with
     levels        [{id, title}] that there are
     pictures      {"tensors": {level, open, svg, edges}, "tensors/g2": with the group g2 open}
@@ -37,7 +38,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,11 +51,16 @@ from chainrule.render.formulas import value_latex
 from chainrule.view.arguments import arguments_data, value_source
 from chainrule.view.asked import precomputed
 from chainrule.view.mathml import mathml, require
-from chainrule.view.pictures import TITLES, all_pictures, levels_of, picture
+from chainrule.view.pictures import ROOM, TITLES, all_pictures, levels_of, picture
 from chainrule.view.source import Sources
 from chainrule.view.steps import places, step_data
 
 VERSION = 1
+#: How much of what a host would be asked for is in the document: nothing, all, or all but
+#: pictures with groups opened.
+Alone = Literal["", "whole", "closed"]
+#: Steps beyond this many are left out: no reader gets there, and no browser has room for them.
+MOST_STEPS = 1500
 
 
 def document(
@@ -105,15 +111,16 @@ def document(
     offered = notations(explanation)
     known = [n.id for n in offered]
     made = _single(
-        rewritten(explanation, notation) if notation else explanation, alone, level, open
-    )
+        rewritten(explanation, notation) if notation else explanation,
+        "whole" if alone else "", level, open,
+    )  # fmt: skip
     made["notation"] = list(notation)
     made["notations"] = [{"id": n.id, "title": n.title} for n in offered]
     made["variants"] = {}
     if alone and not notation:
         for ids in _combinations(known):
             try:
-                variant = _single(rewritten(explanation, ids), alone, level, ())
+                variant = _single(rewritten(explanation, ids), "closed", level, ())
             except ArgumentError:  # not each can be had together with each
                 continue
             made["variants"][" ".join(ids)] = {**variant, "notation": list(ids)}
@@ -126,17 +133,22 @@ def _combinations(ids: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _single(
-    explanation: Explanation, alone: bool, level: str, open: Sequence[str]
+    explanation: Explanation, alone: Alone, level: str, open: Sequence[str]
 ) -> dict[str, Any]:
     """Return the document in one notation."""
     ids = places(explanation)
-    sources = Sources(explanation.steps)
+    steps = [
+        explanation.written(p) for p in explanation.plan[: MOST_STEPS + len(explanation.arguments)]
+    ]
+    sources = Sources(steps)
     if alone:
-        first, pictures = all_pictures(explanation)
+        # Groups opened are for the notation of the user: all of them would take too long.
+        first, pictures = all_pictures(explanation, ROOM if alone == "whole" else 0)
         levels = [name for name in pictures if "/" not in name]
     else:
         shown = picture(explanation, level, open)
-        first, levels = shown["level"], levels_of(explanation)
+        first, levels = shown["level"], levels_of(explanation)[1]
+        levels = [name for name in TITLES if name in (first, *levels)]
         pictures = {"/".join([first, *shown["open"]]): shown}
     return {
         "version": VERSION,
@@ -156,9 +168,8 @@ def _single(
             "branches": page.branches(explanation),
             "last": page.what_it_says(explanation),
         },
-        "steps": [
-            {**step_data(step, ids), "line": sources.line_of(step)} for step in explanation.steps
-        ],
+        "steps": [{**step_data(step, ids), "line": sources.line_of(step)} for step in steps],
+        "left_out": len(explanation.plan) - len(steps),
         "level": first,
         "levels": [{"id": name, "title": TITLES[name]} for name in levels],
         "pictures": pictures,

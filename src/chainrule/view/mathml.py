@@ -87,17 +87,16 @@ def _converted(latex: str) -> str:
         names.append(found[1])
         return f"{{{chr(_FIRST + len(names) - 1)}}}"
 
-    prepared = _UPRIGHT.sub(stands, latex)
+    prepared, convert = _UPRIGHT.sub(stands, latex), _convert()
     try:
-        made = _convert()(prepared)
+        made = convert(prepared)
     except Exception:  # a formula that the converter does not know is shown as it is written
         return f"<math><mtext>{html.escape(latex)}</mtext></math>"
     body = re.sub(r"^<math[^>]*>|</math>$", "", made)
     for place, name in enumerate(names):
         code = _FIRST + place
-        body = re.sub(
-            rf"<mi[^>]*>(?:&#x0*{code:X};|{chr(code)})</mi>", lambda _, n=name: _upright(n), body
-        )
+        for found in re.findall(rf"<mi[^>]*>(?:&#x0*{code:X};|{chr(code)})</mi>", body):
+            body = body.replace(found, _upright(name))
     return f"<math>{_readable(body)}</math>"
 
 

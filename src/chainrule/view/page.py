@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import html
 import json
@@ -15,10 +16,12 @@ from typing import Any
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 
+#: The document is packed: pictures of all levels repeat themselves.
 _START = """
-mount(document.getElementById("view"), JSON.parse(document.getElementById("data").textContent), {
-  keys: document,
-});
+const packed = atob(document.getElementById("data").textContent);
+const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+mount(document.getElementById("view"), await new Response(stream).json(), { keys: document });
 """
 
 _PAGE = """<!DOCTYPE html>
@@ -36,7 +39,7 @@ _PAGE = """<!DOCTYPE html>
 <main id="view"></main>
 <noscript><p>This page steps through the solution with JavaScript. Without it, this is all of it
 as text.</p><pre>{text}</pre></noscript>
-<script type="application/json" id="data">{data}</script>
+<script type="text/plain" id="data">{data}</script>
 <script type="module">{script}</script>
 </body>
 </html>
@@ -66,24 +69,16 @@ def page(document: dict[str, Any], text: str = "") -> str:
         title=html.escape(f"{document['call']}, worked by chainrule"),
         style=sheet,
         text=html.escape(text),
-        data=json_text(document),
+        data=_packed(document),
         script=script,
     )
 
 
-def json_text(document: Any) -> str:
-    r"""Return JSON that may stand inside of a script element.
-
-    Examples
-    --------
-    >>> print(json_text({"a": "</script>"}))
-    {"a":"\u003c/script\u003e"}
-    """
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    # A lone surrogate, which a name may hold, has no place in UTF-8.
-    return re.sub(r"[\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", text)
+def _packed(document: Any) -> str:
+    """Return JSON, gzip and Base64: what may stand in a script element whatever is in it."""
+    # A lone surrogate, which a name may hold, has no place in UTF-8: JSON in ASCII has one.
+    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode("ascii"), 9, mtime=0)).decode("ascii")
 
 
 def module() -> str:

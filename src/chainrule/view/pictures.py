@@ -8,13 +8,20 @@ from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.explaining.explanation import Explanation
+from chainrule.picture import scalars
+from chainrule.picture.grouping import Grouping, parameters
 from chainrule.picture.layout import draw
 from chainrule.picture.levels import scene
+from chainrule.picture.opened import MOST
 from chainrule.picture.scene import LEVELS, Edge, Known, Scene
+from chainrule.picture.shown import Shown
 from chainrule.picture.svg import to_svg
+from chainrule.picture.units import layers_of
 
-#: What one file holds of pictures with a group opened, in characters.
-ROOM = 400_000
+#: What one file holds of pictures with a group opened, in characters before they are packed.
+ROOM = 500_000
+#: A graph of more nodes than this is shown as layers alone.
+LARGE = 1500
 
 TITLES = {"scalars": "Scalars", "neurons": "Neurons", "tensors": "Tensors", "layers": "Layers"}
 
@@ -74,8 +81,14 @@ def _text(known: Known | None) -> str:
     return "" if known is None else known.full or known.text
 
 
-def all_pictures(explanation: Explanation) -> tuple[str, dict[str, Any]]:
+def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[str, Any]]:
     """Return the level to begin with, and the pictures that one file holds.
+
+    Parameters
+    ----------
+    explanation : Explanation
+    room : int
+        How many characters those with a group opened may have together.
 
     Returns
     -------
@@ -83,24 +96,24 @@ def all_pictures(explanation: Explanation) -> tuple[str, dict[str, Any]]:
     pictures : dict
         Level -> its picture; ``level/group`` -> that with one group opened, while there is room.
     """
-    first = picture(explanation)
-    found = {first["level"]: first}
-    for level in LEVELS:
-        if level not in found:
+    first, offered = levels_of(explanation)
+    found: dict[str, Any] = {}
+    for level in offered:
+        try:
+            found[level] = picture(explanation, level)
+        except ArgumentError:  # too many single numbers
+            continue
+    for level in reversed(list(found)):  # whoever looks at layers opens them first
+        for group in groups_of(found[level]["svg"]):
+            if room <= 0:
+                break
             try:
-                found[level] = picture(explanation, level)
-            except ArgumentError:  # a graph without such parts, or with too many
+                opened = picture(explanation, level, (group,))
+            except ArgumentError:  # too many single numbers
                 continue
-    ordered = {level: found[level] for level in LEVELS if level in found}
-    room = ROOM
-    for level, closed in list(ordered.items()):
-        for group in groups_of(closed["svg"]):
-            opened = picture(explanation, level, (group,))
             room -= len(opened["svg"])
-            if room < 0:
-                return first["level"], ordered
-            ordered[f"{level}/{group}"] = opened
-    return first["level"], ordered
+            found[f"{level}/{group}"] = opened
+    return first, found
 
 
 def groups_of(svg: str) -> list[str]:
@@ -108,6 +121,17 @@ def groups_of(svg: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r'data-opens="([^"]*)"', svg)))
 
 
-def levels_of(explanation: Explanation) -> list[str]:
-    """Return the levels that this graph can be shown at."""
-    return list(LEVELS)
+def levels_of(explanation: Explanation) -> tuple[str, list[str]]:
+    """Return the level to begin with, and all at which the graph looks another way."""
+    first = scene(explanation).level
+    shown = Shown(explanation)
+    small = len(explanation.derivation.graph.nodes) <= LARGE
+    there = {
+        "scalars": small
+        and any(node.shape for node in shown.drawn())
+        and scalars.count(shown) <= MOST,
+        "neurons": small and bool(layers_of(shown, parameters(shown))),
+        "tensors": small,
+        "layers": bool(Grouping(shown).parts),
+    }
+    return first, [level for level in LEVELS if level == first or there[level]]

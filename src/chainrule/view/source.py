@@ -101,4 +101,3 @@ def _functions(text: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
         for node in ast.walk(tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
     )
-

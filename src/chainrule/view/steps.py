@@ -7,6 +7,7 @@ from typing import Any
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.steps import Step
 from chainrule.graph import Node
+from chainrule.picture.shown import Shown
 from chainrule.render import page
 from chainrule.render.formulas import Equation, equations
 from chainrule.view.mathml import mathml
@@ -19,13 +20,9 @@ PHASES = {
 
 
 def places(explanation: Explanation) -> dict[Node, str]:
-    """Return what each node is called in a picture: ``n3``.
-
-    It is its place among the nodes of the forward pass, which those follow that recognition added.
-    """
-    derivation = explanation.derivation
-    nodes = dict.fromkeys((*derivation.graph.nodes, *derivation.joint.forward.reachable().nodes))
-    return {node: f"n{i}" for i, node in enumerate(nodes)}
+    """Return what each node is called in a picture, ``n3``; copies share one box."""
+    shown = Shown(explanation)
+    return {node: shown.id(node) for node in shown.place}
 
 
 def step_data(step: Step, ids: dict[Node, str]) -> dict[str, Any]:

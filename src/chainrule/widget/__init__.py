@@ -22,7 +22,7 @@ __all__ = ["show"]
 
 
 def show(solution: Solution) -> SolutionWidget:
-    """Return the widget of a solution, which a notebook shows; each solution has one.
+    """Make a widget of a solution, which a notebook shows; ``solution.widget()`` keeps one.
 
     Parameters
     ----------
@@ -41,8 +41,7 @@ def show(solution: Solution) -> SolutionWidget:
     --------
     >>> import chainrule as cr
     >>> s = cr.explain(lambda w, x: w * x, 2.0, 3.0)
-    >>> widget = show(s)
-    >>> widget.solution is s, s.widget() is widget
+    >>> show(s).solution is s, s.widget() is s.widget()
     (True, True)
     """
     try:

@@ -18,7 +18,8 @@ from chainrule.widget.session import Session
 def module() -> str:
     """Return the module that a notebook loads: the view's, and what connects it to Python."""
     own = files("chainrule.widget").joinpath("static", "widget.js").read_text("utf-8")
-    return f"{view.module()}\nconst STYLE = {json.dumps(view.style())};\n{own}"
+    body = f"const STYLE = {json.dumps(view.style())};\n{own}\nreturn {{ render }};"
+    return f"{view.module()}\nexport default (() => {{\n{body}\n}})();\n"
 
 
 class SolutionWidget(anywidget.AnyWidget):
@@ -39,10 +40,13 @@ class SolutionWidget(anywidget.AnyWidget):
     document : dict
     serial : int
         Counts the documents, so that a second view of the same widget knows of a change.
+    edits : int
+        The same, as the page sets it, once it has the document.
     """
 
     document = traitlets.Dict().tag(sync=True)
     serial = traitlets.Int(0).tag(sync=True)
+    edits = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, solution: Solution) -> None:
         self.session = Session(solution)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import view
-from chainrule.errors import ArgumentError, ChainruleError
+from chainrule.errors import ArgumentError, ChainruleError, FormulaError
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.notations import given_value, rewritten
 from chainrule.solution import Solution
@@ -148,8 +148,8 @@ class Session:
         upstream: dict[str, Any] = {}
         text = given.get("upstream")
         if text is not None and text not in ("", self.document["upstream"]):
-            seeds = [_upstream(e) for e in (self._shown, self.solution.explanation)]
-            self._read("upstream", text, *seeds, upstream, faults)
+            seed, own = _upstream(self._shown), _upstream(self.solution.explanation)
+            self._read("upstream", text, seed, own, upstream, faults)
         if faults:
             raise RefusedError(*faults)
         return changed, upstream
@@ -160,6 +160,9 @@ class Session:
     ) -> None:  # fmt: skip
         try:
             into[name] = given_value(value_of(text, shown), own, self.notation)
+        except FormulaError as error:  # the caret under the text needs letters of one width
+            lines = (error.what.splitlines()[0], error.instead and f"Instead: {error.instead}")
+            faults.append(_fault(name, "\n".join(filter(None, lines))))
         except ChainruleError as error:
             faults.append(_fault(name, str(error)))
 

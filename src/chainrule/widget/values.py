@@ -10,7 +10,7 @@ from chainrule.errors import ArgumentError
 from chainrule.formula import parse_value
 
 #: A field takes so many characters, and so many numbers.
-LONGEST, MOST = 100_000, 2_000
+LONGEST, MOST = 100_000, 1_000
 
 
 def value_of(text: Any, old: Any) -> Any:
@@ -39,20 +39,23 @@ def value_of(text: Any, old: Any) -> Any:
     """
     if not isinstance(text, str):
         raise ArgumentError("A value is text.", got=type(text).__name__)
+    if not text.strip():
+        raise ArgumentError("There is no value.", instead=_example(_as_array(old)))
     if len(text) > LONGEST:
         raise ArgumentError(
             "This is too long to be typed into a field.",
             expected=f"at most {LONGEST:,} characters", got=f"{len(text):,}",
         )  # fmt: skip
+    count = text.count(",") + 1
+    if count > MOST:
+        raise ArgumentError(
+            "These are too many numbers for a field.",
+            expected=f"at most {MOST:,} numbers", got=f"{count:,}",
+            instead="change the array in Python, and explain again",
+        )  # fmt: skip
     before = _as_array(old)
     whole = before.dtype.kind in "iub"
     value = np.asarray(parse_value(text, integers=whole))
-    if value.size > MOST:
-        raise ArgumentError(
-            "These are too many numbers for a field.",
-            expected=f"at most {MOST:,} numbers", got=f"{value.size:,}",
-            instead="change the array in Python, and explain again",
-        )  # fmt: skip
     if value.ndim != before.ndim:
         raise ArgumentError(
             f"This is {_KINDS[min(value.ndim, 3)]} where {_KINDS[min(before.ndim, 3)]} belongs.",

@@ -85,9 +85,11 @@ export function argumentsPanel(view) {
         el("span", { class: "cr-name", text: data.title ?? data.name }),
         el("span", { class: "cr-about", text: about })),
       el("div", { class: "cr-pair" },
-        el("div", { class: "cr-side" }, value),
+        el("div", { class: "cr-side cr-scrolls", "data-label": `Value of ${data.name}` },
+          gradient ? el("span", { class: "cr-side-name cr-value-name", text: data.name }) : null,
+          value),
         gradient
-          ? el("div", { class: "cr-side cr-gradient-side" },
+          ? el("div", { class: "cr-side cr-gradient-side cr-scrolls", "data-label": `Gradient of ${data.name}` },
               el("span", { class: "cr-side-name", text: `← ${data.gradient.name}` }), gradient)
           : null),
       kept.error,

@@ -2,14 +2,14 @@
 
 import { adopt, el, picture } from "./dom.js";
 
-const SMALLEST = 0.7;
+const SMALLEST = 0.66; // smaller, and nobody could read it
 
 /**
  * The panel of the picture.
  * @param {object} view The view that it is part of.
  */
 export function picturePanel(view) {
-  const scroller = el("div", { class: "cr-scroll", "data-key": "picture" });
+  const scroller = el("div", { class: "cr-scroll cr-scrolls", "data-label": "Picture", "data-key": "picture" });
   const note = el("p", { class: "cr-edge-note" });
   const levels = el("div", { class: "cr-segments", role: "group", "aria-label": "Level of detail" });
   const zoom = el("div", { class: "cr-zoom", role: "group", "aria-label": "Size of the picture" });
@@ -73,22 +73,35 @@ export function picturePanel(view) {
     note.append(...(data ? words(data) : [edge.getAttribute("aria-label") || ""]));
   }
 
+  /** What can be done with a box beyond going to its step. */
+  function about(box) {
+    const { opens, name } = box.dataset;
+    if (!opens) return;
+    note.replaceChildren(
+      el("span", { class: "cr-ends", text: name || box.getAttribute("aria-label") }),
+      el("button", {
+        type: "button", class: "cr-quiet", text: "Open into single numbers", "data-key": "open",
+        on: { click: () => view.setLevel(view.level, [...view.open, opens]) },
+      }));
+  }
+
   function words(data) {
     const piece = (caption, text, kind) =>
       el("span", { class: `cr-factor ${kind}` },
         el("span", { class: "cr-caption", text: caption }), el("span", { text }));
     const sign = (text) => el("span", { class: "cr-sign", text });
+    const weight = data.symbols && !data.symbols.includes("∂") && !data.local;
     const found = [
       el("span", { class: "cr-ends", text: `${data.from} → ${data.to}` }),
-      piece("value", data.value, "cr-value"),
+      piece(weight ? `weight ${data.symbols}` : "value", data.value, "cr-value"),
     ];
     if (!data.gradient) return [...found, sign("no gradient passes here")];
     if (data.known > view.step) return [...found, sign("its gradient is not known yet")];
     if (data.local) {
       const local = data.symbols.includes(data.local) ? data.symbols : `${data.symbols} = ${data.local}`;
       found.push(piece("local", data.symbols ? local : data.local, "cr-local"), sign("×"));
-    } else if (data.symbols) found.push(piece("local", data.symbols, "cr-local"), sign("×"));
-    if (data.upstream) found.push(piece("upstream", data.upstream, "cr-gradient"), sign("="));
+    } else if (data.symbols && !weight) found.push(piece("local", data.symbols, "cr-local"), sign("×"));
+    if (data.upstream && !weight) found.push(piece("upstream", data.upstream, "cr-gradient"), sign("="));
     found.push(piece("gradient", data.gradient, "cr-gradient"));
     return found;
   }
@@ -106,20 +119,31 @@ export function picturePanel(view) {
     );
     levels.hidden = view.doc.levels.length < 2;
     if (!shown) return;
+    const focused = scroller.contains(scroller.getRootNode().activeElement)
+      ? scroller.getRootNode().activeElement.dataset.id : null;
     adopt(scroller, view.doc.style);
     svg = picture(typeof shown === "string" ? shown : shown.svg);
     edges = shown.edges ?? {};
     svg.classList.add("cr-svg");
     scroller.replaceChildren(svg);
-    for (const group of svg.querySelectorAll(".edge")) group.setAttribute("role", "img");
+    for (const group of svg.querySelectorAll(".edge")) {
+      group.setAttribute("role", "img");
+      // A thin line is hard to point at: a wider one lies over it, unseen.
+      const hit = group.querySelector(".wire").cloneNode();
+      hit.setAttribute("class", "cr-hit");
+      group.append(hit);
+    }
     for (const one of stops()) one.setAttribute("tabindex", "-1");
-    stop = Math.min(stop, stops().length - 1);
+    // What was opened or closed keeps its id; whatever had the focus is where it goes on.
+    const again = stops().findIndex((one) => focused && one.dataset.id === focused);
+    stop = again >= 0 ? again : Math.min(stop, stops().length - 1);
     stops()[stop]?.setAttribute("tabindex", "0");
+    if (focused) stops()[stop]?.focus({ preventScroll: true });
     size();
     show();
   }
 
-  const stops = () => [...scroller.querySelectorAll(".box, .edge, .frame")];
+  const stops = () => [...scroller.querySelectorAll(".box, .edge, g.frame")];
 
   function show() {
     if (!svg) return;
@@ -131,7 +155,7 @@ export function picturePanel(view) {
     for (const part of svg.querySelectorAll("[data-steps]")) {
       const current = step > 0 && part.dataset.steps.split(" ").includes(String(step));
       part.classList.toggle("current", current);
-      if (current && part.classList.contains("box")) first ??= part;
+      if (current) first = first?.classList.contains("edge") ? first : part;
     }
     light();
     if (first && scroller.classList.contains("cr-overflowing")) reveal(first);
@@ -158,6 +182,11 @@ export function picturePanel(view) {
     const node = id.replace(/\[.*/, "");
     const own = part(id) ?? part(node);
     if (own) return own;
+    // A unit is shown for one sample: the same unit stands for the others.
+    const last = /(\d+)\]$/.exec(id)?.[1];
+    const unit = [...svg.querySelectorAll(`.box[data-id^="${CSS.escape(node)}["]`)].find((box) =>
+      last !== undefined && box.dataset.id.endsWith(last + "]"));
+    if (unit) return unit;
     const step = view.doc.steps.find((s) => s.node === node && s.kind === "forward");
     if (!step) return null;
     return [...svg.querySelectorAll(".box.group")].find((box) =>
@@ -178,12 +207,23 @@ export function picturePanel(view) {
     return [];
   }
 
+  /** Where weights stand on edges: the edge of one, lit, and the box that it leads out of. */
+  function weightEdge(name) {
+    const id = Object.keys(edges).find((one) => edges[one].symbols === name);
+    const edge = id && svg.querySelector(`.edge[data-id="${CSS.escape(id)}"]`);
+    if (!edge) return null;
+    edge.classList.add("cr-lit");
+    part(edge.dataset.target)?.classList.add("cr-lit");
+    part(edge.dataset.source)?.classList.add("cr-lit");
+    return part(edge.dataset.target);
+  }
+
   function light() {
     for (const lit of svg.querySelectorAll(".cr-lit")) lit.classList.remove("cr-lit");
     const chosen = view.litPaths();
     svg.classList.toggle("cr-has-lit", chosen.length > 0);
     for (const path of chosen) {
-      let before = null;
+      let before = weightEdge(path.stops[0].name);
       for (const stopped of path.stops) {
         const box = boxOf(stopped.id);
         if (!box) continue;
@@ -202,9 +242,12 @@ export function picturePanel(view) {
 
   function act(target) {
     const box = target.closest(".box");
-    const frame = target.closest(".frame");
-    if (box?.dataset.opens) view.setLevel(view.level, [...view.open, box.dataset.opens]);
-    else if (box) view.chooseBox(box.dataset);
+    const frame = target.closest("g.frame");
+    if (box?.dataset.opens && box.classList.contains("group")) view.setLevel(view.level, [...view.open, box.dataset.opens]);
+    else if (box) {
+      view.chooseBox(box.dataset);
+      about(box);
+    }
     else if (frame) view.setLevel(view.level, view.open.filter((id) => id !== frame.dataset.id));
     else if (target.closest(".edge")) {
       const steps = target.closest(".edge").dataset.steps.split(" ").filter(Boolean).map(Number);

@@ -57,7 +57,7 @@ export function stepCard(view) {
     const shown = inputs.slice(0, 12);
     const rest = inputs.length - shown.length;
     return [
-      el("div", { class: "cr-lines cr-inputs" }, ...shown.map((s) => equation(s.lines[0]))),
+      el("div", { class: "cr-lines cr-inputs cr-scrolls", "data-label": "Inputs" }, ...shown.map((s) => equation(s.lines[0]))),
       rest > 0 ? el("p", { class: "cr-reason", text: `and ${rest} more` }) : null,
       el("p", { class: "cr-reason", text: "These are given. Step forward with › or the → key." }),
     ];
@@ -90,7 +90,7 @@ export function stepCard(view) {
     element.replaceChildren(
       ...[
         through,
-        el("div", { class: "cr-lines" }, ...lines),
+        el("div", { class: "cr-lines cr-scrolls", "data-label": "Formulas" }, ...lines),
         step.reason ? el("p", { class: "cr-reason", text: step.reason }) : null,
         foot,
       ].filter(Boolean),
@@ -115,7 +115,7 @@ export function stepList(view) {
       on: { click: () => copy(copier, step.latex, view.say) },
     });
     const body = el(
-      "div", { class: "cr-row-body", on: { click: () => view.goto(step.number) } },
+      "div", { class: "cr-row-body cr-scrolls", "data-label": `Step ${step.number}`, on: { click: () => view.goto(step.number) } },
       ...step.lines.map((line) => equation(line)),
       step.reason ? el("p", { class: "cr-reason", text: step.reason }) : null,
     );
@@ -144,6 +144,9 @@ export function stepList(view) {
       ...part("Inputs", "inputs", [], []),
       ...part("Forward pass", "forward", [], sentences.branches),
       ...part("Backward pass", "backward", [sentences.meaning.join(" ")], sentences.last),
+      ...(view.doc.left_out
+        ? [el("p", { class: "cr-sentence", text: `${view.doc.left_out} more steps are left out.` })]
+        : []),
     );
   }
   function show() {

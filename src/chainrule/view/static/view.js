@@ -75,7 +75,7 @@ class View {
   build() {
     this.call = this.heading(1, "");
     this.call.className = "cr-call";
-    this.result = el("p", { class: "cr-result" });
+    this.result = el("p", { class: "cr-result cr-scrolls", "data-label": "Result" });
     this.place = el("p", { class: "cr-place" });
     this.notations = el("div", { class: "cr-notations", role: "group", "aria-label": "Notation" });
     this.live = el("p", { class: "cr-hidden", "aria-live": "polite", role: "status" });
@@ -104,6 +104,23 @@ class View {
       this.live,
     );
     this.root.replaceChildren(this.element);
+    this.watcher = new ResizeObserver(() => this.reach());
+    this.watcher.observe(this.element);
+  }
+
+  /** Let the keyboard reach what has to be scrolled, and nothing else. */
+  reach() {
+    for (const box of this.element.querySelectorAll(".cr-scrolls")) {
+      const scrolls =
+        box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+      if (!scrolls) {
+        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+        continue;
+      }
+      box.setAttribute("tabindex", "0");
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", box.dataset.label);
+    }
   }
 
   /** Show the document anew; focus stays where it was. */
@@ -148,6 +165,7 @@ class View {
   show() {
     for (const part of [this.bar, this.card, this.list, this.source, this.picturePanel]) part.show();
     this.showPaths();
+    this.reach();
   }
 
   showPaths() {
@@ -330,6 +348,7 @@ class View {
 
   destroy() {
     this.keys.removeEventListener("keydown", this.onKey);
+    this.watcher.disconnect();
     this.picturePanel.destroy();
     this.arguments.destroy();
     this.root.replaceChildren();

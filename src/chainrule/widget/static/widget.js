@@ -1,10 +1,12 @@
 /**
- * The view of a solution in a notebook. It stands behind the module of the view, in one text,
- * so that `mount` and `STYLE` are there.
+ * The view of a solution in a notebook. It becomes the body of a function that has `mount`, the
+ * view, and `STYLE`, its style sheet, and returns `render`: a notebook loads one module alone.
  */
 
 /** Python is given so long, in milliseconds, before the page says that it does not answer. */
 const PATIENCE = 60_000;
+/** A cell of a notebook is no page: what is higher scrolls. */
+const FRAME = ".frame { max-height: 56rem; overflow: auto; border-radius: 8px; }";
 const SILENT = "Python does not answer. Run the cell again.";
 
 /** Whether the notebook is dark, whatever the system is; null where it does not say. */
@@ -50,7 +52,12 @@ class Questions {
       const settle = this.#waiting.get(message?.id);
       if (!settle) return; // another view's
       this.#waiting.delete(message.id);
-      if (message.document) this.serial = message.serial;
+      if (message.document) {
+        this.serial = message.serial;
+        // marimo runs other cells again for what a page sets, and for nothing else.
+        model.set("edits", message.serial);
+        model.save_changes();
+      }
       settle(message);
     };
     model.on("msg:custom", this.receive);
@@ -105,20 +112,23 @@ function hostOf(questions) {
     async why(name) {
       return required(await questions.ask("why", { name }), "why");
     },
+    // A notebook has headings of its own above.
+    level: 3,
     async export_(suffix) {
       download(required(await questions.ask("export", { suffix }), "file"));
     },
   };
 }
 
-export function render({ model, el }) {
+function render({ model, el }) {
   const frame = document.createElement("div");
   frame.className = "chainrule-widget";
   el.append(frame);
   const shadow = frame.attachShadow({ mode: "open" });
   const style = document.createElement("style");
-  style.textContent = adapted(STYLE);
+  style.textContent = `${adapted(STYLE)}\n${FRAME}`;
   const root = document.createElement("div");
+  root.className = "frame";
   shadow.append(style, root);
   // The arrow keys step through the view; the notebook must not move to another cell as well.
   const keep = (event) => event.stopPropagation();
@@ -139,5 +149,3 @@ export function render({ model, el }) {
     frame.remove();
   };
 }
-
-export default { render };
