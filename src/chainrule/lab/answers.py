@@ -19,11 +19,13 @@ from chainrule.lab.explorer import (
     Explained,
     examples,
     explained,
-    explanation_of,
     form_of,
-    text_of,
+    notation_of,
 )
 from chainrule.lab.targets import Fault, Faulty, fault_of, target_of
+from chainrule.view.arguments import value_source
+from chainrule.view.asked import why
+from chainrule.view.pictures import picture
 from chainrule.writing import scalar_text
 
 Asked = Mapping[str, Any]
@@ -46,7 +48,21 @@ def _form(asked: Asked) -> dict[str, Any]:
 
 
 def _explain(asked: Asked) -> dict[str, Any]:
-    return {"document": explained(_state(asked)).document}
+    state = _state(asked)
+    return {"document": explained(state).document(notation_of(state))}
+
+
+def _picture(asked: Asked) -> dict[str, Any]:
+    state = _state(asked)
+    level, groups = asked.get("level", "auto"), asked.get("open") or []
+    if not isinstance(level, str) or not all(isinstance(g, str) for g in groups):
+        raise Faulty(Fault("level", "A level is a name, and what is open a list of names."))
+    return picture(explained(state).explanation(notation_of(state)), level, groups)
+
+
+def _why(asked: Asked) -> dict[str, Any]:
+    state = _state(asked)
+    return why(explained(state).explanation(notation_of(state)), str(asked.get("name", "")))
 
 
 def _check(asked: Asked) -> dict[str, Any]:
@@ -64,7 +80,7 @@ def _step(asked: Asked) -> dict[str, Any]:
     found = explained(_state(asked))
     done = _stepped(found, asked.get("lr"))
     return {
-        "values": {name: text_of(value) for name, value in done.parameters.items()},
+        "values": {name: value_source(value) for name, value in done.parameters.items()},
         "before": scalar_text(done.before),
         "after": scalar_text(done.after),
         "predicted": scalar_text(done.predicted),
@@ -90,7 +106,7 @@ def _export(asked: Asked) -> dict[str, Any]:
     if suffix not in TYPES:
         raise Faulty(Fault("suffix", f"Choose among {', '.join(TYPES)}."))
     with TemporaryDirectory(prefix="chainrule-lab-") as folder:
-        path = found.solution.save(Path(folder) / f"{explanation_of(found.solution).name}{suffix}")
+        path = found.solution.save(Path(folder) / f"{found.solution.explanation.name}{suffix}")
         content = path.read_bytes()
     return {
         "name": path.name, "type": TYPES[suffix], "content": base64.b64encode(content).decode()
@@ -114,6 +130,8 @@ ANSWERS: dict[str, Callable[[Asked], Any]] = {
     "examples": _examples,
     "form": _form,
     "explain": _explain,
+    "picture": _picture,
+    "why": _why,
     "check": _check,
     "step": _step,
     "export": _export,

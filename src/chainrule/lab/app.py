@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from chainrule.errors import ChainruleError
 from chainrule.lab import answers
 from chainrule.lab.bodies import Refusal, parse
 from chainrule.lab.guard import Guard
+from chainrule.lab.playground import api as playground
 from chainrule.lab.targets import Faulty, fault_of
 from chainrule.lab.work import Workers
 
@@ -42,7 +43,7 @@ def application(*, token: str, port: int, stop: Callable[[], None] = lambda: Non
         Route("/", _page, methods=["GET"]),
         Route("/api/stop", _stopping(stop), methods=["POST"]),
         *(_route(name, answer, workers) for name, answer in answers.ANSWERS.items()),
-        *_playground(),
+        *playground.routes,
         *(
             Mount(path, StaticFiles(directory=folder))
             for path, folder in _STATIC.items()
@@ -53,19 +54,17 @@ def application(*, token: str, port: int, stop: Callable[[], None] = lambda: Non
         Refusal: _refused, Faulty: _faulty, ChainruleError: _error, 404: _unknown, 405: _unknown,
         500: _failed,
     }  # fmt: skip
-    app = Starlette(routes=routes, exception_handlers=handlers)
-    app.state.workers = workers
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            workers.close()
+            playground.runs.close()
+
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     return Guard(app, token=token, port=port)
-
-
-def _playground() -> list[BaseRoute]:
-    try:
-        found = importlib.import_module("chainrule.lab.playground")
-    except ModuleNotFoundError as error:
-        if error.name != "chainrule.lab.playground":
-            raise
-        return []
-    return list(found.routes)
 
 
 def _route(name: str, answer: Answer, workers: Workers) -> Route:

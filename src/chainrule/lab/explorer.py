@@ -4,54 +4,62 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from chainrule.errors import ChainruleError
 from chainrule.examples import EXAMPLES
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.notations import rewritten
 from chainrule.lab.backward import Point, points_of
 from chainrule.lab.targets import Call, Fault, Faulty, Target, call_of, fault_of, target_of
 from chainrule.lab.work import Kept
 from chainrule.solution import Solution, explain
+from chainrule.view.arguments import value_source
+from chainrule.view.document import document
 
 
-@dataclass(frozen=True, eq=False)
 class Explained:
     """A state that has been explained.
 
-    Attributes
+    Parameters
     ----------
+    solution : Solution
     call : Call or None
         None where the playground asked.
-    solution : Solution
     """
 
-    solution: Solution
-    call: Call | None = None
+    def __init__(self, solution: Solution, call: Call | None = None) -> None:
+        self.solution, self.call = solution, call
+        self._turned: dict[tuple[str, ...], Explanation] = {(): solution.explanation}
+        self._documents: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def explanation(self, notation: tuple[str, ...] = ()) -> Explanation:
+        """Return the explanation in a notation."""
+        if notation not in self._turned:
+            self._turned[notation] = rewritten(self.solution.explanation, notation)
+        return self._turned[notation]
+
+    def document(self, notation: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Return what the view shows."""
+        if notation not in self._documents:
+            self._documents[notation] = document(self.solution.explanation, notation=notation)
+        return self._documents[notation]
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
         """Where a backward pass that is typed is tested."""
         if self.call is None:
             raise Faulty(Fault("backward", "A pass can be checked for examples and formulas."))
-        explanation = explanation_of(self.solution)
+        explanation = self.solution.explanation
         return points_of(self.call, explanation.output_name, tuple(self.solution.grads))
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        """What the view shows."""
-        return document_of(self)
 
 
 #: The states that were explained last: questions about them need no new trace.
 _KEPT: Kept[str, Explained] = Kept(32)
 
-#: What of a state the explanation depends on.
-_KEYS = ("example", "formula", "values", "wrt", "upstream", "notation", "playground")
+#: What of a state the solution depends on.
+_KEYS = ("example", "formula", "values", "wrt", "upstream", "playground")
 
 
 def explained(state: Mapping[str, Any]) -> Explained:
@@ -83,6 +91,14 @@ def _moment(given: Any) -> Solution:
         raise Faulty(*(Fault(e["field"], e["message"]) for e in error.errors)) from None
 
 
+def notation_of(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the notation that a state asks for."""
+    found = state.get("notation") or []
+    if not isinstance(found, list) or not all(isinstance(n, str) for n in found):
+        raise Faulty(Fault("notation", "The notation is a list of names."))
+    return tuple(found)
+
+
 def solution_of(call: Call) -> Solution:
     """Explain a call; what goes wrong is told beside the field that it came from."""
     target = call.target
@@ -107,16 +123,6 @@ def _fault(error: ChainruleError, call: Call) -> Fault:
     return fault_of(error, "formula" if call.target.formula is not None else "values")
 
 
-def explanation_of(solution: Solution) -> Explanation:
-    """Return the explanation that a solution is a view of."""
-    return solution._explanation
-
-
-def document_of(found: Explained) -> dict[str, Any]:
-    """Return what the view shows."""
-    return dict(json.loads(found.solution.json()))
-
-
 # -- examples ------------------------------------------------------------------------------
 
 _TITLES = {
@@ -139,10 +145,10 @@ def examples() -> list[dict[str, Any]]:
 
 def form_of(target: Target) -> dict[str, Any]:
     """Return what a form for a target needs: its arguments, and their values as text."""
-    upstream = "" if target.upstream is None else text_of(target.upstream)
+    upstream = "" if target.upstream is None else value_source(target.upstream)
     return {
         "arguments": [
-            {"name": n, "text": text_of(target.defaults[n]) if n in target.defaults else ""}
+            {"name": n, "text": value_source(target.defaults[n]) if n in target.defaults else ""}
             for n in target.names
         ],
         "upstream": upstream,
@@ -150,21 +156,3 @@ def form_of(target: Target) -> dict[str, Any]:
         "lines": [line for _, line in target.lines],
         "first": target.lines[0][0] if target.lines else 1,
     }
-
-
-def text_of(value: Any) -> str:
-    """Write a value so that it can be read again.
-
-    Examples
-    --------
-    >>> text_of(np.array([[1.0, -2.5]])), text_of([1.0, 2]), text_of(3.0)
-    ('[[1, -2.5]]', '[1, 2]', '3')
-    """
-    plain = np.asarray(value).tolist()
-
-    def written(item: Any) -> str:
-        if isinstance(item, list):
-            return f"[{', '.join(map(written, item))}]"
-        return repr(int(item)) if abs(item) < 1e15 and float(item).is_integer() else repr(item)
-
-    return written(plain)

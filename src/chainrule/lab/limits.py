@@ -20,4 +20,4 @@ MAX_TOTAL = 500_000
 #: Operations that a formula comes to, those inside of its functions included.
 MAX_OPERATIONS = 3_000
 #: A whole number that is written into a call: a length, a count, an axis.
-MAX_COUNT = 10_000
+MAX_COUNT = 2_000

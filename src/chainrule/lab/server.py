@@ -147,7 +147,7 @@ def _config(app: Any) -> uvicorn.Config:
         app,
         log_level="error",
         access_log=False,  # it would write the token to the terminal
-        lifespan="off",
+        lifespan="on",
         ws="websockets-sansio",
         ws_max_size=limits.MAX_BODY,
         ws_per_message_deflate=False,

@@ -1,10 +1,166 @@
 /** The explorer: a function, its values, and all that follows from them. */
 
-/** @param {HTMLElement} root @param {ReturnType<import("./api.js").createApi>} api */
+import { mount as mountView } from "/static/view/view.js";
+import { el } from "/static/view/dom.js";
+import { latest } from "./api.js";
+import { checkPanel } from "./explorer_check.js";
+import { formPanel } from "./explorer_form.js";
+import { readShared, toolsPanel } from "./explorer_tools.js";
+
+const FIRST = { example: "neuron", values: {} };
+const UNDO = 100;
+
+/** What of the state the server needs to explain it. */
+function asked(state) {
+  const { example, formula, values, upstream, wrt, notation, playground } = state;
+  if (playground) return { playground, notation };
+  return { ...(example ? { example } : { formula }), values, upstream, wrt, notation };
+}
+
+/**
+ * @param {HTMLElement} root
+ * @param {ReturnType<import("./api.js").createApi>} api
+ */
 export async function mount(root, api) {
   const { examples } = await api.get("/api/examples");
-  const list = document.createElement("pre");
-  list.textContent = examples.map((example) => example.lines.join("\n")).join("\n\n");
-  root.append(list);
-  return { explore() {} };
+  const explorer = new Explorer(root, api, examples);
+  await explorer.start();
+  return {
+    explore: (state) => explorer.change({ ...FIRST, example: undefined, ...state }, { fresh: true }),
+    shared: (hash) => explorer.takeShared(hash),
+  };
+}
+
+class Explorer {
+  constructor(root, api, examples) {
+    this.api = api;
+    this.examples = examples;
+    this.past = [];
+    this.future = [];
+    this.view = null;
+    this.state = this.known(readShared(location.hash) ?? api.state.get("explorer") ?? FIRST);
+    this.form = formPanel(this);
+    this.check = checkPanel(this);
+    this.tools = toolsPanel(this);
+    this.stage = el("div", { class: "stage", "aria-live": "off" });
+    this.note = el("p", { class: "stage-note", role: "status" });
+    this.controls = el("div", { class: "controls" }, this.form.element, this.check.element, this.tools.element);
+    root.replaceChildren(el("div", { class: "explorer" }, this.controls,
+      el("div", { class: "stage-frame" }, this.note, this.stage)));
+    this.run = latest((state, isNewest) => this.work(state, isNewest));
+  }
+
+  /** Take a state from elsewhere, as far as it can be one. */
+  known(state) {
+    const whole = state && typeof state === "object" ? state : FIRST;
+    const isExample = this.examples.some(({ name }) => name === whole.example);
+    if (!isExample && typeof whole.formula !== "string" && !whole.playground) return { ...FIRST };
+    const values = whole.values && typeof whole.values === "object" ? whole.values : {};
+    return { ...whole, values: { ...values } };
+  }
+
+  start() {
+    this.form.render();
+    this.check.render();
+    this.tools.render();
+    return this.run(this.state);
+  }
+
+  /** Change the state; everything else follows. `typing` gathers edits of one field for undo. */
+  change(patch, { typing = "", fresh = false } = {}) {
+    const now = performance.now();
+    const same = typing && this.typing === typing && now - this.typed < 1500;
+    if (!same) {
+      this.past.push(this.state);
+      this.past.splice(0, this.past.length - UNDO);
+    }
+    [this.typing, this.typed, this.future] = [typing, now, []];
+    this.put(fresh ? this.known(patch) : { ...this.state, ...patch });
+  }
+
+  put(state) {
+    this.state = state;
+    this.api.state.set("explorer", state);
+    this.form.render();
+    this.check.render();
+    this.tools.render();
+    return this.run(state);
+  }
+
+  undo(from = this.past, to = this.future) {
+    if (!from.length) return;
+    to.push(this.state);
+    this.typing = "";
+    this.put(from.pop());
+  }
+
+  redo() {
+    this.undo(this.future, this.past);
+  }
+
+  takeShared(hash) {
+    const found = readShared(hash);
+    if (found) this.change(found, { fresh: true });
+  }
+
+  // -- asking ------------------------------------------------------------------------------
+
+  async work(state, isNewest) {
+    const slow = setTimeout(() => this.stage.setAttribute("aria-busy", "true"), 150);
+    try {
+      const ready = await this.form.prepare(state);
+      if (!isNewest()) return;
+      const { document } = await this.api.post("/api/explain", { state: asked(ready) });
+      if (!isNewest()) return;
+      this.form.complain([]);
+      this.show(document);
+      await this.check.run(ready);
+    } catch (error) {
+      if (isNewest()) this.fail(error);
+    } finally {
+      clearTimeout(slow);
+      this.stage.removeAttribute("aria-busy");
+    }
+  }
+
+  request() {
+    return asked(this.form.used(this.state));
+  }
+
+  show(document) {
+    this.note.textContent = "";
+    this.stage.classList.remove("stale");
+    if (this.view) this.view.update(document);
+    else this.view = mountView(this.stage, document, this.host());
+    this.tools.shown(document);
+    const { why } = this.state.playground ?? {};
+    if (why && why !== this.answered) this.view.ask(why);
+    this.answered = why;
+  }
+
+  fail(error) {
+    const left = this.form.complain(error.errors ?? [{ field: "", message: error.message }]);
+    this.stage.classList.toggle("stale", Boolean(this.view));
+    const kept = this.view ? "Below is the last state that could be worked out." : "";
+    this.note.textContent = [...left, kept].filter(Boolean).join(" ");
+  }
+
+  host() {
+    return {
+      level: 2,
+      recompute: async ({ arguments: values, upstream, notation }) => {
+        const patch = { notation };
+        if (values) patch.values = { ...this.state.values, ...values };
+        if (upstream !== undefined) patch.upstream = upstream;
+        const next = { ...this.state, ...patch };
+        const answer = await this.api.post("/api/explain", { state: asked(this.form.used(next)) });
+        this.change(patch, { typing: "view" });
+        return answer;
+      },
+      picture: ({ level, open, notation }) =>
+        this.api.post("/api/picture", { state: { ...this.request(), notation }, level, open }),
+      why: (name, notation) =>
+        this.api.post("/api/why", { state: { ...this.request(), notation }, name }),
+    };
+  }
 }

@@ -23,13 +23,14 @@ let mounted = 0;
  *   keys: what to listen at for arrow keys (the root); step: to begin with;
  *   level: of the highest heading (1); onstep(step): told after each step.
  * @returns {{update: (document: object) => void, goto: (step: number) => void,
- *   destroy: () => void}}
+ *   ask: (name: string) => Promise<void>, destroy: () => void}}
  */
 export function mount(root, document, host = {}) {
   const view = new View(root, document, host);
   return {
     update: (next) => view.update(next),
     goto: (step) => view.goto(step),
+    ask: (name) => view.ask(name),
     destroy: () => view.destroy(),
   };
 }

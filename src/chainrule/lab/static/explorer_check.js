@@ -1,0 +1,133 @@
+/** A backward pass typed by hand, checked line by line while it is typed. */
+
+import { el } from "/static/view/dom.js";
+import { latest } from "./api.js";
+import { told } from "./explorer_form.js";
+
+const MARKS = {
+  right: ["✓", "right"], wrong: ["✗", "wrong"], carried: ["↳", "carries an earlier error"],
+  kink: ["~", "no derivative here"], helper: ["·", "a helper"], fault: ["!", "cannot be read"],
+};
+const EXAMPLE = "dz = dy * (z > 0)\ndw = dz * x";
+
+/** @param {object} explorer */
+export function checkPanel(explorer) {
+  return new Check(explorer);
+}
+
+class Check {
+  constructor(explorer) {
+    this.explorer = explorer;
+    this.gutter = el("ol", { class: "gutter", "aria-hidden": "true" });
+    this.input = el("textarea", {
+      id: "backward", rows: 4, wrap: "off", spellcheck: "false", autocapitalize: "off",
+      autocomplete: "off", placeholder: EXAMPLE, "aria-describedby": "backward-help verdict", on: {
+        input: () => explorer.change({ backward: this.input.value }, { typing: "backward" }),
+        scroll: () => { this.gutter.scrollTop = this.input.scrollTop; },
+      },
+    });
+    this.verdict = el("div", { class: "verdict", id: "verdict", role: "status" });
+    this.element = el("section", { class: "card", "aria-labelledby": "check-title" },
+      el("h2", { id: "check-title", text: "Your backward pass" }),
+      el("div", { class: "field" },
+        el("label", { for: "backward", text: "One gradient a line" }),
+        el("div", { class: "marked" }, this.gutter, this.input),
+        el("p", { class: "help", id: "backward-help",
+          text: "Checked as you type. All values of the forward pass and the upstream gradient are at hand." })),
+      this.verdict);
+    this.ask = latest((state, isNewest) => this.work(state, isNewest));
+  }
+
+  render() {
+    const text = this.explorer.state.backward ?? "";
+    this.element.hidden = Boolean(this.explorer.state.playground);
+    if (this.input.value !== text) this.input.value = text;
+    this.input.rows = Math.min(14, Math.max(4, text.split("\n").length + 1));
+  }
+
+  async run(ready) {
+    if (ready.playground) return;
+    await this.ask({ ...ready, backward: this.explorer.state.backward ?? "" });
+  }
+
+  async work(state, isNewest) {
+    const { backward } = state;
+    if (!backward.trim()) {
+      this.mark("", [], []);
+      this.verdict.replaceChildren();
+      return;
+    }
+    try {
+      const found = await this.explorer.api.post("/api/check", { state: this.explorer.request(), backward });
+      if (isNewest()) this.show(backward, found);
+    } catch (error) {
+      if (isNewest()) this.verdict.replaceChildren(el("p", { class: "error", text: error.message }));
+    }
+  }
+
+  mark(text, lines, faults) {
+    const verdicts = new Map(lines.map(({ line, verdict }) => [line, verdict]));
+    for (const { line } of faults) if (line) verdicts.set(line, "fault");
+    const rows = text.split("\n").map((_, i) => {
+      const verdict = verdicts.get(i + 1);
+      const [mark, title] = MARKS[verdict] ?? ["", ""];
+      return el("li", { class: `mark ${verdict ?? ""}`, title, text: mark });
+    });
+    this.gutter.replaceChildren(...rows);
+    this.gutter.scrollTop = this.input.scrollTop;
+  }
+
+  show(text, found) {
+    this.mark(text, found.lines, found.faults);
+    const parts = [];
+    if (found.wrong) parts.push(this.wrong(text, found.wrong));
+    for (const fault of found.faults) {
+      const place = fault.line ? `Line ${fault.line}: ` : "";
+      parts.push(el("p", { class: "error" }, place, ...told(fault, text)));
+    }
+    const right = found.lines.filter(({ verdict }) => verdict === "right").length;
+    const kinks = found.lines.filter(({ verdict }) => verdict === "kink");
+    for (const line of kinks) parts.push(el("p", { class: "help", text: `${line.name}: ${line.note}` }));
+    if (!found.wrong && !found.faults.length && right) {
+      parts.push(el("p", { class: "good", text: found.ok
+        ? `✓ Right: ${right === 1 ? "the line" : `all ${right} gradients`}, at these values and at others.`
+        : `✓ Right so far: ${right} of ${right + found.missing.length} gradients.` }));
+    }
+    if (found.missing.length && !found.ok) {
+      parts.push(el("p", { class: "help", text: `Not there yet: ${found.missing.map((name) => `d${name}`).join(", ")}.` }));
+    }
+    this.verdict.replaceChildren(...parts);
+  }
+
+  wrong(text, wrong) {
+    const said = [wrong.title ? `${capital(wrong.title)}.` : "", wrong.evidence && `${capital(wrong.evidence)}.`, wrong.note]
+      .filter(Boolean).join(" ");
+    const box = el("div", { class: "wrong", "data-line": wrong.line },
+      el("p", { class: "wrong-title" }, `✗ Line ${wrong.line} is the first wrong one: `,
+        el("code", { text: wrong.before || wrong.name })));
+    if (said) box.append(el("p", { text: said }));
+    box.append(el("dl", { class: "numbers" },
+      el("dt", { text: "you have" }), el("dd", {}, el("code", { text: wrong.got })),
+      el("dt", { text: "it should be" }), el("dd", {}, el("code", { text: wrong.expected }))));
+    if (wrong.after) {
+      box.append(el("p", { class: "repair" }, "Write ", el("code", { text: wrong.after })),
+        el("button", { type: "button", class: "quiet", text: "Use this line", on: { click: () => this.repair(wrong) } }));
+    }
+    if (wrong.worked) {
+      box.append(el("details", {}, el("summary", { text: "The steps that lead there" }),
+        el("pre", { tabindex: "0", "aria-label": "Worked steps", text: wrong.worked })));
+    }
+    return box;
+  }
+
+  repair({ line, after }) {
+    const lines = this.input.value.split("\n");
+    lines[line - 1] = after;
+    this.explorer.change({ backward: lines.join("\n") });
+    this.input.focus();
+  }
+}
+
+function capital(text) {
+  return text ? text[0].toUpperCase() + text.slice(1).replace(/\.$/, "") : "";
+}

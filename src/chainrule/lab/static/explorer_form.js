@@ -1,0 +1,175 @@
+/** What is explained: an example or formulas, and a field for each value. */
+
+import { el } from "/static/view/dom.js";
+
+/** Values that new names begin with, so that there is something to see at once. */
+const BEGIN = ["2", "3", "1", "0.5", "-1", "1.5"];
+const OWN = "own";
+const NEW = "z = w*x + b\ny = max(z, 0)";
+
+/** @param {object} explorer */
+export function formPanel(explorer) {
+  return new Form(explorer);
+}
+
+class Form {
+  constructor(explorer) {
+    this.explorer = explorer;
+    this.names = [];
+    this.texts = {};
+    this.fields = new Map();
+    this.choice = el("select", { id: "choice", on: { change: () => this.choose(this.choice.value) } },
+      ...explorer.examples.map(({ name, title }) => el("option", { value: name, text: title })),
+      el("option", { value: OWN, text: "Your own formula" }));
+    this.formula = el("textarea", {
+      id: "formula", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
+      "aria-describedby": "formula-help formula-error", on: {
+        input: () => explorer.change({ formula: this.formula.value }, { typing: "formula" }),
+      },
+    });
+    this.formulaError = el("p", { class: "error", id: "formula-error", role: "alert", hidden: true });
+    this.formulaBox = el("div", { class: "field" },
+      el("label", { for: "formula", text: "Formulas, one a line" }), this.formula,
+      this.formulaError,
+      el("p", { class: "help", id: "formula-help", text: "The last line is the output. + - * / ** @, comparisons, x.T, x[0], and NumPy's functions by name: exp, log, sum, mean, max, sigmoid, relu, …" }));
+    this.source = el("p", { class: "help" });
+    this.values = el("div", { class: "values" });
+    this.upstream = this.field("upstream", "Upstream gradient", (text) => ({ upstream: text }));
+    this.upstream.box.classList.add("upstream");
+    this.whole = el("p", { class: "error", role: "alert", hidden: true });
+    this.element = el("section", { class: "card", "aria-labelledby": "form-title" },
+      el("h2", { id: "form-title", text: "Function" }),
+      el("div", { class: "field" }, el("label", { for: "choice", text: "Start from" }), this.choice),
+      this.source, this.formulaBox,
+      el("h3", { text: "Values" }), this.values, this.upstream.box, this.whole);
+  }
+
+  choose(name) {
+    const { explorer } = this;
+    if (name !== OWN) {
+      explorer.change({ example: name, values: {}, upstream: "", backward: "", notation: [] }, { fresh: true });
+      return;
+    }
+    const known = explorer.api.state.get("formula");
+    explorer.change(known ?? { formula: NEW, values: { w: "2", x: "3", b: "1" }, backward: "" }, { fresh: true });
+    this.formula.focus();
+  }
+
+  example() {
+    return this.explorer.examples.find(({ name }) => name === this.explorer.state.example);
+  }
+
+  field(key, label, patch) {
+    const id = `field-${key}`;
+    const input = el("input", {
+      id, type: "text", spellcheck: "false", autocapitalize: "off", autocomplete: "off",
+      "aria-describedby": `${id}-error`,
+      on: { input: () => this.explorer.change(patch(input.value), { typing: key }) },
+    });
+    const error = el("p", { class: "error", id: `${id}-error`, role: "alert", hidden: true });
+    const box = el("div", { class: "field value" }, el("label", { for: id, text: label }), input, error);
+    return { box, input, error };
+  }
+
+  /** Show the state; a field that is being typed in keeps its text and caret. */
+  render() {
+    const { state } = this.explorer;
+    const example = this.example();
+    this.choice.value = example ? example.name : OWN;
+    this.formulaBox.hidden = Boolean(example) || Boolean(state.playground);
+    put(this.formula, state.formula ?? "");
+    this.formula.rows = Math.min(12, Math.max(3, (state.formula ?? "").split("\n").length + 1));
+    this.source.hidden = !state.playground;
+    this.source.textContent = state.playground
+      ? "The loss of the playground's network on its current minibatch, with its weights of now." : "";
+    if (example) this.use(example.arguments);
+    if (state.playground) this.use([]);
+    if (!example && !state.playground) this.explorer.api.state.set("formula", state);
+    this.upstream.box.hidden = !(example?.upstream || state.upstream || this.needsUpstream);
+    put(this.upstream.input, state.upstream || example?.upstream || "");
+    for (const [name, { input }] of this.fields) put(input, this.textOf(name));
+  }
+
+  textOf(name) {
+    return this.explorer.state.values[name] ?? this.texts[name] ?? "";
+  }
+
+  /** Make a field for each argument. */
+  use(needed) {
+    const names = needed.map(({ name }) => name);
+    this.texts = Object.fromEntries(needed.map(({ name, text }) => [name, text]));
+    if (names.join() === this.names.join()) return;
+    this.names = names;
+    const before = this.fields;
+    this.fields = new Map(names.map((name) => [name, before.get(name) ?? this.field(`value:${name}`, name,
+      (text) => ({ values: { ...this.explorer.state.values, [name]: text } }))]));
+    this.values.replaceChildren(...[...this.fields.values()].map(({ box }) => box));
+  }
+
+  /** Ask which fields a formula needs, and begin new ones with a number. */
+  async prepare(state) {
+    if (state.example || state.playground) return this.used(state);
+    const form = await this.explorer.api.post("/api/form", { state: { formula: state.formula } });
+    this.use(form.arguments);
+    const { values } = this.explorer.state;
+    const fresh = this.names.filter((name) => values[name] === undefined);
+    fresh.forEach((name) => { values[name] = BEGIN[this.names.indexOf(name) % BEGIN.length]; });
+    if (fresh.length) this.explorer.api.state.set("explorer", this.explorer.state);
+    this.render();
+    return this.used({ ...state, values: { ...values, ...state.values } });
+  }
+
+  /** Leave out the values that the formula does not use. */
+  used(state) {
+    if (state.playground) return state;
+    const names = new Set(this.names);
+    const values = Object.entries(state.values).filter(([name]) => names.has(name));
+    return { ...state, values: Object.fromEntries(values) };
+  }
+
+  // -- complaints --------------------------------------------------------------------------
+
+  /** Show what is wrong beside the fields; returns the messages that belong to none. */
+  complain(errors) {
+    const left = [];
+    const said = new Map();
+    for (const error of errors) {
+      const known = error.field === "formula" ? "formula" : error.field;
+      const has = known === "formula" ? !this.formulaBox.hidden
+        : known === "upstream" || this.fields.has(known.replace(/^value:/, ""));
+      if (has) said.set(known, error);
+      else left.push(error.message);
+    }
+    if (said.has("upstream")) this.needsUpstream = true;
+    this.upstream.box.hidden = this.upstream.box.hidden && !said.has("upstream");
+    this.mark(this.formula, this.formulaError, said.get("formula"));
+    this.mark(this.upstream.input, this.upstream.error, said.get("upstream"));
+    for (const [name, { input, error }] of this.fields) this.mark(input, error, said.get(`value:${name}`));
+    return left;
+  }
+
+  mark(input, place, error) {
+    place.hidden = !error;
+    if (error) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+    place.replaceChildren(...(error ? told(error, input.value) : []));
+  }
+}
+
+/** A message, and the line with a mark below the place of the fault. */
+export function told(error, text) {
+  const parts = [error.message];
+  const line = error.line ? text.split("\n")[error.line - 1] : undefined;
+  if (line !== undefined && error.column) {
+    const from = Math.max(0, error.column - 28);
+    const shown = line.slice(from, from + 56);
+    parts.push(el("code", { class: "pointer", "aria-hidden": "true",
+      text: `${shown}\n${" ".repeat(error.column - 1 - from)}▲` }));
+    parts.push(el("span", { class: "cr-hidden", text: ` At line ${error.line}, column ${error.column}.` }));
+  }
+  return parts;
+}
+
+function put(input, text) {
+  if (input.value !== text) input.value = text;
+}

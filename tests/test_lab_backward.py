@@ -1,0 +1,122 @@
+"""A backward pass typed as formulas: each line judged, the first wrong one named and mended."""
+
+import pytest
+
+pytest.importorskip("starlette")
+pytest.importorskip("latex2mathml")
+
+from chainrule.lab.answers import ANSWERS
+
+NEURON = {"formula": "z = w*x + b\ny = max(z, 0)", "values": {"w": "2", "x": "3", "b": "1"}}
+LAYER = {
+    "formula": "z = x @ w + b\na = sigmoid(z)\nloss = mean((a - t)**2)",
+    "values": {
+        "w": "[[0.5, -1], [1, 0.2]]", "x": "[[3, 1], [1, 1], [2, 2]]", "b": "[1, 2]",
+        "t": "[[1, 0], [0, 1], [1, 1]]",
+    },
+    "wrt": ["w", "b"],
+}  # fmt: skip
+DA, DZ = "da = dloss * 2 * (a - t) / 6", "dz = da * a * (1 - a)"
+DW, DB = "dw = x.T @ dz", "db = sum(dz, axis=0)"
+
+
+def check(state, *lines):
+    return ANSWERS["check"]({"state": state, "backward": "\n".join(lines)})
+
+
+def verdicts(found):
+    return [line["verdict"] for line in found["lines"]]
+
+
+RIGHT = [
+    (NEURON, ["dz = dy * (z > 0)", "dw = dz * x", "dx = dz * w", "db = dz"]),
+    (NEURON, ["mask = z > 0", "dz = upstream * mask", "dw = dz*x; dx = dz*w; db = dz"]),
+    (NEURON, ["dy = 1", "grad_z = where(z > 0, dy, 0)", "dw = grad_z * x", "dx = grad_z * w",
+              "db = grad_z"]),
+    (LAYER, [DA, DZ, DW, DB]),
+    (LAYER, ["dw = x.T @ ((a - t) / 3 * a * (1 - a))", "db = sum((a - t)/3*a*(1 - a), axis=0)"]),
+    ({"example": "layer"}, ["dinputs = doutput @ weights.T", "dweights = inputs.T @ doutput",
+                            "dbiases = doutput"]),
+    ({"example": "neuron"}, ["dz = dy * (z > 0)", "db = dz", "dw = dz * x", "dx = dz * w"]),
+    ({"example": "softmax"}, ["g = dprobabilities * probabilities",
+                              "dlogits = g - probabilities * sum(g, axis=1, keepdims=True)"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("state", "lines"), RIGHT)
+def test_right_passes(state, lines):
+    found = check(state, *lines)
+    assert found["ok"], found
+    assert set(verdicts(found)) <= {"right", "helper"}
+    assert found["wrong"] is None
+
+
+WRONG = [
+    (NEURON, ["dz = dy", "dw = dz * x"], 1, "", "dz = dy * (z > 0)"),
+    (NEURON, ["dz = -dy * (z > 0)", "dw = dz * x"], 1, "sign", "dz = dy * (z > 0)"),
+    (NEURON, ["dz = dy * (z > 0)", "", "dw = dz * w"], 3, "another value", "dw = dz * x"),
+    (NEURON, ["dz = dy * (z > 0)", "dw = x"], 2, "upstream", "dw = x * dz"),
+    (NEURON, ["dz = dy * (z > 0)", "db = 2 * dz"], 2, "scaled", "db = dz"),
+    (LAYER, ["da = dloss * 2 * (a - t)", DZ, DW, DB], 1, "scaled", ""),
+    (LAYER, [DA, "dz = da * z * (1 - z)", DW, DB], 2, "input instead of the output", DZ),
+    (LAYER, [DA, DZ, "dw = dz.T @ x", DB], 3, "transposed", DW),
+    (LAYER, [DA, DZ, DW, "db = sum(dz, axis=1)"], 4, "wrong axis", DB),
+    (LAYER, [DA, DZ, DW, "db = dz"], 4, "not summed", "db = sum(dz, axis=0)"),
+    ({"formula": "y = max(x, 0)", "values": {"x": "0"}}, ["dx = dy * (x >= 0)"], 1, "edge", ""),
+    ({"example": "softmax"}, ["dlogits = probabilities * dprobabilities"], 1, "off-diagonal", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("state", "lines", "number", "title", "after"), WRONG)
+def test_wrong_passes(state, lines, number, title, after):
+    found = check(state, *lines)
+    assert not found["ok"]
+    wrong = found["wrong"]
+    assert wrong["line"] == number
+    assert title in wrong["title"]
+    if after:
+        assert wrong["after"] == after
+    # What is proposed is right, and what comes after is right with it.
+    lines[number - 1] = wrong["after"]
+    assert check(state, *lines)["wrong"] is None
+    assert wrong["worked"]
+
+
+def test_an_error_is_carried_on_and_not_blamed_twice():
+    found = check(LAYER, "da = dloss * 2 * (a - t)", DZ, DW, DB)
+    assert verdicts(found) == ["wrong", "carried", "carried", "carried"]
+    found = check(LAYER, "da = dloss * 2 * (a - t)", DZ, "dw = dz.T @ x", DB)
+    assert verdicts(found) == ["wrong", "carried", "wrong", "carried"]
+    assert found["wrong"]["line"] == 1
+
+
+def test_what_is_missing_is_said():
+    found = check(LAYER, DA, DZ, DW)
+    assert verdicts(found) == ["right"] * 3
+    assert found["missing"] == ["b"]
+    assert not found["ok"]
+    assert check(LAYER, "")["missing"] == ["w", "b"]
+
+
+def test_lines_before_a_fault_are_judged():
+    found = check(NEURON, "dz = dy * (z > 0)", "dw = dz x", "db = dz")
+    assert verdicts(found) == ["right"]
+    assert (found["faults"][0]["line"], found["faults"][0]["column"]) == (2, 9)
+    found = check(NEURON, "dz = dy * (z > 0)", "dw = dz * q")
+    assert "'q' is no value" in found["faults"][0]["message"]
+    found = check(LAYER, DA, DZ, "dw = x @ dz")
+    assert verdicts(found) == ["right", "right"]
+    assert found["faults"][0]["line"] == 3
+    found = check(NEURON, "dz = dy * (z > 0)", "dz * x")
+    assert "has no name" in found["faults"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["dw = __import__('os')", "dw = x.tofile('a')", "dw = sum(repeat(x, 1000000000))",
+     "dw += x", "for i in x: pass", "dw = " + "x+" * 9000 + "x"],
+)  # fmt: skip
+def test_nothing_runs_as_python(text):
+    found = check(NEURON, text)
+    assert found["faults"]
+    assert not found["ok"]

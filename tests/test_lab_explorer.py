@@ -1,0 +1,196 @@
+"""What the explorer answers: numbers of cr.explain, faults beside their fields, limits."""
+
+import json
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette")
+pytest.importorskip("latex2mathml")
+
+import chainrule as cr
+from chainrule.examples import EXAMPLES
+from chainrule.examples.neuron import neuron
+from chainrule.lab import limits
+from chainrule.lab.answers import ANSWERS, TYPES
+from chainrule.lab.explorer import explained
+from chainrule.lab.targets import Faulty
+
+NEURON = {"formula": "z = w*x + b\ny = max(z, 0)", "values": {"w": "2", "x": "3", "b": "1"}}
+
+
+def ask(what, state, **more):
+    return ANSWERS[what]({"state": state, **more})
+
+
+def faults(state, name="explain", **more):
+    with pytest.raises(Faulty) as caught:
+        ask(name, state, **more)
+    return [fault.plain() for fault in caught.value.faults]
+
+
+def test_an_example_with_other_values():
+    state = {"example": "neuron", "values": {"b": "2.5", "w": "[1, 2, 3]"}}
+    solution = explained(state).solution
+    right = cr.explain(neuron, w=[1.0, 2.0, 3.0], b=2.5)
+    assert solution.value == right.value
+    assert solution.grads == right.grads
+    document = ask("explain", state)["document"]
+    assert document["value"]["text"] == f"{right.value:g}"
+    assert [step["number"] for step in document["steps"]] == [s.number for s in right.steps]
+
+
+def test_every_example_is_explained_and_its_form_reads_back():
+    found = ANSWERS["examples"]({})["examples"]
+    assert [e["name"] for e in found] == list(EXAMPLES)
+    for example in found:
+        values = {a["name"]: a["text"] for a in example["arguments"]}
+        as_shipped = explained({"example": example["name"]}).solution
+        typed = explained({"example": example["name"], "values": values}).solution
+        assert np.allclose(typed.value, as_shipped.value, rtol=1e-14)
+
+
+def test_a_formula_and_its_fields():
+    assert [a["name"] for a in ask("form", NEURON)["arguments"]] == ["w", "x", "b"]
+    assert explained(NEURON).solution.grads == {"w": 3.0, "x": 2.0, "b": 1.0}
+    state = {**NEURON, "wrt": ["w"]}
+    assert explained(state).solution.grads == {"w": 3.0}
+    array = {"formula": "y = w*x", "values": {"w": "[1, 2]", "x": "3"}, "upstream": "[1, 10]"}
+    assert explained(array).solution.grads["x"] == 21.0
+
+
+def test_faults_stand_beside_their_fields():
+    assert faults({"formula": "y = w*x +", "values": {}})[0]["field"] == "formula"
+    place = faults({"formula": "z = w*x\ny = max(z 0)", "values": {"w": "1", "x": "1"}})[0]
+    assert (place["field"], place["line"], place["column"]) == ("formula", 2, 11)
+    both = faults({**NEURON, "values": {"w": "[1, 2", "x": "", "b": "1"}})
+    assert [f["field"] for f in both] == ["value:w", "value:x"]
+    assert faults({"formula": "y = 2*x", "values": {"x": "[1, 2]"}})[0]["field"] == "upstream"
+    assert faults({"example": "nothing"})[0]["field"] == "example"
+    assert faults({"formula": "3"})[0]["field"] == "formula"
+    log = faults({"formula": "z = x - 2\ny = log(z)", "values": {"x": "1"}})[0]
+    assert log["field"] == "formula"
+    assert faults({**NEURON, "wrt": ["q"]})[0]["field"] == "wrt"
+    shapes = faults({"formula": "y = sum(A @ B)", "values": {"A": "[[1, 2]]", "B": "[[1, 2]]"}})[0]
+    assert (shapes["field"], shapes["line"]) == ("formula", 1)
+
+
+HOSTILE = [
+    "__import__('os').system('true')", "().__class__.__bases__", "x.__class__",
+    "open('/etc/passwd')", "exec('1')", "eval('1')", "lambda: 1", "[i for i in x]",
+    "x if x else 1", "import os", "f'{x}'", "x; __x = 1", "globals()", "getattr(x, 'T')",
+    "x.tofile('a')", "load('a')", "fromfile('a')", "9**9**9**9", "x**1e9", "10**1000000",
+    "x" * 20_000, "(" * 5000 + "x" + ")" * 5000, "-" * 5000 + "x", "+".join(["x"] * 5000),
+    "[" * 200 + "1" + "]" * 200, "x[" * 300 + "0" + "]" * 300,
+    "sum(linspace(0, 1, 1000000000)*x)", "sum(repeat(x, 1000000000))", "sum(zeros(1000000000)*x)",
+    "a = linspace(0, x, 2000); sum(outer(a, a))", "sum(tile(x, 10000000))",
+    "sum(resize(x, 99999991999))",
+    "a = linspace(0, 1, 1999); b = outer(a, [1]); sum((b + b.T)*x)", "sum(pad(x, 9991999))",
+    "sum(broadcast_to(x, 1000000000))", "sum(fft(x, 1000000000))", "sum(vander(x, 1000000000))",
+    "sum(repeat(repeat(repeat(x, 1999), 1999), 1999))", "sum(diag(x, 1000000))",
+    "sum(eye(1000000000)*x)",
+    "a = outer(x, x); b = kron(a, a); c = kron(b, b); d = kron(c, c); e2 = kron(d, d); sum(e2)",
+    "sum(diff(x, 1999))", "\x00", "\ud800", "y = \u202ex", "ｘ＿", "x = x = x", "while 1: pass",
+    "x @ @ x", "y = <script>alert(1)</script>", "y = x # comment", "y = `x`", "print(x)",
+    "breakpoint()", "", "   ", "array_split(x, 1999)", "x.T.T.T.dump('a')",
+    "sum(x, dtype=object)", "sum(x, out=x)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_formulas(text):
+    tracemalloc.start()
+    began = time.perf_counter()
+    try:
+        for values in ({"x": "2"}, {"x": "[1, 2, 3]"}):
+            found = faults({"formula": text, "values": values})
+            assert all(fault["message"] for fault in found)
+        assert time.perf_counter() - began < 3
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_there_are_fifty_of_them():
+    assert len(HOSTILE) >= 50
+
+
+def test_sizes_are_limited_where_they_are_known():
+    fits = {"formula": "sum(outer(x, x))", "values": {"x": str(list(range(1, 101)))}}
+    assert explained(fits).solution.value == 5050.0**2
+    large = {**fits, "values": {"x": str(list(range(1, 201)))}}
+    message = faults(large)[0]["message"]
+    assert "40,000" in message
+    assert f"{limits.MAX_ELEMENTS:,}" in message
+
+
+def test_pictures_and_paths():
+    found = ask("picture", NEURON, level="scalars", open=[])
+    assert found["svg"].startswith("<svg")
+    assert found["level"] == "scalars"
+    why = ask("why", NEURON, name="w")
+    assert why["gradient"]["text"] == "3"
+    with pytest.raises(cr.errors.ArgumentError):
+        ask("why", NEURON, name="nothing")
+
+
+def test_a_step_gives_values_that_read_back():
+    state = {"example": "two-layer"}
+    found = ask("step", state, lr="0.01")
+    after = explained({**state, "values": found["values"]}).solution
+    update = explained(state).solution.step(0.01)
+    assert after.value == update.after
+    assert float(found["actual"]) == pytest.approx(update.actual, rel=1e-4)
+    assert found["held"] == list(update.held)
+    for lr in ("0", "-1", "fast", "", None, "[1, 2]"):
+        assert faults(state, "step", lr=lr)[0]["field"] == "lr"
+
+
+@pytest.mark.parametrize("suffix", [s for s in TYPES if s not in (".png", ".pdf")])
+def test_files(suffix):
+    import base64
+
+    found = ask("export", NEURON, suffix=suffix)
+    assert found["name"] == f"formula{suffix}"
+    text = base64.b64decode(found["content"]).decode()
+    assert len(text) > 100
+    if suffix == ".json":
+        assert json.loads(text)["value"] == 7.0
+
+
+def test_a_file_of_another_kind():
+    assert faults(NEURON, "export", suffix=".exe")[0]["field"] == "suffix"
+
+
+def test_names_with_script_stay_text():
+    # A name cannot hold a bracket; a value and an upstream gradient are text of the user's, too.
+    state = {**NEURON, "values": {**NEURON["values"], "w": "<img src=x onerror=alert(1)>"}}
+    message = faults(state)[0]["message"]
+    assert message
+    assert faults({"example": "<script>"})[0]["field"] == "example"
+
+
+def test_states_that_are_none():
+    for state in (None, [], "neuron", 3):
+        with pytest.raises(Faulty):
+            ask("explain", state)
+    for state in ({}, {"formula": 3}, {"formula": None}, {"example": ["neuron"]}, {"example": 1}):
+        assert faults(state)
+    assert explained({"example": "neuron", "values": []}).solution.value == 6.0
+    assert (
+        faults({**NEURON, "values": {"w": {"a": 1}, "x": "1", "b": "1"}})[0]["field"] == "value:w"
+    )
+    assert faults({**NEURON, "notation": "rows"})[0]["field"] == "notation"
+
+
+def test_an_edit_is_answered_at_once():
+    times = []
+    for i in range(20):
+        state = {"example": "classifier", "values": {"b2": f"[{i}, 0, 0]"}}
+        began = time.perf_counter()
+        json.dumps(ask("explain", state))
+        times.append(time.perf_counter() - began)
+    # 25 ms on the machine that it was written on, of which other work may want a part.
+    assert np.median(times) < 0.1

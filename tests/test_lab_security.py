@@ -1,0 +1,268 @@
+"""Who may ask the lab, and how much: tried on every route that the application has."""
+
+import json
+import socket
+import time
+import warnings
+
+import pytest
+
+pytest.importorskip("starlette")
+pytest.importorskip("httpx")
+
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+
+from chainrule.lab import limits
+from chainrule.lab.app import application
+from chainrule.lab.guard import HEADER
+from chainrule.lab.server import Lab, listening
+from chainrule.lab.work import Workers
+
+with warnings.catch_warnings():  # that its httpx will have another name
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+TOKEN, PORT = "the-token-of-the-tests", 8765
+HOST = f"127.0.0.1:{PORT}"
+ORIGIN = f"http://{HOST}"
+COOKIE = f"chainrule-lab-{PORT}={TOKEN}"
+JSON = {"content-type": "application/json"}
+GOOD = {"host": HOST, "origin": ORIGIN, "cookie": COOKIE}
+
+
+@pytest.fixture(scope="module")
+def guard():
+    return application(token=TOKEN, port=PORT)
+
+
+@pytest.fixture(scope="module")
+def client(guard):
+    return TestClient(guard, base_url=ORIGIN)
+
+
+def routes(guard):
+    """Every route of the application, from its own list: (kind, method, path)."""
+    found = []
+    for route in guard.app.routes:
+        if isinstance(route, WebSocketRoute):
+            found.append(("socket", "GET", route.path))
+        elif isinstance(route, Route):
+            found += [("http", m, route.path) for m in sorted(route.methods - {"HEAD"})]
+        else:
+            assert isinstance(route, Mount)
+            folder = route.app.directory
+            found += [("http", "GET", f"{route.path}/{f.name}") for f in sorted(folder.iterdir())]
+    return found
+
+
+def status(client, kind, method, path, headers):
+    """Ask; for a socket 403 where it is refused, 101 where it is opened."""
+    if kind == "socket":
+        try:
+            with client.websocket_connect(path, headers=headers):
+                return 101
+        except WebSocketDisconnect as closed:
+            return 403 if closed.code == 1008 else closed.code
+    body = b"{}" if method == "POST" else None
+    extra = JSON if method == "POST" else {}
+    return client.request(method, path, content=body, headers={**headers, **extra}).status_code
+
+
+BAD = {
+    "no token": {"host": HOST, "origin": ORIGIN},
+    "a wrong token": {**GOOD, "cookie": f"chainrule-lab-{PORT}=another"},
+    "a token of another port": {**GOOD, "cookie": f"chainrule-lab-1={TOKEN}"},
+    "a wrong token in a header": {"host": HOST, "origin": ORIGIN, HEADER: "another"},
+    "a wrong header beside a cookie": {**GOOD, HEADER: "another"},
+    "another host": {**GOOD, "host": f"evil.example:{PORT}"},
+    "the host without its port": {**GOOD, "host": "127.0.0.1"},
+    "a host that begins like ours": {**GOOD, "host": f"127.0.0.1.evil.example:{PORT}"},
+    "no host": {**GOOD, "host": ""},
+    "a foreign origin": {**GOOD, "origin": "http://evil.example"},
+    "a foreign origin and a header": {"host": HOST, "origin": "http://evil.example", HEADER: TOKEN},
+    "an origin of another port": {**GOOD, "origin": "http://127.0.0.1:1"},
+    "an origin over TLS": {**GOOD, "origin": f"https://{HOST}"},
+    "the origin of a sandbox": {**GOOD, "origin": "null"},
+    "a rebound name": {"host": "evil.example", "origin": "http://evil.example", "cookie": COOKIE},
+}
+
+
+@pytest.mark.parametrize("headers", BAD.values(), ids=BAD)
+def test_every_route_refuses(guard, client, headers):
+    found = routes(guard)
+    assert len(found) > 15
+    assert "socket" in {kind for kind, _, _ in found}
+    for kind, method, path in found:
+        got = status(client, kind, method, path, headers)
+        assert got in (401, 403, 421), (kind, method, path, got)
+
+
+def test_routes_answer_whoever_may_ask(guard, client):
+    for kind, method, path in routes(guard):
+        if path != "/api/stop":
+            assert status(client, kind, method, path, GOOD) in (101, 200, 422), path
+
+
+def test_a_socket_or_a_post_with_a_cookie_needs_its_origin(guard, client):
+    bare = {"host": HOST, "cookie": COOKIE}
+    for kind, method, path in routes(guard):
+        got = status(client, kind, method, path, bare)
+        asked = kind == "socket" or method == "POST"
+        assert (got == 403) is asked, (kind, method, path, got)
+
+
+def test_scripts_send_the_token_in_a_header(client):
+    body = json.dumps({"state": {"example": "neuron"}})
+    answer = client.post("/api/explain", content=body, headers={HEADER: TOKEN, **JSON})
+    assert answer.json()["document"]["value"]["text"] == "6"
+
+
+def test_the_first_link_gives_a_cookie_that_no_script_and_no_other_site_has(client):
+    answer = client.get(f"/?token={TOKEN}", headers={"cookie": ""})
+    assert answer.status_code == 200
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    client.cookies.clear()
+    assert client.get("/?token=another").status_code == 401
+    assert client.get(f"/static/lab.js?token={TOKEN}").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/static/lab.js", "/nothing", "/api/examples"])
+def test_headers_of_every_answer(client, path):
+    for headers in (GOOD, BAD["no token"]):
+        found = client.get(path, headers=headers).headers
+        policy = found["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self'" in policy
+        assert "style-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert found["x-content-type-options"] == "nosniff"
+        assert found["referrer-policy"] == "no-referrer"
+        assert found["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in found
+        assert "server" not in found
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE"])
+def test_other_methods(client, method):
+    assert client.request(method, "/api/examples", headers=GOOD).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"x" * (limits.MAX_BODY + 1), JSON, 413),
+        (b"{}", {"content-type": "text/plain"}, 415),
+        (b"{}", {"content-type": "application/x-www-form-urlencoded"}, 415),
+        (b"[" * 100_000, JSON, 400),
+        (b'{"state": ' + b'{"a":' * 40 + b"1" + b"}" * 41, JSON, 400),
+        (b"[" + b"1," * (limits.MAX_VALUES + 1) + b"1]", JSON, 400),
+        (b"[1, 2]", JSON, 400),
+        (b'{"a": NaN}', JSON, 400),
+        (b'{"a": 1, "a": 2}', JSON, 400),
+        (b"\xff\xfe", JSON, 400),
+        (b"", JSON, 400),
+    ],
+)  # fmt: skip
+def test_bodies(client, body, headers, status):
+    answer = client.post("/api/explain", content=body, headers={**GOOD, **headers})
+    assert answer.status_code == status
+    assert answer.json()["errors"][0]["message"]
+
+
+def test_files_outside_are_not_served(client):
+    for path in (
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/..%2fapp.py",
+        "/static//etc",
+    ):
+        assert client.get(path, headers=GOOD).status_code == 404
+
+
+def test_work_that_takes_too_long(monkeypatch):
+    import asyncio
+
+    from chainrule.lab.bodies import Refusal
+
+    monkeypatch.setattr(limits, "WORK_SECONDS", 0.05)
+
+    async def run():
+        with pytest.raises(Refusal, match="takes longer"):
+            await Workers(1).run(time.sleep, 0.3)
+
+    asyncio.run(run())
+
+
+def test_a_busy_lab_says_so(client, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_REQUESTS", 0)
+    assert client.get("/", headers=GOOD).status_code == 503
+
+
+# -- over the network ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab(listening()) as running:
+        yield running
+
+
+def raw(port, text, wait=3.0):
+    """Send bytes as they are; return what comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=wait) as connection:
+        connection.sendall(text.encode("latin-1"))
+        found = b""
+        try:
+            while part := connection.recv(65536):
+                found += part
+                if b"\r\n\r\n" in found and found.startswith(b"HTTP/1.1 101"):
+                    break
+        except TimeoutError:
+            pass
+        return found.decode("latin-1")
+
+
+def test_raw_requests(lab):
+    host = f"127.0.0.1:{lab.port}"
+    ask = "GET /api/examples HTTP/1.1\r\n{}Connection: close\r\n\r\n"
+    token = f"{HEADER}: {lab.token}\r\n"
+    assert " 200 " in raw(lab.port, ask.format(f"Host: {host}\r\n{token}")).splitlines()[0]
+    for headers in (
+        f"Host: {host}\r\n",
+        f"Host: evil.example\r\n{token}",
+        f"Host: {host}\r\nHost: {host}\r\n{token}",
+        f"Host: {host}\r\n{token}{token}",
+        token,
+    ):
+        assert " 200 " not in raw(lab.port, ask.format(headers)).splitlines()[0], headers
+
+
+def test_raw_sockets(lab):
+    host = f"127.0.0.1:{lab.port}"
+    ask = (
+        "GET /api/playground/socket HTTP/1.1\r\nHost: {}\r\nOrigin: {}\r\nCookie: {}\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    cookie = f"chainrule-lab-{lab.port}={lab.token}"
+    origin = f"http://{host}"
+    assert " 101 " in raw(lab.port, ask.format(host, origin, cookie)).splitlines()[0]
+    for there, site, given in (
+        (host, origin, "none=1"),
+        (host, "http://evil.example", cookie),
+        ("evil.example", "http://evil.example", cookie),
+        (host, "", cookie),
+    ):
+        assert " 403 " in raw(lab.port, ask.format(there, site, given)).splitlines()[0]
+
+
+def test_it_listens_on_this_machine_alone(lab):
+    assert lab.app.hosts == {f"127.0.0.1:{lab.port}", f"localhost:{lab.port}"}
+    with socket.socket() as other:
+        other.settimeout(1)
+        # The whole of 127/8 is this machine, and only one address of it answers.
+        assert other.connect_ex(("127.0.0.2", lab.port)) != 0
