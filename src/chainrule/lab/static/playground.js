@@ -202,7 +202,7 @@ function layout() {
     network: canvas("network", "The network: its units and weights; choose one below"),
     curves: canvas("curves", "Loss and accuracy by step"),
     legend: make("ul", { class: "pg-legend" }),
-    finding: make("p", { class: "pg-finding", hidden: true }),
+    finding: make("p", { class: "pg-finding", tabindex: "0", role: "note", "aria-label": "What was found", hidden: true }),
     message: make("p", { class: "pg-message", role: "alert", hidden: true }),
     lost: make("p", { class: "pg-message", role: "status", text: "The connection is lost. It is tried again by itself; training goes on for a while.", hidden: true }),
     note: make("p", { class: "pg-note", role: "status" }),
@@ -215,8 +215,8 @@ function layout() {
   unfold();
   wide.addEventListener("change", unfold);
   page.middle = make("div", { class: "pg-middle" },
-    make("h2", { class: "pg-title" }, "Network ", page.size), page.network, page.finding);
-  page.right = make("div", { class: "pg-right" }, page.plot, page.legend, page.curves);
+    make("h2", { class: "pg-title" }, "Network ", page.size), page.network);
+  page.right = make("div", { class: "pg-right" }, page.plot, page.legend, page.curves, page.finding);
   page.root = make("div", { class: "pg", "data-state": "opening", "data-step": "0" },
     make("div", { class: "pg-bar" },
       make("div", { class: "pg-run" }, page.train, page.step, page.reset, page.pace),
