@@ -16,11 +16,6 @@ from chainrule import nn
 from chainrule.lab.playground import api, why
 from chainrule.lab.server import Lab, listening
 
-#: In the place of the explorer, so that what it is handed can be looked at.
-EXPLORER = """
-export function mount(root, api) { return { explore(state) { window.explored = state; } }; }
-"""
-
 
 @pytest.fixture(scope="module")
 def lab():
@@ -60,11 +55,6 @@ def step_of(page):
     return int(page.get_attribute(".pg", "data-step"))
 
 
-def figure(page, name):
-    text = page.locator(".pg-figures div", has=page.locator(f"dt:text-is('{name}')"))
-    return float(re.sub(r"[ ,%]", "", text.locator("dd").inner_text()))
-
-
 def train(page):
     page.click("[data-do=train]")
     page.wait_for_selector(".pg[data-state=running]")
@@ -87,66 +77,80 @@ def found(page, canvas, what, across):
     raise AssertionError(f"no {what}")
 
 
+def told_of(field, value):
+    """Whether the server has answered with a setting, as an expression."""
+    kept = "JSON.parse(sessionStorage.getItem('chainrule-lab/1')).playground"
+    return f"{kept}?.{field} === {json.dumps(value)}"
+
+
 def set_field(page, field, value):
     page.fill(f"[data-field='{field}'] input", value)
 
 
-def test_train_on_the_spiral_click_a_weight_and_read_its_why(browser, lab):
-    with tab_of(browser) as page:
-        page.route("**/explorer.js", lambda route: route.fulfill(
-            body=EXPLORER, content_type="text/javascript"))  # fmt: skip
-        enter(page, lab)
-        train(page)
-        began, first = time.monotonic(), step_of(page)
-        page.evaluate(
-            "window.frames_ = 0; new MutationObserver(() => { window.frames_ += 1; }).observe("
-            "document.querySelector('.pg'), {attributeFilter: ['data-step']})"
-        )
-        until(
-            page,
-            "Number.parseFloat(document.querySelectorAll('.pg-figures dd')[3].textContent) >= 95",
-        )
-        seconds, frames = time.monotonic() - began, page.evaluate("window.frames_")
-        print(f"95 % after {seconds:.1f} s, {frames / seconds:.0f} frames a second")
-        assert frames > 5
-        assert step_of(page) > first
-        pause(page)
-        found(page, ".pg-network", "weight", 0.5)
-        told = page.inner_text("[data-told=weight]")
-        name, layer, a, b, value, gradient = re.match(
-            r"((dense\d)_W\[(\d+), (\d+)\]) = (\S+), gradient (\S+) on the next 16", told
-        ).groups()
-        page.click("text=Why this gradient now")
-        until(page, "window.explored")
-        assert page.get_attribute("#tab-explorer", "aria-selected") == "true"
-        at = why.moment(page.evaluate("window.explored.playground"))
-        assert at.why == name
+def asked_of(page):
+    """Take note of the states that the explorer asks the server about."""
+    states = []
 
-        def loss(params):
-            return nn.cross_entropy(at.model.apply(params, {}, at.x)[0], at.labels)
+    def noted(request):
+        if request.url.endswith("/api/explain"):
+            states.append(request.post_data_json["state"])
 
-        exact = cr.grad(loss)(at.model.params)[layer]["W"][int(a), int(b)]
-        explained = why.explained(at).grads[f"{layer}_W"][int(a), int(b)]
-        assert explained == pytest.approx(exact, rel=1e-4, abs=1e-9)
-        shown = float(gradient.replace("−", "-"))
-        assert shown == pytest.approx(exact, rel=0.01, abs=1e-6)
-        weight = at.model.params[layer]["W"][int(a), int(b)]
-        assert float(value.replace("−", "-")) == pytest.approx(weight, rel=0.01, abs=1e-6)
+    page.on("request", noted)
+    return states
 
 
-def test_a_sample_is_asked_about(browser, lab):
-    with tab_of(browser) as page:
-        page.route("**/explorer.js", lambda route: route.fulfill(
-            body=EXPLORER, content_type="text/javascript"))  # fmt: skip
-        enter(page, lab)
-        found(page, ".pg-plot", "sample", 0.5)
-        sample = int(page.input_value("#pg-sample"))
-        page.click("text=Why this sample’s gradient")
-        until(page, "window.explored")
-        at = why.moment(page.evaluate("window.explored.playground"))
-        points = at.config.points()
-        assert np.array_equal(at.x, points.x[[sample]])
-        assert at.labels.tolist() == [points.labels[sample]]
+def test_train_on_the_spiral_click_a_weight_and_read_its_why(page):
+    states = asked_of(page)
+    train(page)
+    began, first = time.monotonic(), step_of(page)
+    page.evaluate(
+        "window.frames_ = 0; new MutationObserver(() => { window.frames_ += 1; }).observe("
+        "document.querySelector('.pg'), {attributeFilter: ['data-step']})"
+    )
+    until(
+        page, "Number.parseFloat(document.querySelectorAll('.pg-figures dd')[3].textContent) >= 95"
+    )
+    seconds, frames = time.monotonic() - began, page.evaluate("window.frames_")
+    print(f"95 % after {seconds:.1f} s, {frames / seconds:.0f} frames a second")
+    assert frames > 5
+    assert step_of(page) > first
+    pause(page)
+    found(page, ".pg-network", "weight", 0.5)
+    told = page.inner_text("[data-told=weight]")
+    name, layer, a, b, value, gradient = re.match(
+        r"((dense\d)_W\[(\d+), (\d+)\]) = (\S+), gradient (\S+) on the next 16", told
+    ).groups()
+    page.click("text=Why this gradient now")
+    total = page.locator("#room-explorer [data-sum]")
+    total.wait_for()
+    assert page.get_attribute("#tab-explorer", "aria-selected") == "true"
+    at = why.moment(next(s["playground"] for s in states if "playground" in s))
+    assert at.why == name
+
+    def loss(params):
+        return nn.cross_entropy(at.model.apply(params, {}, at.x)[0], at.labels)
+
+    exact = cr.grad(loss)(at.model.params)[layer]["W"][int(a), int(b)]
+    assert float(total.get_attribute("data-sum")) == pytest.approx(exact, rel=1e-3, abs=1e-8)
+    assert number_of(gradient) == pytest.approx(exact, rel=0.01, abs=1e-6)
+    weight = at.model.params[layer]["W"][int(a), int(b)]
+    assert number_of(value) == pytest.approx(weight, rel=0.01, abs=1e-6)
+
+
+def number_of(text):
+    return float(text.replace("−", "-"))
+
+
+def test_a_sample_is_asked_about(page):
+    states = asked_of(page)
+    found(page, ".pg-plot", "sample", 0.5)
+    sample = int(page.input_value("#pg-sample"))
+    page.click("text=Why this sample’s gradient")
+    page.locator("#room-explorer svg.chainrule-picture").first.wait_for()
+    at = why.moment(next(s["playground"] for s in states if "playground" in s))
+    points = at.config.points()
+    assert np.array_equal(at.x, points.x[[sample]])
+    assert at.labels.tolist() == [points.labels[sample]]
 
 
 def test_a_run_goes_on_through_a_reload_and_a_dropped_socket(page):
@@ -163,9 +167,8 @@ def test_a_run_goes_on_through_a_reload_and_a_dropped_socket(page):
 
 def test_a_link_gives_the_same_losses(browser, lab, page):
     page.select_option("#pg-data", "xor")
-    until(page, "document.querySelector('.pg-legend')")
     set_field(page, "seed", "11")
-    page.wait_for_timeout(600)
+    until(page, told_of("seed", 11))
     seen = []
     page.click("[data-do=link]")
     until(page, "location.hash.includes('?run=')")
@@ -215,7 +218,7 @@ def test_numbers_that_are_not_finite_are_told(page):
     page.select_option("#pg-activation", "relu")
     set_field(page, "l2", "1")
     set_field(page, "rate", "1000")
-    page.wait_for_timeout(700)
+    until(page, told_of("rate", 1000))
     page.click("[data-do=train]")
     page.wait_for_selector(".pg[data-state=diverged]")
     assert "rate" in page.inner_text(".pg-finding")
