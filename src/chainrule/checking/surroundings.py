@@ -58,8 +58,8 @@ def scene_at(
     if tensors is not None:
         np_ = next((n for n, v in module.items() if v is tensors), np_)
     return Scene(
-        scope, frozenset(gradients), relation, is_forward(run.reference), limits, frozenset(weights),
-        _indices(event.unit), np_,
+        scope, frozenset(gradients), relation, is_forward(run.reference), limits,
+        frozenset(weights), _indices(event.unit), np_,
     )  # fmt: skip
 
 
