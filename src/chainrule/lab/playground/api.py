@@ -86,7 +86,8 @@ async def _answered(request: Request, answer: Any) -> JSONResponse:
         return _refused(error)
 
 
-def _refused(error: FieldsError, status: int = 422) -> JSONResponse:
+def _refused(error: FieldsError, status: int = 200) -> JSONResponse:
+    # The request was right; that what somebody types is not yet right is an answer to it.
     return JSONResponse({"errors": error.errors}, status)
 
 

@@ -6,11 +6,13 @@ dropout drops, follow from seed and step alone.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from chainrule.compiling.failure import StepError
+from chainrule.errors import NonFiniteError
 from chainrule.lab.playground.config import Config
 from chainrule.lab.playground.points import Points
 from chainrule.nn.base import Context
@@ -19,6 +21,7 @@ from chainrule.nn.health.diverged import TrainingDivergedError, failed_step
 from chainrule.nn.penalties import l2
 from chainrule.nn.training.fit import Settings
 from chainrule.nn.training.trainer import Objective
+from chainrule.structure import map_leaves
 from chainrule.transform import value_and_grad
 
 #: Points of a curve, at most; there are at least half as many after that many steps.
@@ -165,12 +168,18 @@ class Training:
     # -- what is shown -------------------------------------------------------------------
 
     def gradients(self) -> tuple[float, Any]:
-        """Return the loss on the next minibatch and its gradient, as the next step takes it."""
+        """Return the loss on the next minibatch and its gradient, as the next step takes it.
+
+        NaN where the next step is the one that fails.
+        """
         rows = self.rows(self.step, self.step + 1)
-        value, found = value_and_grad(
-            loss_of(self.model, self.objective, self.context, self.data[0][rows],
-                    self.data[1][rows], self.carry["state"])
-        )(self.carry["params"])  # fmt: skip
+        batch = self.data[0][rows], self.data[1][rows]
+        params = self.carry["params"]
+        loss = loss_of(self.model, self.objective, self.context, *batch, self.carry["state"])
+        try:
+            value, found = value_and_grad(loss)(params)
+        except NonFiniteError:
+            return math.nan, map_leaves(lambda leaf, path: np.full_like(leaf, math.nan), params, "")
         return float(value), found
 
     @property

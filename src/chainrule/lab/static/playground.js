@@ -33,7 +33,7 @@ export async function mount(root, api) {
     sample: (sample) => plot.select(sample),
     explain: (what) => { if (frame) api.explore({ playground: moment(run, frame, what) }); },
   });
-  const controls = createControls(options, api, (config) => connection.send({ do: "configure", config }));
+  const controls = createControls(options, api, configure);
   page.settings.append(controls.root);
   page.middle.append(asked.root);
   root.classList.add("playground");
@@ -42,6 +42,8 @@ export async function mount(root, api) {
   let run = null;
   let frame = null;
   let spoken = 0;
+  /** Configurations that were sent and not yet answered. */
+  let waiting = 0;
   let said = "";
   const linked = fromHash(location.hash);
 
@@ -51,15 +53,21 @@ export async function mount(root, api) {
       config: (!run && linked) || run?.config || api.state.get("playground") || options.standard,
     }),
     told(message) {
+      waiting = Math.max(0, waiting - 1);
       if (message.errors) refused(message);
       else begin(message);
     },
     frame: show,
     connected(isUp) {
       page.lost.hidden = isUp;
+      waiting = 0;
     },
     isShown: () => root.isConnected && !root.hidden && root.offsetParent !== null,
   });
+
+  function configure(config) {
+    if (connection.send({ do: "configure", config })) waiting += 1;
+  }
 
   function refused({ errors, ended }) {
     const left = controls.report(errors);
@@ -84,7 +92,8 @@ export async function mount(root, api) {
       asked.begin(run, placed);
       legend(page.legend, run.points);
     }
-    controls.show(run.config);
+    // What is being typed is newer than this answer.
+    if (!waiting && !controls.isTyping()) controls.show(run.config);
     page.size.textContent = `${run.parameters.toLocaleString("en")} parameters`;
     page.message.hidden = true;
     connection.ask(true);
@@ -149,7 +158,7 @@ export async function mount(root, api) {
     const { config, error } = await opened(file, 8 * options.limits.characters);
     page.open.value = "";
     if (error) note(error);
-    else connection.send({ do: "configure", config });
+    else configure(config);
   });
 
   function note(text) {
@@ -166,7 +175,7 @@ export async function mount(root, api) {
     /** Begin the run of a link that was opened in this tab. */
     shared(hash) {
       const config = fromHash(hash);
-      if (config) connection.send({ do: "configure", config });
+      if (config) configure(config);
     },
     /** For tests: where a weight or a sample is drawn. */
     where: (what) => (typeof what === "number" ? plot.where(what) : network.where(what)),
@@ -202,7 +211,7 @@ function layout() {
     network: canvas("network", "The network: its units and weights; choose one below"),
     curves: canvas("curves", "Loss and accuracy by step"),
     legend: make("ul", { class: "pg-legend" }),
-    finding: make("p", { class: "pg-finding", hidden: true }),
+    finding: make("p", { class: "pg-finding", tabindex: "0", role: "note", "aria-label": "What was found", hidden: true }),
     message: make("p", { class: "pg-message", role: "alert", hidden: true }),
     lost: make("p", { class: "pg-message", role: "status", text: "The connection is lost. It is tried again by itself; training goes on for a while.", hidden: true }),
     note: make("p", { class: "pg-note", role: "status" }),
@@ -215,8 +224,8 @@ function layout() {
   unfold();
   wide.addEventListener("change", unfold);
   page.middle = make("div", { class: "pg-middle" },
-    make("h2", { class: "pg-title" }, "Network ", page.size), page.network, page.finding);
-  page.right = make("div", { class: "pg-right" }, page.plot, page.legend, page.curves);
+    make("h2", { class: "pg-title" }, "Network ", page.size), page.network);
+  page.right = make("div", { class: "pg-right" }, page.plot, page.legend, page.curves, page.finding);
   page.root = make("div", { class: "pg", "data-state": "opening", "data-step": "0" },
     make("div", { class: "pg-bar" },
       make("div", { class: "pg-run" }, page.train, page.step, page.reset, page.pace),

@@ -25,6 +25,7 @@ export function createControls(options, api, changed) {
   function later(wait = QUIET) {
     clearTimeout(timer);
     timer = setTimeout(() => {
+      timer = 0;
       if (config.data !== "table" || config.table) changed(structuredClone(config));
     }, wait);
   }
@@ -179,9 +180,12 @@ export function createControls(options, api, changed) {
   return {
     root,
     report,
+    /** Whether something has been typed that has not been sent. */
+    isTyping: () => timer !== 0,
     /** Show a configuration, as the server returned it. */
     show(next) {
       clearTimeout(timer);
+      timer = 0;
       config = { ...structuredClone(options.standard), ...structuredClone(next) };
       for (const [name, { input }] of fields) {
         if (name.includes(".") || name === "layers" || name === "table") continue;

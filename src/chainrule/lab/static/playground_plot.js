@@ -198,8 +198,13 @@ function axes(context, points, b, colours) {
   context.strokeStyle = colours.line;
   context.lineWidth = 1;
   context.strokeRect(b.x + 0.5, b.y + 0.5, b.side - 1, b.side - 1);
-  context.fillStyle = colours.quiet;
   context.font = `11px ${colours.font}`;
+  context.fillStyle = colours.ink;
+  context.textAlign = "right";
+  context.fillText(`${points.axes[0]} →`, b.x + b.side - 6, b.y + b.side - 7, b.side / 2);
+  context.textAlign = "left";
+  context.fillText(`↑ ${points.axes[1]}`, b.x + 6, b.y + 14, b.side / 2);
+  context.fillStyle = colours.quiet;
   for (const axis of [0, 1]) {
     for (const tick of ticks(points, axis)) {
       const share = ((tick - points.centre[axis]) / points.spread[axis] / points.reach + 1) / 2;

@@ -1,0 +1,257 @@
+import json
+import re
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette")
+
+from browsing import DESKTOP, PHONE, serious_faults
+from browsing import tab as tab_of
+from test_playground_runs import ended
+
+import chainrule as cr
+from chainrule import nn
+from chainrule.lab.playground import api, why
+from chainrule.lab.server import Lab, listening
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab(listening()) as running:
+        yield running
+    ended()
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left():
+    yield
+    ended()
+
+
+@pytest.fixture
+def page(browser, lab):
+    with tab_of(browser) as opened:
+        yield enter(opened, lab)
+
+
+def enter(page, lab, hash_="#playground"):
+    page.goto(f"{lab.link}{hash_}")
+    page.wait_for_selector(".pg[data-state=paused], .pg[data-state=running]")
+    until(page, "document.querySelectorAll('.pg-figures dd').length")
+    return page
+
+
+def until(page, condition, seconds=15):
+    """Wait for an expression; Playwright's own way needs eval, which the page forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"not in time: {condition}"
+        page.wait_for_timeout(30)
+
+
+def step_of(page):
+    return int(page.get_attribute(".pg", "data-step"))
+
+
+def train(page):
+    page.click("[data-do=train]")
+    page.wait_for_selector(".pg[data-state=running]")
+
+
+def pause(page):
+    page.click("[data-do=train]")
+    page.wait_for_selector(".pg[data-state=paused]")
+
+
+def found(page, canvas, what, across):
+    """Move down a canvas until there is something to click, and click it."""
+    box = page.locator(canvas).bounding_box()
+    for y in range(40, int(box["height"]) - 40, 3):
+        page.mouse.move(box["x"] + across * box["width"], box["y"] + y)
+        if page.get_attribute(canvas, "data-over") == what:
+            page.mouse.down()
+            page.mouse.up()
+            return
+    raise AssertionError(f"no {what}")
+
+
+def told_of(field, value):
+    """Whether the server has answered with a setting, as an expression."""
+    kept = "JSON.parse(sessionStorage.getItem('chainrule-lab/1')).playground"
+    return f"{kept}?.{field} === {json.dumps(value)}"
+
+
+def set_field(page, field, value):
+    page.fill(f"[data-field='{field}'] input", value)
+
+
+def asked_of(page):
+    """Take note of the states that the explorer asks the server about."""
+    states = []
+
+    def noted(request):
+        if request.url.endswith("/api/explain"):
+            states.append(request.post_data_json["state"])
+
+    page.on("request", noted)
+    return states
+
+
+def test_train_on_the_spiral_click_a_weight_and_read_its_why(page):
+    states = asked_of(page)
+    train(page)
+    began, first = time.monotonic(), step_of(page)
+    page.evaluate(
+        "window.frames_ = 0; new MutationObserver(() => { window.frames_ += 1; }).observe("
+        "document.querySelector('.pg'), {attributeFilter: ['data-step']})"
+    )
+    until(
+        page, "Number.parseFloat(document.querySelectorAll('.pg-figures dd')[3].textContent) >= 95"
+    )
+    seconds, frames = time.monotonic() - began, page.evaluate("window.frames_")
+    print(f"95 % after {seconds:.1f} s, {frames / seconds:.0f} frames a second")
+    assert frames > 5
+    assert step_of(page) > first
+    pause(page)
+    found(page, ".pg-network", "weight", 0.5)
+    told = page.inner_text("[data-told=weight]")
+    name, layer, a, b, value, gradient = re.match(
+        r"((dense\d)_W\[(\d+), (\d+)\]) = (\S+), gradient (\S+) on the next 16", told
+    ).groups()
+    page.click("text=Why this gradient now")
+    total = page.locator("#room-explorer [data-sum]")
+    total.wait_for()
+    assert page.get_attribute("#tab-explorer", "aria-selected") == "true"
+    at = why.moment(next(s["playground"] for s in states if "playground" in s))
+    assert at.why == name
+
+    def loss(params):
+        return nn.cross_entropy(at.model.apply(params, {}, at.x)[0], at.labels)
+
+    exact = cr.grad(loss)(at.model.params)[layer]["W"][int(a), int(b)]
+    assert float(total.get_attribute("data-sum")) == pytest.approx(exact, rel=1e-3, abs=1e-8)
+    assert number_of(gradient) == pytest.approx(exact, rel=0.01, abs=1e-6)
+    weight = at.model.params[layer]["W"][int(a), int(b)]
+    assert number_of(value) == pytest.approx(weight, rel=0.01, abs=1e-6)
+
+
+def number_of(text):
+    return float(text.replace("−", "-"))
+
+
+def test_a_sample_is_asked_about(page):
+    states = asked_of(page)
+    found(page, ".pg-plot", "sample", 0.5)
+    sample = int(page.input_value("#pg-sample"))
+    page.click("text=Why this sample’s gradient")
+    page.locator("#room-explorer svg.chainrule-picture").first.wait_for()
+    at = why.moment(next(s["playground"] for s in states if "playground" in s))
+    points = at.config.points()
+    assert np.array_equal(at.x, points.x[[sample]])
+    assert at.labels.tolist() == [points.labels[sample]]
+
+
+def test_a_run_goes_on_through_a_reload_and_a_dropped_socket(page):
+    page.select_option("#pg-pace", "1000")
+    train(page)
+    until(page, "Number(document.querySelector('.pg').dataset.step) > 100")
+    page.reload()
+    page.wait_for_selector(".pg[data-state=running]")
+    before = step_of(page)
+    assert before > 100
+    assert page.input_value("#pg-pace") == "1000"
+    until(page, f"Number(document.querySelector('.pg').dataset.step) > {before + 50}")
+
+
+def test_a_link_gives_the_same_losses(browser, lab, page):
+    page.select_option("#pg-data", "xor")
+    set_field(page, "seed", "11")
+    until(page, told_of("seed", 11))
+    seen = []
+    page.click("[data-do=link]")
+    until(page, "location.hash.includes('?run=')")
+    link = page.evaluate("location.hash")
+    with tab_of(browser) as other:
+        enter(other, lab, link)
+        assert other.input_value("#pg-seed") == "11"
+        for each in (page, other):
+            for _ in range(16):
+                each.click("[data-do=step]")
+            each.wait_for_selector(".pg[data-step='16']")
+            seen.append(each.inner_text(".pg-figures"))
+    assert seen[0] == seen[1]
+    assert len(api.runs) == 2
+
+
+def test_what_is_wrong_is_told_beside_its_field(page):
+    for field, value in [("rate", "fast"), ("samples", "1e9"), ("seed", "<b>1</b>")]:
+        before = page.input_value(f"[data-field='{field}'] input")
+        set_field(page, field, value)
+        error = page.locator(f"[data-field='{field}'] .pg-error")
+        error.wait_for(state="visible")
+        assert "needed" in error.inner_text()
+        set_field(page, field, before)
+        error.wait_for(state="hidden")
+    assert page.get_attribute(".pg", "data-state") == "paused"
+
+
+def test_a_table_of_ones_own_with_script_in_it(page):
+    name = "<img src=x onerror=alert(1)>"
+    rows = "".join(
+        f"{i % 9},{(i * i) % 7},{['<script>', '&lt;b&gt;', 'c'][i % 3]}\n" for i in range(60)
+    )
+    page.select_option("#pg-data", "table")
+    page.fill("#pg-table", f"{name},depth,kind\n{rows}")
+    until(page, "document.querySelectorAll('.pg-key').length === 3")
+    assert page.locator(".pg-key").all_inner_texts() == ["&lt;b&gt;", "<script>", "c"]
+    assert page.locator(".playground img, .playground script").count() == 0
+    train(page)
+    until(page, "Number(document.querySelector('.pg').dataset.step) > 50")
+    pause(page)
+    page.fill("#pg-table", "a,b\n1,2\n")
+    page.locator("#pg-table-error").wait_for(state="visible")
+
+
+def test_numbers_that_are_not_finite_are_told(page):
+    page.select_option("#pg-activation", "relu")
+    set_field(page, "l2", "1")
+    set_field(page, "rate", "1000")
+    until(page, told_of("rate", 1000))
+    page.click("[data-do=train]")
+    page.wait_for_selector(".pg[data-state=diverged]")
+    assert "rate" in page.inner_text(".pg-finding")
+    assert page.is_disabled("[data-do=train]")
+    page.click("[data-do=reset]")
+    page.wait_for_selector(".pg[data-state=paused]")
+
+
+def test_a_file_gives_the_same_run(page, tmp_path):
+    with page.expect_download() as download:
+        page.click("[data-do=save]")
+    path = tmp_path / "run.json"
+    download.value.save_as(path)
+    kept = json.loads(path.read_text())
+    kept["config"] |= {"data": "blobs", "layers": [3]}
+    path.write_text(json.dumps(kept))
+    page.set_input_files("#pg-open", path)
+    until(page, "document.querySelectorAll('.pg-key').length === 3")
+    assert page.input_value("#pg-data") == "blobs"
+    path.write_text('{"chainrule": "playground", "version": 1, "config": {"rate": "x"}}')
+    page.set_input_files("#pg-open", path)
+    page.locator("[data-field=rate] .pg-error").wait_for(state="visible")
+    path.write_text("no json")
+    page.set_input_files("#pg-open", path)
+    until(page, "document.querySelector('.pg-note').textContent.includes('JSON')")
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+def test_it_is_accessible_and_fits(browser, lab, viewport):
+    with tab_of(browser, viewport) as page:
+        enter(page, lab)
+        page.locator("details.pg-settings").evaluate("e => { e.open = true; }")
+        assert serious_faults(page) == []
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= viewport["width"]
+        assert page.locator("[data-spoken]").inner_text()
