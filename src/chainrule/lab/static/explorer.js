@@ -149,6 +149,10 @@ class Explorer {
     return {
       level: 2,
       recompute: async ({ arguments: values, upstream, notation }) => {
+        if (values && this.state.playground) {
+          const message = "A moment of the playground stays as it was.";
+          return { errors: Object.keys(values).map((field) => ({ field, message })) };
+        }
         const patch = { notation };
         if (values) patch.values = { ...this.state.values, ...values };
         if (upstream !== undefined) patch.upstream = upstream;

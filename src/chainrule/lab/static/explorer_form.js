@@ -5,6 +5,7 @@ import { el } from "/static/view/dom.js";
 /** Values that new names begin with, so that there is something to see at once. */
 const BEGIN = ["2", "3", "1", "0.5", "-1", "1.5"];
 const OWN = "own";
+const MOMENT = "moment";
 const NEW = "z = w*x + b\ny = max(z, 0)";
 
 /** @param {object} explorer */
@@ -21,6 +22,8 @@ class Form {
     this.choice = el("select", { id: "choice", on: { change: () => this.choose(this.choice.value) } },
       ...explorer.examples.map(({ name, title }) => el("option", { value: name, text: title })),
       el("option", { value: OWN, text: "Your own formula" }));
+    this.moment = el("option", { value: MOMENT, text: "A moment of the playground" });
+    this.heading = el("h3", { text: "Values" });
     this.formula = el("textarea", {
       id: "formula", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
       "aria-describedby": "formula-help formula-error", on: {
@@ -41,11 +44,12 @@ class Form {
       el("h2", { id: "form-title", text: "Function" }),
       el("div", { class: "field" }, el("label", { for: "choice", text: "Start from" }), this.choice),
       this.source, this.formulaBox,
-      el("h3", { text: "Values" }), this.values, this.upstream.box, this.whole);
+      this.heading, this.values, this.upstream.box, this.whole);
   }
 
   choose(name) {
     const { explorer } = this;
+    if (name === MOMENT) return;
     if (name !== OWN) {
       explorer.change({ example: name, values: {}, upstream: "", backward: "", notation: [] }, { fresh: true });
       return;
@@ -75,7 +79,9 @@ class Form {
   render() {
     const { state } = this.explorer;
     const example = this.example();
-    this.choice.value = example ? example.name : OWN;
+    if (state.playground) this.choice.append(this.moment);
+    else this.moment.remove();
+    this.choice.value = state.playground ? MOMENT : example ? example.name : OWN;
     this.formulaBox.hidden = Boolean(example) || Boolean(state.playground);
     put(this.formula, state.formula ?? "");
     this.formula.rows = Math.min(12, Math.max(3, (state.formula ?? "").split("\n").length + 1));
@@ -85,7 +91,8 @@ class Form {
     if (example) this.use(example.arguments);
     if (state.playground) this.use([]);
     if (!example && !state.playground) this.explorer.api.state.set("formula", state);
-    this.upstream.box.hidden = !(example?.upstream || state.upstream || this.needsUpstream);
+    this.heading.hidden = !this.names.length;
+    this.upstream.box.hidden = Boolean(state.playground) || !(example?.upstream || state.upstream || this.needsUpstream);
     put(this.upstream.input, state.upstream || example?.upstream || "");
     for (const [name, { input }] of this.fields) put(input, this.textOf(name));
   }
