@@ -122,7 +122,7 @@ class Camera:
             }
             norms = {name: _number(math.sqrt(sum(float(np.sum(np.square(v, dtype=float)))
                      for v in each.values()))) for name, each in gradients.items()}  # fmt: skip
-        last = training.curve[-1]
+        last = training.scores()
         header = {
             "step": training.step,
             "epoch": round(training.epoch, 2),

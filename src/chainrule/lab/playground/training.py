@@ -153,17 +153,21 @@ class Training:
 
     def _note(self) -> None:
         """Add a point to the curve; when there are many, every other one goes."""
-        params, state = self.carry["params"], self.carry["state"]
-        found = self.trainer.evaluate(params, state, self.data)
-        held = self.trainer.evaluate(params, state, self.held) if len(self.held[0]) else {}
-        missing = float("nan")
-        self.curve.append((
-            float(self.step), found["loss"], found["accuracy"], held.get("loss", missing),
-            held.get("accuracy", missing),
-        ))  # fmt: skip
+        self.curve.append(self.scores())
         if len(self.curve) > _POINTS:
             self.curve = self.curve[::2]
             self._stride *= 2
+
+    def scores(self) -> tuple[float, ...]:
+        """Return step, loss, accuracy, and loss and accuracy on what is held out, as of now."""
+        params, state = self.carry["params"], self.carry["state"]
+        found = self.trainer.evaluate(params, state, self.data)
+        held = self.trainer.evaluate(params, state, self.held) if len(self.held[0]) else {}
+        names = ("loss", "accuracy")
+        return (
+            float(self.step), *(found[name] for name in names),
+            *(held.get(name, math.nan) for name in names),
+        )  # fmt: skip
 
     # -- what is shown -------------------------------------------------------------------
 
