@@ -130,6 +130,9 @@ def test_pictures_and_paths():
     found = ask("picture", NEURON, level="scalars", open=[])
     assert found["svg"].startswith("<svg")
     assert found["level"] == "scalars"
+    for wrong in (5, "abc", [1], {"g0": 1}):
+        with pytest.raises(Faulty, match="list of names"):
+            ask("picture", NEURON, open=wrong)
     why = ask("why", NEURON, name="w")
     assert why["gradient"]["text"] == "3"
     with pytest.raises(cr.errors.ArgumentError):

@@ -16,6 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from chainrule.lab import limits
 from chainrule.lab.app import application
+from chainrule.lab.bodies import Refusal, parse
 from chainrule.lab.guard import HEADER
 from chainrule.lab.server import Lab, listening
 from chainrule.lab.work import Workers
@@ -130,6 +131,29 @@ def test_the_first_link_gives_a_cookie_that_no_script_and_no_other_site_has(clie
     assert client.get(f"/static/lab.js?token={TOKEN}").status_code == 401
 
 
+def test_cookies_of_other_programs_do_not_hide_ours(client):
+    # All ports of a host share their cookies, and not all that is sent as a cookie is one.
+    for cookies in (
+        f'settings={{"a": 1}}; {COOKIE}',
+        f"a b c; {COOKIE}",
+        f"x[é]=1; {COOKIE}",
+        f"{COOKIE.replace(TOKEN, 'another')}; {COOKIE}",
+        f"{COOKIE}; {COOKIE.replace(TOKEN, 'another')}",
+    ):
+        headers = {**GOOD, "cookie": cookies.encode("latin-1")}
+        assert client.get("/api/examples", headers=headers).status_code == 200, cookies
+    for cookies in (f"x{COOKIE}", f"{COOKIE}x", f"x={COOKIE}", f"chainrule-lab-{PORT}", ""):
+        headers = {**GOOD, "cookie": cookies}
+        assert client.get("/api/examples", headers=headers).status_code == 401, cookies
+
+
+@pytest.mark.parametrize("query", ["a=1&" * 20, "token=%0d%0ax", "token=%ff", "token=a;b&=&&"])
+def test_other_links_are_refused(client, query):
+    answer = client.get(f"/?{query}", headers={"host": HOST})
+    assert answer.status_code == 401
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize("path", ["/", "/static/lab.js", "/nothing", "/api/examples"])
 def test_headers_of_every_answer(client, path):
     for headers in (GOOD, BAD["no token"]):
@@ -174,6 +198,13 @@ def test_bodies(client, body, headers, status):
     assert answer.json()["errors"][0]["message"]
 
 
+def test_a_string_that_does_not_end_is_refused_at_once():
+    started = time.perf_counter()
+    with pytest.raises(Refusal, match="no JSON"):
+        parse(b'{"a": "' + b'\\"' * (limits.MAX_BODY // 2 - 10))
+    assert time.perf_counter() - started < 2
+
+
 def test_files_outside_are_not_served(client):
     for path in (
         "/static/../app.py",
@@ -186,8 +217,6 @@ def test_files_outside_are_not_served(client):
 
 def test_work_that_takes_too_long(monkeypatch):
     import asyncio
-
-    from chainrule.lab.bodies import Refusal
 
     monkeypatch.setattr(limits, "WORK_SECONDS", 0.05)
 
@@ -261,6 +290,56 @@ def test_raw_sockets(lab):
         (host, "", cookie),
     ):
         assert " 403 " in raw(lab.port, ask.format(there, site, given)).splitlines()[0]
+
+
+@pytest.mark.parametrize("head", [
+    "",
+    "GET / HTTP/1.1\r\n",
+    "GET / HTTP/1.1\r\nHost: {host}\r\n\r\n",
+    "POST /api/explain HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n\r\n",
+], ids=["nothing", "half a head", "an answered request", "a body that nobody reads"])  # fmt: skip
+def test_a_connection_that_asks_nothing_is_ended(monkeypatch, head):
+    monkeypatch.setattr(limits, "IDLE_SECONDS", 0.2)
+    with Lab(listening()) as lab:
+        address = ("127.0.0.1", lab.port)
+        with socket.create_connection(address, timeout=5) as connection:
+            connection.sendall(head.format(host=f"127.0.0.1:{lab.port}").encode())
+            ended = None
+            deadline = time.monotonic() + 5
+            while ended is None and time.monotonic() < deadline:
+                try:
+                    connection.sendall(b"x" if head else b"")  # slowly, but it never stops
+                    connection.settimeout(0.05)
+                    ended = True if connection.recv(65536) == b"" else None
+                except TimeoutError:
+                    pass
+                except ConnectionError:
+                    ended = True
+            assert ended
+
+
+def test_a_request_that_is_being_answered_is_let_be(monkeypatch):
+    monkeypatch.setattr(limits, "IDLE_SECONDS", 0.1)
+    with Lab(listening()) as lab:
+        host = f"127.0.0.1:{lab.port}"
+        with socket.create_connection(("127.0.0.1", lab.port), timeout=5) as connection:
+            connection.sendall(
+                f"POST /api/form HTTP/1.1\r\nHost: {host}\r\n{HEADER}: {lab.token}\r\n"
+                "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{".encode()
+            )
+            time.sleep(0.6)
+            connection.sendall(b"}")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_what_a_proxy_would_say_is_not_believed(lab):
+    host = f"127.0.0.1:{lab.port}"
+    found = raw(
+        lab.port,
+        f"GET /static HTTP/1.1\r\nHost: {host}\r\n{HEADER}: {lab.token}\r\n"
+        "X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n",
+    )
+    assert f"location: http://{host}/static/" in found
 
 
 def test_it_listens_on_this_machine_alone(lab):

@@ -55,7 +55,8 @@ def _explain(asked: Asked) -> dict[str, Any]:
 def _picture(asked: Asked) -> dict[str, Any]:
     state = _state(asked)
     level, groups = asked.get("level", "auto"), asked.get("open") or []
-    if not isinstance(level, str) or not all(isinstance(g, str) for g in groups):
+    is_list = isinstance(groups, list) and all(isinstance(g, str) for g in groups)
+    if not isinstance(level, str) or not is_list:
         raise Faulty(Fault("level", "A level is a name, and what is open a list of names."))
     return picture(explained(state).explanation(notation_of(state)), level, groups)
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -118,7 +117,7 @@ class Guard:
         in_link = scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == "/"
         if in_link and self._is_token(_in_query(scope)):
             return True
-        if not self._is_token(_in_cookie(headers.get("cookie", ""), self.cookie)):
+        if not any(map(self._is_token, _in_cookies(headers.get("cookie", ""), self.cookie))):
             raise Refusal(401, _NO_TOKEN)
         if origin is None and (socket or scope["method"] == "POST"):
             raise Refusal(403, "The request does not say where it comes from.")
@@ -216,17 +215,22 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def _in_query(scope: Scope) -> str:
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=8)
+    try:
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=8)
+    except ValueError:  # more fields than our links have
+        return ""
     found: str = query.get("token", [""])[0]
     return found
 
 
-def _in_cookie(header: str, name: str) -> str:
-    try:
-        found = SimpleCookie(header).get(name)
-    except CookieError:
-        return ""
-    return found.value if found is not None else ""
+def _in_cookies(header: str, name: str) -> list[str]:
+    """Return what the cookies of a name hold.
+
+    All ports of a host share their cookies: what another program has set, which may be no proper
+    cookie or have our name, must not hide ours.
+    """
+    pairs = (pair.strip().partition("=") for pair in header.split(";"))
+    return [value for key, _, value in pairs if key == name]
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
