@@ -293,6 +293,17 @@ def test_hostile_names_are_text(offline, written, tmp_path):
     assert page.locator("[data-key='why-select']").input_value() == name
 
 
+def test_a_function_may_have_any_name(written):
+    def f(w, x):
+        return w * x
+
+    f.__name__ = "\ud800</title><script>alert(1)</script>\x00"
+    _, path = written("named", cr.explain(f, 2.0, 3.0))
+    text = path.read_text("utf-8")
+    assert text.count("<script") == 2
+    assert text.count("</title>") == 1
+
+
 def test_numbers_of_all_sizes_are_shown(offline, written):
     def f(x, W, tiny):
         return np.sum(np.tanh(W @ x)) * tiny

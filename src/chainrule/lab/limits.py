@@ -8,6 +8,8 @@ MAX_DEPTH = 32
 MAX_VALUES = 400_000
 #: Seconds until a request is answered, whatever the answer.
 REQUEST_SECONDS = 30.0
+#: Seconds that a connection may be open without asking anything.
+IDLE_SECONDS = 15.0
 #: Seconds that explaining something may take.
 WORK_SECONDS = 10.0
 #: Requests that are answered at once, and sockets that are open at once.

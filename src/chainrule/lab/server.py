@@ -143,8 +143,12 @@ class Lab:
 def _config(app: Any) -> uvicorn.Config:
     import uvicorn
 
+    from chainrule.lab.connections import Connection
+
     return uvicorn.Config(
         app,
+        http=Connection,
+        proxy_headers=False,  # nothing stands before the lab: such headers are somebody's own
         log_level="error",
         access_log=False,  # it would write the token to the terminal
         lifespan="on",

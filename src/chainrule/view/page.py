@@ -66,12 +66,17 @@ def page(document: dict[str, Any], text: str = "") -> str:
     )
     return _PAGE.format(
         policy=policy,
-        title=html.escape(f"{document['call']}, worked by chainrule"),
+        title=_escaped(f"{document['call']}, worked by chainrule"),
         style=sheet,
-        text=html.escape(text),
+        text=_escaped(text),
         data=_packed(document),
         script=script,
     )
+
+
+def _escaped(text: str) -> str:
+    # A lone surrogate, which a name may hold, has no place in UTF-8, and would not be written.
+    return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _packed(document: Any) -> str:
