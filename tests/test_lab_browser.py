@@ -168,6 +168,25 @@ def test_a_reload_keeps_all_and_tabs_keep_apart(page, browser, lab):
     has(other, ".cr-result", "12")
 
 
+def test_a_damaged_store_is_left_aside(browser, lab):
+    damaged = '{"room": "nowhere", "explorer": {"values": [1]}, "playground": 5}'
+    with browser.new_context() as context:
+        page = context.new_page()
+        failures = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.goto(lab.link)
+        page.wait_for_selector("#room-explorer svg")
+        page.evaluate(
+            "text => { for (const s of [localStorage, sessionStorage])"
+            " s.setItem('chainrule-lab/1', text); }",
+            damaged,
+        )
+        page.goto("about:blank")
+        page.goto(lab.link)
+        page.wait_for_selector("#room-explorer svg")
+        assert failures == []
+
+
 def test_a_link_holds_the_state(page, browser, lab):
     own(page, "y = k*x", k="6", x="7")
     has(page, ".cr-result", "42")

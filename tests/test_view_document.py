@@ -16,6 +16,7 @@ from chainrule.errors import MissingExtraError
 from chainrule.render import page as words
 from chainrule.view import document, module, page, picture, why
 from chainrule.view.arguments import value_source
+from chainrule.view.asked import precomputed
 from chainrule.view.mathml import mathml
 
 pytest.importorskip("latex2mathml")
@@ -170,6 +171,17 @@ def test_paths_in_the_document_are_those_of_why(example, alone):
 
 
 # -- pictures, source, notations -------------------------------------------------------------
+
+
+def test_paths_through_many_numbers_are_bounded():
+    def made(size):
+        x = np.full((size, size), 1 / size)
+        return cr.explain(lambda x: np.mean(x @ x @ x @ x @ x @ x), x).explanation
+
+    assert len(precomputed(made(4))) == 16
+    assert 1 <= len(precomputed(made(20))) < 10
+    with pytest.raises(cr.errors.ArgumentError, match="Too many numbers"):
+        why(made(150), "x[0, 0]")
 
 
 def test_ids_of_steps_are_those_of_the_picture(example):

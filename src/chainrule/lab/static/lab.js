@@ -99,4 +99,4 @@ dialog.addEventListener("close", async () => {
   document.getElementById("stopped").hidden = false;
 });
 
-show(roomOf(location.hash) ?? store.get("room") ?? "explorer");
+show(roomOf(location.hash) ?? roomOf(`#${store.get("room")}`) ?? "explorer");
