@@ -20,7 +20,7 @@ from chainrule.cli import main
 from chainrule.examples.neuron import neuron
 from chainrule.lab.guard import HEADER
 from chainrule.lab.server import Lab, listening
-from chainrule.solution import explain
+from chainrule.solving import explain
 
 LINK = re.compile(r"http://127\.0\.0\.1:(\d+)/\?token=([\w-]{20,})")
 

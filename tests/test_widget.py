@@ -213,7 +213,7 @@ def test_what_nobody_asked_for_is_refused(s, ask, given):
 
 def test_a_solution_of_a_model_can_be_shown_but_not_changed():
     from chainrule.graphing import record
-    from chainrule.solution import solution_of
+    from chainrule.solving import solution_of
 
     s = solution_of(record(layer, (X, W, B), {}))
     answer = Session(s).answer("recompute", {"arguments": {"b": "[1, 2, 3]"}})

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from chainrule.checking.report import Report
     from chainrule.compiling.compiled import compile
     from chainrule.compiling.epochs import epoch
-    from chainrule.solution import Solution, explain
+    from chainrule.solution import Solution
+    from chainrule.solving import explain
 
 __version__ = "0.1.0"
 
@@ -57,7 +58,7 @@ _LATER = {
     "check": "chainrule.checking.api",
     "compile": "chainrule.compiling.compiled",
     "epoch": "chainrule.compiling.epochs",
-    "explain": "chainrule.solution",
+    "explain": "chainrule.solving",
     "nn": "chainrule.nn",
     "plots": "chainrule.plots",
     "testing": "chainrule.testing",

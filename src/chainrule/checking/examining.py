@@ -317,7 +317,7 @@ def _notes(subject: Subject, runs: list[Judged]) -> list[str]:
 
 
 def _solution(subject: Subject, point: Point) -> Any:
-    from chainrule.solution import solution_of
+    from chainrule.solving import solution_of
 
     return solution_of(subject.recording(point.values), point.upstream)
 

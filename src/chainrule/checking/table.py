@@ -98,7 +98,7 @@ def _recorded(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str,
 
 
 def _solution(recording: Recording, upstream: Any) -> Any:
-    from chainrule.solution import solution_of
+    from chainrule.solving import solution_of
 
     return solution_of(recording, upstream)
 

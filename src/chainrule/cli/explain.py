@@ -25,7 +25,7 @@ from chainrule.explaining.why import element_name
 from chainrule.formula import FUNCTIONS, parse_value
 from chainrule.render import RENDERERS
 from chainrule.solution import Solution
-from chainrule.solution import explain as explain_function
+from chainrule.solving import explain as explain_function
 from chainrule.writing import scalar_text
 
 HELP = "show the worked backward pass of a function, a formula or an example"

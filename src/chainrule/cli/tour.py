@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.cli import screen
 from chainrule.examples import classifier, neuron, two_layer
-from chainrule.solution import explain
+from chainrule.solving import explain
 from chainrule.writing import scalar_text
 
 HELP = "see what chainrule does: one neuron, small networks, training on real scans"

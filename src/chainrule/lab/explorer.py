@@ -14,7 +14,8 @@ from chainrule.explaining.notations import rewritten
 from chainrule.lab.backward import Point, points_of
 from chainrule.lab.targets import Call, Fault, Faulty, Target, call_of, fault_of, target_of
 from chainrule.lab.work import Kept
-from chainrule.solution import Solution, explain
+from chainrule.solution import Solution
+from chainrule.solving import explain
 from chainrule.view.arguments import value_source
 from chainrule.view.document import document
 

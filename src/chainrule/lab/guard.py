@@ -73,8 +73,8 @@ class Guard:
 
     Examples
     --------
-    >>> Guard(None, token="secret", port=8765).hosts
-    frozenset({'localhost:8765', '127.0.0.1:8765'})
+    >>> sorted(Guard(None, token="secret", port=8765).hosts)
+    ['127.0.0.1:8765', 'localhost:8765']
     """
 
     def __init__(self, app: App, *, token: str, port: int) -> None:

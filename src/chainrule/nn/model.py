@@ -16,7 +16,7 @@ from chainrule.nn.training.data import features
 from chainrule.nn.training.fit import Settings, prepared
 from chainrule.nn.training.trainer import ROWS, evaluated, scores_of
 from chainrule.solution import Solution
-from chainrule.solution import explain as explain_function
+from chainrule.solving import explain as explain_function
 from chainrule.structure import leaves, map_leaves
 from chainrule.trace import named
 

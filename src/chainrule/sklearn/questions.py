@@ -9,7 +9,8 @@ import numpy as np
 
 from chainrule.arguments import with_signature
 from chainrule.sklearn.network import Network, Params
-from chainrule.solution import Solution, explain
+from chainrule.solution import Solution
+from chainrule.solving import explain
 
 
 def explained(

@@ -28,7 +28,8 @@ from chainrule.lab.playground.fields import Fields, FieldsError, refusal, shown
 from chainrule.lab.playground.table import CLASSES
 from chainrule.lab.playground.training import Training, loss_of, objective_of
 from chainrule.nn.base import Context
-from chainrule.solution import Solution, explain
+from chainrule.solution import Solution
+from chainrule.solving import explain
 from chainrule.structure import map_leaves
 from chainrule.trace import named
 

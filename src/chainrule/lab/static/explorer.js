@@ -133,9 +133,10 @@ class Explorer {
     if (this.view) this.view.update(document);
     else this.view = mountView(this.stage, document, this.host());
     this.tools.shown(document);
-    const { why } = this.state.playground ?? {};
-    if (why && why !== this.answered) this.view.ask(why);
-    this.answered = why;
+    // Asked once a moment: an answer to an edit must not open the paths anew.
+    const moment = this.state.playground;
+    if (moment?.why && moment !== this.answered) this.view.ask(moment.why);
+    this.answered = moment;
   }
 
   fail(error) {

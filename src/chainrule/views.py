@@ -1,0 +1,252 @@
+"""Every form of a worked solution: text, formulas, code, pictures, pages and files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from chainrule.emit import loops_source, numpy_source
+from chainrule.errors import ArgumentError
+from chainrule.explaining.derivation import Derivation
+from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.steps import Step
+from chainrule.render import RENDERERS, SUFFIXES
+from chainrule.render.text import gradient_to_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from chainrule.picture.drawing import Drawing
+
+
+class Views:
+    """What can be read off an explanation, and the forms that it is written in."""
+
+    _derivation: Derivation
+    _explanation: Explanation
+
+    # -- results -------------------------------------------------------------------------
+
+    @property
+    def value(self) -> Any:
+        """The output."""
+        return self._explanation.value
+
+    @property
+    def grads(self) -> dict[str, Any]:
+        """Gradient of each argument, in the structure of the argument."""
+        return self._explanation.gradients
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """One step for each line, forward and then backward."""
+        return self._explanation.steps
+
+    # -- forms ---------------------------------------------------------------------------
+
+    def text(self, of: str | None = None) -> str:
+        """Return the worked solution as plain text.
+
+        Parameters
+        ----------
+        of : str, optional
+            A gradient, such as ``"dz"``: its steps alone.
+
+        Raises
+        ------
+        ArgumentError
+            When there is no such gradient.
+        """
+        if of is None:
+            return RENDERERS["text"](self._explanation)
+        found = gradient_to_text(self._explanation, of)
+        if not found:
+            known = dict.fromkeys(s.target for s in self.steps if s.kind != "forward")
+            raise ArgumentError(
+                f"There is no step for {of!r}.", expected=f"one of {', '.join(known)}", got=repr(of)
+            )
+        return found
+
+    def markdown(self) -> str:
+        """Return the worked solution as Markdown, with formulas in LaTeX between dollars."""
+        return RENDERERS["markdown"](self._explanation)
+
+    def latex(self) -> str:
+        """Return the worked solution as a LaTeX document."""
+        return RENDERERS["latex"](self._explanation)
+
+    def json(self) -> str:
+        """Return the worked solution as JSON."""
+        return RENDERERS["json"](self._explanation)
+
+    def html(self) -> str:
+        """Return the worked solution as one HTML file to step through.
+
+        It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
+        paths of each number and other notations are in it.
+
+        Raises
+        ------
+        MissingExtraError
+            Where latex2mathml is not installed.
+        """
+        from chainrule.view import document, page  # what the text alone has no need of
+
+        return page(document(self._explanation, alone=True), self.text())
+
+    def code(self, executor: str = "numpy") -> str:
+        """Return the forward and backward pass as code that runs on its own.
+
+        Parameters
+        ----------
+        executor : {"numpy", "loops"}
+            Whole arrays, or loops over single numbers.
+
+        Raises
+        ------
+        ArgumentError
+            For an executor that there is no emitter for.
+        EmitError
+            When the code does not give the graph's numbers; it is never shown then.
+        """
+        if executor == "numpy":
+            return self._numpy_code
+        if executor == "loops":
+            return loops_source(self._derivation.program)
+        raise ArgumentError(
+            f"There is no code for {executor!r}.",
+            expected="'numpy' or 'loops'",
+            got=repr(executor),
+            instead="cr.compile(f, executor).code() for the code that another executor runs",
+        )
+
+    @cached_property
+    def _numpy_code(self) -> str:
+        program = self._derivation.program
+        return numpy_source(program)
+
+    def svg(
+        self, level: str = "auto", open: str | Sequence[str] = (), step: int | None = None
+    ) -> str:
+        """Return a picture of the computation as SVG.
+
+        Values stand above the wires, gradients below them, local derivatives upon them.
+
+        Parameters
+        ----------
+        level : {"auto", "scalars", "neurons", "tensors", "layers"}
+            How closely to look.
+        open : str or sequence of str
+            Groups to open, by the ids that the picture gives them.
+        step : int, optional
+            Show the moment after this step, 0 for the start; the end unless given. The pictures
+            of all steps have the same size, and everything in them the same place.
+
+        Raises
+        ------
+        ArgumentError
+            When there is no such level, group or step.
+
+        Examples
+        --------
+        >>> import chainrule as cr
+        >>> s = cr.explain(lambda x: x * x, 3.0)
+        >>> s.svg()[:4]
+        '<svg'
+        """
+        from chainrule.picture.svg import to_svg
+
+        last = self._explanation.last_step
+        if step is not None and (type(step) is not int or not 0 <= step <= last):
+            raise ArgumentError(
+                "There is no such step.",
+                expected=f"a whole number from 0 to {last}",
+                got=f"step={step!r}",
+            )
+        return to_svg(self._drawing(level, open), step)
+
+    def _drawing(self, level: str = "auto", open: str | Sequence[str] = ()) -> Drawing:
+        from chainrule.picture.layout import draw
+        from chainrule.picture.levels import scene
+
+        return draw(scene(self._explanation, level, (open,) if isinstance(open, str) else open))
+
+    def animate(self, path: str | Path, level: str = "auto", seconds: float = 0.9) -> Path:
+        """Write the picture as an animated GIF: one frame for each step.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file that ends in .gif.
+        level : {"auto", "scalars", "neurons", "tensors", "layers"}
+        seconds : float
+            How long each frame stays; the last stays three times as long.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        ArgumentError
+            For another suffix, or seconds that no frame can stay.
+        MissingExtraError
+            Without matplotlib.
+        """
+        from pathlib import Path
+
+        from chainrule.picture import animation, files
+
+        path = Path(path)
+        if path.suffix != ".gif":
+            raise ArgumentError(
+                f"An animation cannot be saved as {path.suffix or 'a file without suffix'!r}.",
+                expected="a file that ends in .gif",
+                got=str(path),
+            )
+        animation.check_seconds(seconds)
+        steps = range(self._explanation.last_step + 1)
+        return files.save(self._drawing(level), path, steps, seconds)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a view to a file, chosen by its suffix.
+
+        .txt, .md, .tex, .json and .py; .html to step through, with latex2mathml; as a picture
+        .svg, and with matplotlib .png, .pdf and .gif.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        ArgumentError
+            For any other suffix.
+        MissingExtraError
+            For .png, .pdf and .gif without matplotlib.
+        """
+        from pathlib import Path  # a tenth of the time that importing chainrule may take
+
+        from chainrule.picture import files
+
+        path = Path(path)
+        if path.suffix in files.SUFFIXES:
+            return files.save(self._drawing(), path, range(self._explanation.last_step + 1))
+        if path.suffix == ".py":
+            content = self.code()
+        elif path.suffix == ".html":
+            content = self.html()
+        elif path.suffix in SUFFIXES:
+            content = RENDERERS[SUFFIXES[path.suffix]](self._explanation)
+        else:
+            raise ArgumentError(
+                f"A solution cannot be saved as {path.suffix or 'a file without suffix'!r}.",
+                expected="a suffix among "
+                f"{', '.join([*SUFFIXES, '.html', '.py', *files.SUFFIXES])}",
+                got=str(path),
+            )
+        path.write_text(content, encoding="utf-8")
+        return path
