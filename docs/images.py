@@ -52,7 +52,7 @@ def explorer(tab):
     tab.wait_for_selector('.wrong[data-line="2"]')
     tab.evaluate("document.activeElement.blur()")
     tab.wait_for_timeout(500)
-    box = tab.locator(".wrong").bounding_box()
+    box = tab.locator(".wrong[data-line]").bounding_box()
     tab.mouse.move(640, 400)
     tab.mouse.wheel(0, box["y"] + box["height"] + 16 - SIZE["height"])
     write(tab, "explorer")
