@@ -14,6 +14,7 @@ from chainrule.lab.server import Lab, listening
 
 HERE = Path(__file__).parent / "images"
 SIZE = {"width": 1280, "height": 800}
+LARGER = {"width": 1536, "height": 960}
 WRONG = "dz = dy * (z > 0)\ndw = dz * w\ndx = dz * w\ndb = dz"
 
 
@@ -30,7 +31,12 @@ def main():
         solution.save(str(page))
         exported(tab, page)
         tab.goto(lab.link)
-        explorer(tab)
+        tab.wait_for_selector(".cr-view")
+        larger = browser.new_page(
+            viewport=LARGER, device_scale_factor=SIZE["width"] / LARGER["width"]
+        )
+        larger.goto(lab.link)
+        explorer(larger)
         playground(tab)
         browser.close()
 
@@ -54,7 +60,7 @@ def explorer(tab):
     tab.wait_for_timeout(500)
     box = tab.locator(".wrong[data-line]").bounding_box()
     tab.mouse.move(640, 400)
-    tab.mouse.wheel(0, box["y"] + box["height"] + 16 - SIZE["height"])
+    tab.mouse.wheel(0, box["y"] + box["height"] + 16 - LARGER["height"])
     write(tab, "explorer")
 
 
