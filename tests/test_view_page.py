@@ -8,6 +8,7 @@ from browsing import DESKTOP, PHONE, serious_faults, tab
 
 import chainrule as cr
 from chainrule.cli.targets import found
+from chainrule.view.mathml import mathml
 from chainrule.writing import scalar_text
 
 pytest.importorskip("latex2mathml")
@@ -376,3 +377,10 @@ def test_with_a_host_numbers_are_edited(browser, written, tmp_path):
         assert page.locator(".cr-count").inner_text() == "step 3 of 17"
         page.evaluate("view.destroy()")
         assert page.locator("#view *").count() == 0
+
+
+def test_signs_stand_close_and_names_apart():
+    product = mathml(r"1 \cdot \left(-3\right) = a - 2")
+    assert product.count('<mo form="prefix">−</mo>') == 1
+    assert "<mi>a</mi><mo>−</mo>" in product
+    assert "<mi>mean</mi></mrow><mspace" in mathml(r"l = \operatorname{mean} 2.5")

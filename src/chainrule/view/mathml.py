@@ -97,7 +97,17 @@ def _converted(latex: str) -> str:
         code = _FIRST + place
         for found in re.findall(rf"<mi[^>]*>(?:&#x0*{code:X};|{chr(code)})</mi>", body):
             body = body.replace(found, _upright(name))
-    return f"<math>{_readable(body)}</math>"
+    return f"<math>{_signs(_readable(body))}</math>"
+
+
+def _signs(body: str) -> str:
+    """Set a sign close to its number, and a thin space after the name of an operator."""
+    body = re.sub(
+        r"((?:<mrow>|[=·+−]</mo>)<mrow><mi>[^<]{2,}</mi></mrow>)(?=<m[ins])",
+        r'\1<mspace width="0.17em"/>', body,
+    )  # fmt: skip
+    signs = r"(<mo(?: [^>]*)?>(?:[(\[,=·]|&lt;|&gt;)</mo>)<mo>−</mo>"
+    return re.sub(signs, r'\1<mo form="prefix">−</mo>', body)
 
 
 def _named(element: str, _: re.Match[str]) -> str:

@@ -53,15 +53,15 @@ function key(context, x, colours) {
   ["trained on", "held out"].forEach((text, kind) => {
     context.beginPath();
     context.moveTo(at, 8.5);
-    context.lineTo(at + 14, 8.5);
+    context.lineTo(at + 10, 8.5);
     context.setLineDash(kind ? [4, 3] : []);
     context.strokeStyle = kind ? colours.accent : colours.ink;
     context.lineWidth = 1.8;
     context.stroke();
     context.setLineDash([]);
     context.fillStyle = colours.quiet;
-    context.fillText(text, at + 18, 12);
-    at += 26 + context.measureText(text).width;
+    context.fillText(text, at + 14, 12);
+    at += 22 + context.measureText(text).width;
   });
 }
 
@@ -71,7 +71,7 @@ function panel(context, { x, width, height }, curve, colours, { title, columns, 
   context.textAlign = "left";
   context.fillStyle = colours.ink;
   context.fillText(title, x, 12);
-  if (isFirst) key(context, x + context.measureText(title).width + 12, colours);
+  if (isFirst) key(context, x + context.measureText(title).width + 8, colours);
   context.font = `11px ${colours.font}`;
   context.fillStyle = colours.quiet;
   context.strokeStyle = colours.line;

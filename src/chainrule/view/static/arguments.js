@@ -4,6 +4,13 @@ import { el } from "./dom.js";
 import { minus } from "./paths.js";
 
 const WAIT = 150; // milliseconds without a further edit before it is sent
+const DIGITS = 6; // of a number that is only shown, as gradients have them
+
+/** A number as it is shown where nobody edits it. */
+function brief(text) {
+  const number = Number(text);
+  return text.length > DIGITS + 2 && Number.isFinite(number) ? String(Number(number.toPrecision(DIGITS))) : text;
+}
 
 /** The panel of arguments and gradients. */
 export function argumentsPanel(view) {
@@ -78,7 +85,8 @@ export function argumentsPanel(view) {
     }
     kept.error = el("p", { class: "cr-error", id: `${view.id}-error-${fields.size}`, hidden: true });
     fields.set(data.name, kept);
-    const about = data.shape?.length ? `${data.shape.join(" × ")} ${data.dtype}` : data.dtype;
+    const count = data.shape?.length === 1 ? `${data.shape[0]} ${data.shape[0] === 1 ? "number" : "numbers"}` : data.shape?.join(" × ");
+    const about = [count, data.dtype].filter(Boolean).join(", ");
     return el(
       "div", { class: "cr-argument", role: "group", "aria-label": data.title ?? data.name },
       el("div", { class: "cr-argument-head" },
@@ -106,7 +114,7 @@ export function argumentsPanel(view) {
       if (input !== active && input.value !== text) input.value = text;
       input.size = Math.max(4, Math.min(input.classList.contains("cr-text") ? 60 : 12, text.length + 1));
     });
-    kept.values.forEach((span, i) => (span.textContent = minus(cells[i].text)));
+    kept.values.forEach((span, i) => (span.textContent = minus(brief(cells[i].text))));
     for (const [node, read] of kept.texts) node.textContent = read(data);
     const gradients = data.gradient?.grid?.flat() ?? [];
     kept.gradients.forEach((button, i) => {
