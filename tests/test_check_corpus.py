@@ -1,6 +1,6 @@
 """Right hand-written passes are called right, and mistakes in them are found and named.
 
-All mutants, instead of a third of them: ``pytest tests/test_check_corpus.py --mutants 1``.
+All mutants, instead of a fifth of them: ``pytest tests/test_check_corpus.py --mutants 1``.
 A thousand draws of each right pass, instead of a few: ``--draws 1000``.
 """
 

@@ -181,8 +181,8 @@ def test_tour_runs_the_main_job(run):
 def test_where_the_tour_sends_its_reader(run, file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"   (chainrule explain .*?)(?:   |$)", run("tour"), re.M)
-    assert len(commands) == 4
-    for command in commands[:3]:
+    assert len(commands) == 5
+    for command in commands[:4]:
         assert run(*shlex.split(command.replace("file.py:function", "network.py:loss"))[1:])
 
 

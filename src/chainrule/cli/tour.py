@@ -29,6 +29,8 @@ Where to go next
   your own function   chainrule explain file.py:function
   your backward pass  chainrule check file.py:forward:backward   (or a script, a notebook)
   to hand out         chainrule explain classifier -o classifier.md   (or .tex, .json, .txt, .py)
+  as a picture        chainrule explain classifier -o classifier.svg
+  in the browser      pip install 'chainrule[look]'; chainrule lab   (or -o classifier.html)
   all options         chainrule explain --help
   train a network     from chainrule import nn; nn.Sequential(...).fit(X, y, loss="cross_entropy")
   in Python           import chainrule as cr; print(cr.explain(f, *args)); cr.grad(f)(*args)"""
