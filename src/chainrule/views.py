@@ -10,7 +10,7 @@ from chainrule.emit import loops_source, numpy_source
 from chainrule.errors import ArgumentError
 from chainrule.explaining.derivation import Derivation
 from chainrule.explaining.explanation import Explanation
-from chainrule.explaining.steps import Step
+from chainrule.explaining.step import Step
 from chainrule.render import RENDERERS, SUFFIXES
 from chainrule.render.text import gradient_to_text
 

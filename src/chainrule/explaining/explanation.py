@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.explaining.derivation import Derivation
-from chainrule.explaining.steps import Planned, Step, Writer, planned_steps
+from chainrule.explaining.step import Planned, Step
+from chainrule.explaining.steps import Writer, planned_steps
 from chainrule.graph import Node
 from chainrule.structure import map_leaves
 from chainrule.trace import Branch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,7 +17,7 @@ class Connection(H11Protocol):
     be, since the guard bounds how long that takes.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         """Begin to watch a connection."""
         super().connection_made(transport)
         self.loop.call_later(limits.IDLE_SECONDS, self._look, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ _LARGEST = 1600
 _LONGEST = 60.0
 
 
-def check_seconds(seconds: object) -> float:
+def check_seconds(seconds: Any) -> float:
     """Return how long a frame is shown, or refuse it.
 
     Raises
@@ -29,14 +30,14 @@ def check_seconds(seconds: object) -> float:
     >>> check_seconds(0.9)
     0.9
     """
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not number or not 0.02 <= float(seconds) <= _LONGEST:  # type: ignore[arg-type]
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not 0.02 <= seconds <= _LONGEST:
         raise ArgumentError(
             "A frame cannot be shown for that long.",
             expected=f"seconds from 0.02 to {_LONGEST:g}",
             got=f"seconds={seconds!r}",
         )
-    return float(seconds)  # type: ignore[arg-type]
+    return float(seconds)
 
 
 def to_gif(drawing: Drawing, steps: range, seconds: float = 0.9) -> bytes:

@@ -65,11 +65,11 @@ def to_pixels(drawing: Drawing, step: int | None, scale: float) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure.set_dpi(_INCH * scale)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        canvas.draw()  # type: ignore[no-untyped-call]
-    return canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+        canvas.draw()
+    return canvas.buffer_rgba()
 
 
 def _figure(drawing: Drawing, step: int | None) -> Figure:

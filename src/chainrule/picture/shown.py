@@ -13,7 +13,7 @@ from typing import Any
 
 from chainrule.explaining.derivation import Derivation
 from chainrule.explaining.explanation import Explanation
-from chainrule.explaining.steps import Planned, Step
+from chainrule.explaining.step import Planned, Step
 from chainrule.graph import Node
 from chainrule.picture.titles import is_folded
 

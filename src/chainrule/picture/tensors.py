@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from chainrule.explaining.steps import Step
+from chainrule.explaining.step import Step
 from chainrule.graph import Node
 from chainrule.picture.numbers import brief, known, shape_text
 from chainrule.picture.scene import Box, Edge, Kind, Known

@@ -14,7 +14,8 @@ import numpy as np
 
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.softmax import both_ways
-from chainrule.explaining.steps import Step, gradient_latex
+from chainrule.explaining.step import Step
+from chainrule.explaining.steps import gradient_latex
 from chainrule.render import page
 from chainrule.structure import leaves
 from chainrule.writing import LITERAL_SIZE, latex_name, number

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.errors import Location
 from chainrule.explaining.explanation import Explanation
-from chainrule.explaining.steps import Formula, Local, Step
+from chainrule.explaining.step import Formula, Local, Step
 from chainrule.render import page
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explaining.explanation import Explanation
-from chainrule.explaining.steps import Step
+from chainrule.explaining.step import Step
 from chainrule.graph import Node
 from chainrule.notation import Written
 from chainrule.structure import is_object, leaves

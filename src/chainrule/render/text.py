@@ -7,7 +7,7 @@ from itertools import groupby
 
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.softmax import both_ways
-from chainrule.explaining.steps import Step
+from chainrule.explaining.step import Step
 from chainrule.render import page
 from chainrule.render.fitting import wrapped
 from chainrule.structure import leaves

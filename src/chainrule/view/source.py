@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from chainrule.explaining.steps import Step
+from chainrule.explaining.step import Step
 from chainrule.graph import Node
 
 #: Functions longer than this are shown around the lines that matter.

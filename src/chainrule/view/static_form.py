@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from chainrule.errors import ChainruleError, MissingExtraError
 from chainrule.explaining.explanation import Explanation
-from chainrule.explaining.steps import Step
+from chainrule.explaining.step import Step
 from chainrule.picture.layout import draw
 from chainrule.picture.levels import scene
 from chainrule.picture.svg import to_svg

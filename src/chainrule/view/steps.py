@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.explaining.explanation import Explanation
-from chainrule.explaining.steps import Step
+from chainrule.explaining.step import Step
 from chainrule.graph import Node
 from chainrule.picture.shown import Shown
 from chainrule.render import page

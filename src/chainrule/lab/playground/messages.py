@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO
+from typing import IO
 
 FRAME, REPLY = b"F", b"J"
 _HEAD = struct.Struct("<cI")
@@ -22,7 +22,7 @@ def packed(kind: bytes, payload: bytes) -> bytes:
     return _HEAD.pack(kind, len(payload)) + payload
 
 
-def unpacked(stream: BinaryIO) -> tuple[bytes, bytes] | None:
+def unpacked(stream: IO[bytes]) -> tuple[bytes, bytes] | None:
     """Return the next message, or None at the end.
 
     Examples

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -170,17 +171,18 @@ def split(
     validation: float,
     rng: np.random.Generator,
     classes: tuple[str, ...],
-    **more: tuple[float, float] | tuple[str, str],
+    **more: Any,
 ) -> Points:
     """Return samples in random order, the last of them for validation.
 
+    `more` are the other fields of `Points`.
     At least one sample is left to train on.
     """
     order = rng.permutation(len(x))
     held = min(round(validation * len(x)), len(x) - 1)
     x = np.ascontiguousarray(x[order], np.float32)
     labels = labels[order].astype(np.int64)
-    return Points(x, labels, len(x) - held, classes, **more)  # type: ignore[arg-type]
+    return Points(x, labels, len(x) - held, classes, **more)
 
 
 def _alternating(samples: int, classes: int) -> np.ndarray:

@@ -132,7 +132,7 @@ class Run:
         """Hand on what the worker sends, until it ends."""
         assert self._process.stdout is not None
         with self._process.stdout as stream:
-            while (message := unpacked(stream)) is not None:  # type: ignore[arg-type]
+            while (message := unpacked(stream)) is not None:
                 kind, payload = message
                 if kind == FRAME:
                     with self._lock:
