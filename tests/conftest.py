@@ -1,4 +1,5 @@
 import builtins
+import threading
 import time
 
 import pytest
@@ -102,3 +103,30 @@ def tab(browser):
 
     with tab(browser) as page:
         yield page
+
+
+@pytest.fixture(scope="module")
+def lab():
+    """The lab, listening."""
+    from chainrule.lab.server import Lab, listening
+
+    with Lab(listening()) as running:
+        yield running
+    end_runs()
+
+
+@pytest.fixture
+def no_run_is_left():
+    """End the runs of the playground after a test; what it gives ends them before."""
+    yield end_runs
+    end_runs()
+
+
+def end_runs():
+    """End all runs, and wait for what listens to them."""
+    from chainrule.lab.playground import api
+
+    api.runs.close()
+    for thread in threading.enumerate():
+        if getattr(thread, "_target", None) is not None and "_listen" in repr(thread._target):
+            thread.join(10)

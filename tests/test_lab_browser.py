@@ -20,12 +20,6 @@ from chainrule.lab.server import Lab, listening
 RIGHT = "dz = dy * (z > 0)\ndw = dz * x\ndx = dz * w\ndb = dz"
 
 
-@pytest.fixture(scope="module")
-def lab():
-    with Lab(listening()) as running:
-        yield running
-
-
 @pytest.fixture
 def page(tab, lab):
     tab.goto(lab.link)

@@ -237,12 +237,6 @@ def test_a_busy_lab_says_so(client, monkeypatch):
 # -- over the network ----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def lab():
-    with Lab(listening()) as running:
-        yield running
-
-
 def raw(port, text, wait=3.0):
     """Send bytes as they are; return what comes back."""
     with socket.create_connection(("127.0.0.1", port), timeout=wait) as connection:

@@ -9,25 +9,12 @@ pytest.importorskip("starlette")
 
 from browsing import DESKTOP, PHONE, serious_faults
 from browsing import tab as tab_of
-from test_playground_runs import ended
 
 import chainrule as cr
 from chainrule import nn
 from chainrule.lab.playground import api, why
-from chainrule.lab.server import Lab, listening
 
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab(listening()) as running:
-        yield running
-    ended()
-
-
-@pytest.fixture(autouse=True)
-def _no_run_is_left():
-    yield
-    ended()
+pytestmark = pytest.mark.usefixtures("no_run_is_left")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -18,30 +17,10 @@ from websockets.sync.client import connect
 
 from chainrule.lab.guard import HEADER
 from chainrule.lab.playground import api, runs
-from chainrule.lab.server import Lab, listening
+
+pytestmark = pytest.mark.usefixtures("no_run_is_left")
 
 QUICK = {"data": "moons", "samples": 60, "layers": [4], "batch": 10}
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab(listening()) as running:
-        yield running
-    ended()
-
-
-@pytest.fixture(autouse=True)
-def _no_run_is_left():
-    yield
-    ended()
-
-
-def ended():
-    """End all runs, and wait for what listens to them."""
-    api.runs.close()
-    for thread in threading.enumerate():
-        if getattr(thread, "_target", None) is not None and "_listen" in repr(thread._target):
-            thread.join(10)
 
 
 class Tab:
@@ -118,7 +97,7 @@ def test_train_pause_step_reset(lab):
         assert begun["weights"].tobytes() == start["weights"].tobytes()
 
 
-def test_a_configuration_gives_the_same_run_in_another_process(lab):
+def test_a_configuration_gives_the_same_run_in_another_process(lab, no_run_is_left):
     seen = []
     for _ in range(2):
         with tab(lab) as page:
@@ -127,7 +106,7 @@ def test_a_configuration_gives_the_same_run_in_another_process(lab):
             page.do("step", steps=250)
             header, parts = page.until(lambda h: h["step"] == 300)
             seen.append((parts["weights"].tobytes(), parts["curve"].tobytes(), header["scores"]))
-            ended()
+            no_run_is_left()
     assert seen[0] == seen[1]
 
 

@@ -53,3 +53,27 @@ export function fitted(canvas) {
   context.clearRect(0, 0, width, height);
   return { context, width, height };
 }
+
+/**
+ * Tell what the pointer is at on a canvas, and what is clicked.
+ *
+ * @param {HTMLCanvasElement} canvas `data-over` becomes `kind` where there is something.
+ * @param {string} kind
+ * @param {(event: PointerEvent) => any} near what is at the pointer; null where nothing is.
+ * @param {{changed: (found: any) => void, chosen: (found: any) => void, same?: (a: any, b: any) => boolean}} told
+ */
+export function pointing(canvas, kind, near, { changed, chosen, same = Object.is }) {
+  let over = null;
+  const at = (found) => {
+    if (same(found, over)) return;
+    over = found;
+    canvas.dataset.over = found === null ? "" : kind;
+    changed(found);
+  };
+  canvas.addEventListener("click", (event) => {
+    const found = near(event);
+    if (found !== null) chosen(found);
+  });
+  canvas.addEventListener("pointermove", (event) => at(near(event)));
+  canvas.addEventListener("pointerleave", () => at(null));
+}

@@ -4,7 +4,7 @@
  */
 
 import { blend, palette } from "./playground_colours.js";
-import { fitted } from "./playground_dom.js";
+import { fitted, pointing } from "./playground_dom.js";
 
 const TOP = 30;
 const BOTTOM = 34;
@@ -69,18 +69,8 @@ export function createNetwork(canvas, chosen) {
     return best;
   }
 
-  canvas.addEventListener("click", (event) => {
-    const weight = near(event);
-    if (weight) chosen(weight);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const weight = near(event);
-    if (same(weight, hovered)) return;
-    hovered = weight;
-    canvas.dataset.over = weight ? "weight" : "";
-    draw();
-  });
-  canvas.addEventListener("pointerleave", () => { hovered = null; draw(); });
+  const changed = (weight) => { hovered = weight; draw(); };
+  pointing(canvas, "weight", near, { changed, chosen, same });
 
   function draw() {
     const { context, height } = fitted(canvas);

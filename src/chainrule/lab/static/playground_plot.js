@@ -1,7 +1,7 @@
 /** The plane: what the network says everywhere, where it changes its mind, and the samples. */
 
 import { SHAPES, blend, mark, palette } from "./playground_colours.js";
-import { fitted } from "./playground_dom.js";
+import { fitted, pointing } from "./playground_dom.js";
 
 const MARGIN = { left: 30, right: 6, top: 6, bottom: 24 };
 /** Pixels from a sample at which a click still means it. */
@@ -46,18 +46,8 @@ export function createPlot(canvas, chosen) {
     return best;
   }
 
-  canvas.addEventListener("click", (event) => {
-    const sample = near(event);
-    if (sample !== null) chosen(sample);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const sample = near(event);
-    if (sample === hovered) return;
-    hovered = sample;
-    canvas.dataset.over = sample === null ? "" : "sample";
-    draw();
-  });
-  canvas.addEventListener("pointerleave", () => { hovered = null; draw(); });
+  const changed = (sample) => { hovered = sample; draw(); };
+  pointing(canvas, "sample", near, { changed, chosen });
 
   function draw() {
     const { context, height } = fitted(canvas);
