@@ -3,18 +3,22 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("latex2mathml")
 pytest.importorskip("playwright")
+pytest.importorskip("PIL")
 
 from browsing import PHONE, serious_faults
 from browsing import tab as new_tab
+from PIL import Image
 from playwright.sync_api import expect
 
 import chainrule as cr
 from chainrule.examples.neuron import neuron
+from chainrule.lab import limits
 from chainrule.lab.server import Lab, listening
 
 RIGHT = "dz = dy * (z > 0)\ndw = dz * x\ndx = dz * w\ndb = dz"
@@ -141,6 +145,71 @@ def test_export_and_reopen_offline(page, browser, tmp_path):
         assert "7" in result(offline).inner_text()
 
 
+@pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG\r\n"), (".pdf", b"%PDF-")])
+def test_a_picture_as_a_file(page, tmp_path, suffix, begin):
+    pytest.importorskip("matplotlib")
+    own(page, "z = w*x + b\ny = max(z, 0)")
+    has(page, ".cr-result", "7")
+    page.select_option("#file", suffix)
+    with page.expect_download() as waiting:
+        page.click("#save")
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    assert path.suffix == suffix
+    assert path.read_bytes().startswith(begin)
+    assert page.locator("#file-error").is_hidden()
+    if suffix == ".png":
+        pixels = np.asarray(Image.open(path).convert("L"))
+        assert pixels.shape[0] > 100
+        assert pixels.shape[1] > 300
+        assert 0.005 < np.mean(pixels < 128) < 0.5
+
+
+def test_a_file_that_takes_too_long_says_so_beside_its_kind(page, monkeypatch):
+    monkeypatch.setattr(limits, "FILE_SECONDS", 0.05)
+    page.select_option("#file", ".png")
+    page.click("#save")
+    page.wait_for_selector("#file-error:not([hidden])")
+    assert "Save it as SVG" in page.locator("#file-error").inner_text()
+    assert page.locator("#file").get_attribute("aria-invalid") == "true"
+    page.select_option("#file", ".svg")
+    assert page.locator("#file-error").is_hidden()
+    with page.expect_download() as waiting:
+        page.click("#save")
+    assert waiting.value.suggested_filename == "neuron.svg"
+
+
+def test_the_typed_line_of_a_step_is_lit(page):
+    own(page, "k = 3\n\nz = k*w*x + b\ny = max(z, 0)")
+    has(page, ".cr-result", "19")
+    lines = page.locator(".cr-code-text").all_inner_texts()
+    assert [line.strip() for line in lines] == ["k = 3", "", "z = k*w*x + b", "y = max(z, 0)"]
+    numbers = page.locator(".cr-code-number").all_inner_texts()
+    assert numbers == ["1", "2", "3", "4"]
+    page.locator("[data-id]").first.focus()
+    page.keyboard.press("Home")
+    seen = []
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+        seen.append(page.locator("[aria-current=true] .cr-code-text").inner_text())
+    assert seen == ["z = k*w*x + b", "y = max(z, 0)"]
+
+
+def test_a_repair_takes_the_place_of_its_statement_alone(page):
+    own(page, "z = w*x + b\ny = max(z, 0)", w="2", x="3", b="1")
+    page.fill("#backward", "dz = (dy *\n (z > 0)); dw = dz * w; db = dz\ndx = dz * w")
+    page.wait_for_selector("#verdict .wrong[data-line='2']")
+    page.get_by_role("button", name="Use this line").click()
+    page.wait_for_selector("#verdict .good")
+    fixed = "dz = (dy *\n (z > 0)); dw = dz * x; db = dz\ndx = dz * w"
+    assert page.locator("#backward").input_value() == fixed
+    page.fill("#backward", "dz = (upstream *\n 2); dw = dz * x; db = dz\ndx = dz * w")
+    page.wait_for_selector("#verdict .wrong[data-line='1']")
+    page.get_by_role("button", name="Use this line").click()
+    page.wait_for_selector("#verdict .good")
+    assert page.locator("#backward").input_value().endswith("; dw = dz * x; db = dz\ndx = dz * w")
+
+
 def test_a_reload_keeps_all_and_tabs_keep_apart(page, browser, lab):
     own(page, "y = a*x**2", a="3", x="5")
     has(page, ".cr-result", "75")
@@ -215,6 +284,8 @@ def test_accessible_in_both_rooms(browser, lab, scheme, viewport):
         page.goto(lab.link)
         page.wait_for_selector(".cr-view")
         own(page)
+        if viewport is PHONE:
+            page.get_by_text("Your backward pass").click()
         page.fill("#backward", "dz = dy\ndw = dz x")
         page.wait_for_selector("#verdict .wrong")
         assert serious_faults(page) == []

@@ -1,8 +1,13 @@
 """What the explorer answers: numbers of cr.explain, faults beside their fields, limits."""
 
+import base64
 import json
+import linecache
+import tempfile
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +18,10 @@ pytest.importorskip("latex2mathml")
 import chainrule as cr
 from chainrule.examples import EXAMPLES
 from chainrule.examples.neuron import neuron
-from chainrule.lab import limits
-from chainrule.lab.answers import ANSWERS, TYPES
+from chainrule.lab import limits, written
+from chainrule.lab.answers import ANSWERS, SLOW, TYPES
 from chainrule.lab.explorer import explained
+from chainrule.lab.files import makers
 from chainrule.lab.targets import Faulty
 
 NEURON = {"formula": "z = w*x + b\ny = max(z, 0)", "values": {"w": "2", "x": "3", "b": "1"}}
@@ -59,6 +65,40 @@ def test_a_formula_and_its_fields():
     assert explained(state).solution.grads == {"w": 3.0}
     array = {"formula": "y = w*x", "values": {"w": "[1, 2]", "x": "3"}, "upstream": "[1, 10]"}
     assert explained(array).solution.grads["x"] == 21.0
+
+
+TYPED = {
+    "formula": "k = 2\n\n  z = w*x; s = exp(z).T\n\n\n\ny = sum(s + exp(z)*k) / 2",
+    "values": {"w": "0.5", "x": "[1, 2]"},
+}
+
+
+def test_the_source_is_what_was_typed():
+    document = ask("explain", TYPED)["document"]
+    (source,) = document["sources"]
+    assert source["first"] == 1
+    assert "\n".join(source["lines"]) == TYPED["formula"]
+    at = {s["target"]: s["line"] for s in document["steps"] if s["kind"] == "forward"}
+    assert at["z"] == [0, 3]
+    assert at["s"] == [0, 3]
+    assert at["y"] == [0, 7]
+    for step in document["steps"]:
+        assert step["line"] in ([0, 3], [0, 7]) or step["kind"] in ("input", "upstream"), step
+    # Other notations, pictures and files quote the same lines.
+    picture = ask("picture", TYPED, level="tensors", open=[])["svg"]
+    assert "y = sum(s + exp(z)*k) / 2" in picture
+    text = base64.b64decode(ask("export", TYPED, suffix=".txt")["content"]).decode()
+    assert "formula:7" in text
+
+
+def test_lines_are_forgotten_in_the_end(monkeypatch):
+    monkeypatch.setattr(written, "_KEPT", 8)
+    ask("explain", TYPED)
+    for i in range(40):
+        explained({"formula": f"y = x + {i}", "values": {"x": "1"}})
+    assert ask("explain", TYPED)["document"]["sources"][0]["lines"][2] == "  z = w*x; s = exp(z).T"
+    ours = [name for name in linecache.cache if name.endswith(">/formula")]
+    assert len(ours) < 30
 
 
 def test_faults_stand_beside_their_fields():
@@ -151,16 +191,51 @@ def test_a_step_gives_values_that_read_back():
         assert faults(state, "step", lr=lr)[0]["field"] == "lr"
 
 
-@pytest.mark.parametrize("suffix", [s for s in TYPES if s not in (".png", ".pdf")])
-def test_files(suffix):
-    import base64
+BEGINS = {".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-1."}
 
+
+@pytest.mark.parametrize("suffix", TYPES)
+def test_files(suffix):
+    if suffix in BEGINS:
+        pytest.importorskip("matplotlib")
     found = ask("export", NEURON, suffix=suffix)
     assert found["name"] == f"formula{suffix}"
-    text = base64.b64decode(found["content"]).decode()
+    content = base64.b64decode(found["content"])
+    if suffix in BEGINS:
+        assert content.startswith(BEGINS[suffix])
+        return
+    text = content.decode()
     assert len(text) > 100
     if suffix == ".json":
         assert json.loads(text)["value"] == 7.0
+
+
+@pytest.mark.parametrize("suffix", SLOW)
+def test_a_file_that_takes_too_long_is_given_up(monkeypatch, suffix):
+    monkeypatch.setattr(limits, "FILE_SECONDS", 0.05)
+    began = time.perf_counter()
+    fault = faults(NEURON, "export", suffix=suffix)[0]
+    assert time.perf_counter() - began < 2
+    assert fault["field"] == "suffix"
+    assert "Save" in fault["message"]
+    assert suffix[1:].upper() in fault["message"]
+    # Nothing is left of it, and the next one is made.
+    assert not makers._running
+    assert not list(Path(tempfile.gettempdir()).glob("chainrule-lab-*/*"))
+
+
+def test_faults_of_a_file_made_elsewhere_stand_beside_their_fields():
+    state = {**NEURON, "values": {"w": "[1,", "x": "3", "b": "1"}}
+    assert faults(state, "export", suffix=".html")[0]["field"] == "value:w"
+
+
+def test_files_end_with_the_lab():
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(ask, "export", NEURON, suffix=".html")
+        while not makers._running:
+            time.sleep(0.002)
+        makers.close()
+        assert isinstance(made.exception(10), Faulty)
 
 
 def test_a_file_of_another_kind():

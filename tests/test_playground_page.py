@@ -12,6 +12,7 @@ from browsing import tab as tab_of
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.lab import limits
 from chainrule.lab.playground import api, why
 
 pytestmark = pytest.mark.usefixtures("no_run_is_left")
@@ -140,7 +141,7 @@ def test_a_sample_is_asked_about(page):
     assert at.labels.tolist() == [points.labels[sample]]
 
 
-def test_a_run_goes_on_through_a_reload_and_a_dropped_socket(page):
+def test_a_run_goes_on_through_a_reload(page):
     page.select_option("#pg-pace", "1000")
     train(page)
     until(page, "Number(document.querySelector('.pg').dataset.step) > 100")
@@ -150,6 +151,54 @@ def test_a_run_goes_on_through_a_reload_and_a_dropped_socket(page):
     assert before > 100
     assert page.input_value("#pg-pace") == "1000"
     until(page, f"Number(document.querySelector('.pg').dataset.step) > {before + 50}")
+
+
+def test_a_socket_that_the_server_drops_comes_back_to_its_run(page, lab, monkeypatch):
+    page.select_option("#pg-pace", "100")
+    train(page)
+    until(page, "Number(document.querySelector('.pg').dataset.step) > 5")
+    name = page.evaluate("sessionStorage.getItem('chainrule-playground-run')")
+    monkeypatch.setattr(limits, "MAX_SOCKETS", 0)  # for a while, no other is let in
+    drop_sockets(lab)
+    lost = page.locator("[data-lost]")
+    lost.wait_for()
+    assert "Training goes on meanwhile" in lost.inner_text()
+    assert page.is_disabled("[data-do=train]")
+    step = step_of(page)
+    assert step > 5  # what was last seen stays
+    page.fill("#pg-rate", "0.05")  # what is set meanwhile is not lost
+    page.wait_for_timeout(500)
+    page.fill("#pg-rate", "0.03")
+    page.wait_for_timeout(500)
+    monkeypatch.undo()
+    lost.wait_for(state="hidden")
+    page.watched.errors.clear()  # that sockets were refused
+    assert page.evaluate("sessionStorage.getItem('chainrule-playground-run')") == name
+    until(page, told_of("rate", 0.03))
+    page.click("[data-do=train]")
+    page.wait_for_selector(".pg[data-state=running]")
+
+
+def test_a_run_goes_on_while_its_socket_is_away(page, lab):
+    page.select_option("#pg-pace", "100")
+    train(page)
+    until(page, "Number(document.querySelector('.pg').dataset.step) > 5")
+    name, step = page.evaluate("sessionStorage.getItem('chainrule-playground-run')"), step_of(page)
+    drop_sockets(lab)
+    page.locator("[data-lost]").wait_for()
+    page.locator("[data-lost]").wait_for(state="hidden")
+    assert page.evaluate("sessionStorage.getItem('chainrule-playground-run')") == name
+    assert page.get_attribute(".pg", "data-state") == "running"
+    until(page, f"Number(document.querySelector('.pg').dataset.step) > {step + 20}")
+
+
+def drop_sockets(lab):
+    """Break all sockets off, as a server does that is in trouble."""
+    server = lab._server
+    loop = server.servers[0].get_loop()
+    for one in list(server.server_state.connections):
+        if "WebSocket" in type(one).__name__:
+            loop.call_soon_threadsafe(one.transport.abort)
 
 
 def test_a_link_gives_the_same_losses(browser, lab, page):

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from chainrule.errors import ChainruleError
@@ -22,6 +20,7 @@ from chainrule.lab.explorer import (
     form_of,
     notation_of,
 )
+from chainrule.lab.files import TYPES, makers, written
 from chainrule.lab.targets import Fault, Faulty, fault_of, target_of
 from chainrule.view.arguments import value_source
 from chainrule.view.asked import why
@@ -102,30 +101,18 @@ def _stepped(found: Explained, lr: Any) -> Update:
 
 def _export(asked: Asked) -> dict[str, Any]:
     """Answer a file: its name, its type, and its bytes in base 64."""
-    found = explained(_state(asked))
-    suffix = str(asked.get("suffix"))
+    state, suffix = _state(asked), str(asked.get("suffix"))
     if suffix not in TYPES:
         raise Faulty(Fault("suffix", f"Choose among {', '.join(TYPES)}."))
-    with TemporaryDirectory(prefix="chainrule-lab-") as folder:
-        path = found.solution.save(Path(folder) / f"{found.solution.explanation.name}{suffix}")
-        content = path.read_bytes()
+    make = makers.made if suffix in SLOW else written
+    name, content = make(state, suffix)
     return {
-        "name": path.name, "type": TYPES[suffix], "content": base64.b64encode(content).decode()
+        "name": name, "type": TYPES[suffix], "content": base64.b64encode(content).decode()
     }  # fmt: skip
 
 
-#: Suffix of a file that can be had -> its type.
-TYPES = {
-    ".html": "text/html",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".pdf": "application/pdf",
-    ".md": "text/markdown",
-    ".tex": "application/x-tex",
-    ".txt": "text/plain",
-    ".py": "text/x-python",
-    ".json": "application/json",
-}
+#: Files that may take long; the others cost little more than the answer to an edit.
+SLOW = frozenset({".html", ".png", ".pdf"})
 
 ANSWERS: dict[str, Callable[[Asked], Any]] = {
     "examples": _examples,

@@ -28,8 +28,12 @@ from chainrule.lab.targets import Call, Fault, fault_of
 
 Verdict = Literal["right", "wrong", "carried", "kink", "helper", "raises"]
 
+#: An output that people call by what it comes from: drelu_dz.
+_CALLED = {"maximum": "relu"}
+#: Of lines that are to be changed.
+_WRONG = ("wrong", "raises")
 #: Besides ``dy`` of an output y: what people call the gradient that comes from what follows.
-_UPSTREAM = ("upstream", "dout", "dvalues")
+_UPSTREAM = ("upstream", "dout", "dvalues", "dvalue")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +67,11 @@ class Line:
     of : str
         What that is the gradient of; empty for a helper.
     verdict
-        ``"kink"``: there is no derivative at this point, and near it the line is right.
+        ``"kink"``: there is no derivative at this point, and near it the line is right;
+        ``"raises"``: it cannot be worked out, and none after it has been.
     got, expected : array or number
-        At the given point; what is expected follows from the lines before.
+        At the given point; what is expected follows from the lines before. Nothing was got
+        where it raises.
     note : str
     """
 
@@ -106,7 +112,7 @@ class Pass:
     @property
     def first_wrong(self) -> Line | None:
         """The first line that is wrong given those before it."""
-        return next((line for line in self.lines if line.verdict == "wrong"), None)
+        return next((line for line in self.lines if line.verdict in _WRONG), None)
 
 
 def points_of(call: Call, output: str, wrt: Sequence[str]) -> tuple[Point, ...]:
@@ -183,7 +189,10 @@ def judged(text: str, points: tuple[Point, ...], wrt: Sequence[str]) -> Pass:
         faults = [fault, *faults]
     whole = [(p, run) for p, (run, _) in zip(points, runs, strict=True) if len(run) >= len(worked)]
     places, usable = [p for p, _ in whole], [run for _, run in whole]
-    lines = tuple(_lines(formula, worked, usable, places))
+    lines = tuple(_lines(formula, worked, usable, places, fault))
+    first = next((line for line in lines if line.verdict in _WRONG), None)
+    if first is not None and first.verdict == "raises":
+        faults = faults[1:]  # it is what is said about that line
     done = {line.of.partition("[")[0] for line in lines if line.of}
     return Pass(
         lines, tuple(faults), tuple(n for n in wrt if n not in done), tuple(places), formula,
@@ -257,11 +266,13 @@ def _lines(
     worked: Sequence[tuple[str, Any]],
     runs: Sequence[Sequence[tuple[str, Any]]],
     points: Sequence[Point],
+    fault: Fault | None,
 ) -> Iterator[Line]:
     first = points[0].reference
     wanted = targets_in({n: _as_given(v) for n, v in first.recording.values.items()})
     known = list(dict.fromkeys([*wanted, *instances_of(first)]))
-    outputs = [first.graph.output.name or "output"]
+    output = first.graph.output
+    outputs = [output.name or "output", _CALLED.get(output.op.name, "")]
     givens: list[dict[Node, Any]] = [{} for _ in points]
     last = {name: i for i, (name, _) in enumerate(worked)}
     for i, (name, got) in enumerate(worked):
@@ -279,6 +290,16 @@ def _lines(
             node = node_of(point.reference, of, np.shape(run[i][1]), wanted)
             if node is not None and not node.is_input and node.shape == np.shape(run[i][1]):
                 given[node] = np.asarray(run[i][1], float)[()]
+    if fault is None:
+        return
+    stopped = formula.statements[len(worked)]
+    of = gradient_of(stopped.name or "", known, outputs)
+    if of is not None:
+        yield Line(
+            _line_of(formula, stopped.at), stopped.name or "", of, "raises", None,
+            expected_of(of, first, givens[0], wanted), fault.message,
+            tuple(dict(given) for given in givens),
+        )  # fmt: skip
 
 
 def _judged_line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from html import escape
 from typing import Any, NoReturn
 
 from chainrule.lab import limits
@@ -33,6 +34,26 @@ class Refusal(Exception):  # noqa: N818  # it is what the lab answers, and no er
 def told(refusal: Refusal) -> bytes:
     """Return a refusal in the form that all errors of the lab have."""
     return json.dumps({"errors": [{"field": "", "message": refusal.message}]}).encode()
+
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>chainrule lab</title>
+<h1>chainrule lab</h1>
+<p>{message}</p>
+<p>If you came by a link that was copied in the lab: open the link of the terminal in this browser
+first, then reload this page.</p>
+</html>
+"""
+
+
+def page(refusal: Refusal) -> bytes:
+    """Return a refusal as a page, for who has typed or followed a link."""
+    return _PAGE.format(message=escape(refusal.message)).encode()
 
 
 async def checked(

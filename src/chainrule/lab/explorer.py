@@ -14,6 +14,7 @@ from chainrule.explaining.notations import rewritten
 from chainrule.lab.backward import Point, points_of
 from chainrule.lab.targets import Call, Fault, Faulty, Target, call_of, fault_of, target_of
 from chainrule.lab.work import Kept
+from chainrule.lab.written import NAME, lines_of
 from chainrule.solution import Solution
 from chainrule.solving import explain
 from chainrule.view.arguments import value_source
@@ -44,8 +45,16 @@ class Explained:
     def document(self, notation: tuple[str, ...] = ()) -> dict[str, Any]:
         """Return what the view shows."""
         if notation not in self._documents:
-            self._documents[notation] = document(self.solution.explanation, notation=notation)
+            made = document(self.solution.explanation, notation=notation)
+            self._documents[notation] = made | {"sources": [*map(self._whole, made["sources"])]}
         return self._documents[notation]
+
+    def _whole(self, block: dict[str, Any]) -> dict[str, Any]:
+        """Show all lines of a formula: those without an operation are part of it, too."""
+        formula = self.call.target.formula if self.call is not None else None
+        if formula is None or block["function"] != NAME:
+            return block
+        return block | {"first": 1, "lines": lines_of(formula.text)}
 
     @cached_property
     def points(self) -> tuple[Point, ...]:

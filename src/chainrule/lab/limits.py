@@ -23,3 +23,7 @@ MAX_TOTAL = 500_000
 MAX_OPERATIONS = 3_000
 #: A whole number that is written into a call: a length, a count, an axis.
 MAX_COUNT = 2_000
+#: Seconds that making a file of a solution may take, and bytes of memory: less than the seconds
+#: of other work, so that whoever waits is told what to do instead.
+FILE_SECONDS = 8.0
+FILE_BYTES = 3 * 2**30

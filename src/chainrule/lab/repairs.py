@@ -66,18 +66,25 @@ def repair_of(found: Pass, line: Line, solution: Solution) -> Repair:
     before = ast.unparse(trial.statement)
     kind, after = next(_repairing(trial), ("", ""))
     if kind:
-        mistake = MISTAKES[kind]
+        mistake = MISTAKES["shape" if _is_same_but_for_axes(before, after) else kind]
         return Repair(mistake.title, mistake.remedy, "", before, after)
     after = _derived(trial, solution)
     reference = found.points[0].reference
     node = node_of(reference, line.of, np.shape(line.got))
-    named = explained(reference, node, line.got, line.givens[0])[:1] if node is not None else []
-    for diagnosis in named:
+    if node is None or line.got is None:
+        return Repair(before=before, after=after, derived=bool(after))
+    for diagnosis in explained(reference, node, line.got, line.givens[0])[:1]:
         return Repair(
             diagnosis.title, MISTAKES[diagnosis.kind].remedy, diagnosis.evidence, before, after,
             derived=True,
         )  # fmt: skip
     return Repair(before=before, after=after, derived=bool(after))
+
+
+def _is_same_but_for_axes(before: str, after: str) -> bool:
+    """Whether two lines differ in what a sum leaves of its axes, and in nothing else."""
+    bare = [line.replace(", keepdims=True", "") for line in (before, after)]
+    return bare[0] == bare[1]
 
 
 class _Trial:

@@ -26,7 +26,19 @@ export function number(value, digits = 3) {
   const text = Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
     ? value.toExponential(Math.max(1, digits - 2))
     : String(Number(value.toPrecision(digits)));
-  return text.replace("-", "−").replace("e−", "e−").replace("e+", "e");
+  return text.replaceAll("-", "−").replace("e+", "e");
+}
+
+/**
+ * A text, cut where it has no room.
+ *
+ * @param {CanvasRenderingContext2D} context
+ */
+export function shortened(context, text, room) {
+  if (context.measureText(text).width <= room) return text;
+  const letters = [...text];
+  while (letters.length > 1 && context.measureText(`${letters.join("")}…`).width > room) letters.pop();
+  return `${letters.join("")}…`;
 }
 
 /** A share as a percentage. */

@@ -4,7 +4,7 @@
  */
 
 import { blend, palette } from "./playground_colours.js";
-import { fitted, pointing } from "./playground_dom.js";
+import { fitted, number, pointing, shortened } from "./playground_dom.js";
 
 const TOP = 30;
 const BOTTOM = 34;
@@ -152,17 +152,17 @@ export function createNetwork(canvas, chosen) {
   }
 
   function labels(context, at, colours, height) {
+    const across = at.length > 1 ? at[1].x - at[0].x : 0;
     context.textAlign = "center";
     context.font = `12px ${colours.font}`;
     at.forEach((column, index) => {
       const layer = run.layers[index - 1];
-      const name = index === 0 ? "input" : index === at.length - 1 ? "class" : `layer ${index}`;
       context.fillStyle = colours.ink;
-      context.fillText(name, column.x, 16);
+      context.fillText(layer?.name ?? "inputs", column.x, 16, across - 6);
       if (!layer || !frame) return;
       const norm = frame.norms[layer.name];
       context.fillStyle = colours.quiet;
-      context.fillText(norm === null ? "–" : norm.toPrecision(2), column.x, height - 6);
+      context.fillText(number(norm, 2), column.x, height - 6, across - 6);
       // Its logarithm as the length of a bar: gradients that vanish are seen at once.
       const share = norm > 0 ? Math.max(0.03, Math.min(1, (Math.log10(norm) + 5) / 6)) : 0;
       context.fillStyle = colours.line;
@@ -174,10 +174,14 @@ export function createNetwork(canvas, chosen) {
       context.fillStyle = colours.quiet;
       context.fillText("|gradient|", at[0].x, height - 6);
     }
-    context.textAlign = "right";
+    const { x, size, units: heights } = at[0];
     context.font = `11px ${colours.font}`;
-    at[0].units.forEach((y, unit) => {
-      context.fillText(unit ? "x₂" : "x₁", at[0].x - at[0].size / 2 - 4, y + 4);
+    heights.forEach((y, unit) => {
+      const name = run.points.axes[unit];
+      const isShort = context.measureText(name).width <= x - size / 2 - 8;
+      context.textAlign = isShort ? "right" : "center";
+      if (isShort) context.fillText(name, x - size / 2 - 4, y + 4);
+      else context.fillText(shortened(context, name, across), x, y + size / 2 + 12);
     });
   }
 
