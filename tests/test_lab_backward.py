@@ -81,14 +81,12 @@ WRONG = [
     (LAYER, [DA, DZ, "dw = dz @ x.T", DB], 3, "transposed", ""),
     (LAYER, [DA, DZ, DW, "db = sum(dz, axis=0, keepdims=True)"], 4, "shape", DB),
     (LAYER, [DA, DZ, DW, "db = sum(dz)"], 4, "axis", DB),
-    (ROWS, ["dz = ones((3, 2))", "db = sum(dz, axis=0)"], 2, "shape",
+    (ROWS, ["dz = ones_like(z)", "db = sum(dz, axis=0)"], 2, "shape",
      "db = sum(dz, axis=0, keepdims=True)"),
-    (ROWS, ["dz = ones((3, 2))", "dx = dz @ w"], 2, "transposed", "dx = dz @ w.T"),
+    (ROWS, ["dz = ones_like(z)", "dx = dz @ w"], 2, "transposed", "dx = dz @ w.T"),
     (ROWS, ["dw = dloss * x"], 1, "", ""),
     (SCALAR, ["dz = dloss * (z > 0)", "dw = dz * x"], 2, "not summed", "dw = sum(dz * x)"),
     (SCALAR, ["dz = dloss * (z > 0)", "db = dz"], 2, "not summed", "db = sum(dz)"),
-    ({"example": "softmax"}, ["g = dprobabilities * probabilities",
-                              "dlogits = g - probabilities * sum(g, axis=1)"], 2, "shape", ""),
 ]  # fmt: skip
 
 
@@ -146,5 +144,5 @@ def test_lines_before_a_fault_are_judged():
 )  # fmt: skip
 def test_nothing_runs_as_python(text):
     found = check(NEURON, text)
-    assert found["faults"]
+    assert found["faults"] or found["wrong"]["note"]
     assert not found["ok"]

@@ -30,6 +30,8 @@ Verdict = Literal["right", "wrong", "carried", "kink", "helper", "raises"]
 
 #: An output that people call by what it comes from: drelu_dz.
 _CALLED = {"maximum": "relu"}
+#: An element of an array.
+_PART = re.compile(r"(.+)\[(\d+)\]")
 #: Of lines that are to be changed.
 _WRONG = ("wrong", "raises")
 #: Besides ``dy`` of an output y: what people call the gradient that comes from what follows.
@@ -193,11 +195,15 @@ def judged(text: str, points: tuple[Point, ...], wrt: Sequence[str]) -> Pass:
     first = next((line for line in lines if line.verdict in _WRONG), None)
     if first is not None and first.verdict == "raises":
         faults = faults[1:]  # it is what is said about that line
-    done = {line.of.partition("[")[0] for line in lines if line.of}
-    return Pass(
-        lines, tuple(faults), tuple(n for n in wrt if n not in done), tuple(places), formula,
-        dict(whole),
-    )  # fmt: skip
+    missing = tuple(n for n in wrt if not _is_done(n, lines, points[0].scope.get(n)))
+    return Pass(lines, tuple(faults), missing, tuple(places), formula, dict(whole))
+
+
+def _is_done(name: str, lines: Sequence[Line], value: Any) -> bool:
+    """Whether the gradient of an argument is there, whole or element by element."""
+    of = {line.of for line in lines}
+    parts = [f"{name}[{i}]" for i in range(len(value))] if np.ndim(value) else []
+    return name in of or (bool(parts) and of.issuperset(parts))
 
 
 def _read(text: str, names: Mapping[str, Any]) -> tuple[Formula | None, list[Fault]]:
@@ -297,7 +303,8 @@ def _lines(
     if of is not None:
         yield Line(
             _line_of(formula, stopped.at), stopped.name or "", of, "raises", None,
-            expected_of(of, first, givens[0], wanted), fault.message,
+            expected_of(of, first, givens[0], wanted),
+            fault.message.partition(" Change the formula")[0],
             tuple(dict(given) for given in givens),
         )  # fmt: skip
 
@@ -317,6 +324,8 @@ def _judged_line(
         expected_of(of, p.reference, given, wanted, shape)
         for p, given in zip(points, givens, strict=True)
     ]
+    if any(t is None for t in true):
+        return Line(number, name, "", "helper", got[0])
     is_true = [close(g, t) for g, t in zip(got, true, strict=True)]
     is_next = [close(g, f) for g, f in zip(got, follows, strict=True)]
     line = Line(number, name, of, "right", got[0], follows[0])
@@ -348,7 +357,12 @@ def expected_of(
     if of in wanted:
         return reference.of(wanted[of], found)
     node = node_of(reference, of, shape, wanted)
-    return None if node is None else reference.of_node(node, found)
+    if node is not None:
+        return reference.of_node(node, found)
+    part = _PART.fullmatch(of)  # dx0 of an array x
+    whole = expected_of(part[1], reference, given, wanted) if part else None
+    is_there = part is not None and np.ndim(whole) > 0 and int(part[2]) < len(whole)
+    return whole[int(part[2])] if part and is_there else None
 
 
 def node_of(

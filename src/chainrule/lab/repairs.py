@@ -9,6 +9,7 @@ the numbers alone may tell the mistake, and the line is taken from the derived p
 from __future__ import annotations
 
 import ast
+import math
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ from chainrule.checking.claims import close
 from chainrule.checking.edits import edits
 from chainrule.checking.hypotheses import explained
 from chainrule.checking.mistakes import MISTAKES
-from chainrule.checking.scene import Edit, Scene
+from chainrule.checking.scene import Edit, Scene, replaced
 from chainrule.checking.surroundings import forward_relations, is_forward
 from chainrule.checking.targets import targets_in
 from chainrule.checking.watching import Event
@@ -35,6 +36,10 @@ from chainrule.solution import Solution
 
 #: Seconds in which a repair is looked for; somebody is typing meanwhile.
 _SECONDS = 0.4
+#: Elements of an array that are tried in the place of another.
+_ELEMENTS = 16
+#: How much heavier a change may be that is taken because it is shorter.
+_ALIKE = 0.2
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,11 @@ def repair_of(found: Pass, line: Line, solution: Solution) -> Repair:
     assert found.formula is not None
     trial = _Trial(found, line)
     before = ast.unparse(trial.statement)
-    kind, after = next(_repairing(trial), ("", ""))
+    right = [*_repairing(trial)]
+    kind, after = right[0] if right else ("", "")
     if kind:
-        mistake = MISTAKES["shape" if _is_same_but_for_axes(before, after) else kind]
+        after = min((text for same, text in right if same == kind), key=len)
+        mistake = MISTAKES[kind]
         return Repair(mistake.title, mistake.remedy, "", before, after)
     after = _derived(trial, solution)
     reference = found.points[0].reference
@@ -79,12 +86,6 @@ def repair_of(found: Pass, line: Line, solution: Solution) -> Repair:
             derived=True,
         )  # fmt: skip
     return Repair(before=before, after=after, derived=bool(after))
-
-
-def _is_same_but_for_axes(before: str, after: str) -> bool:
-    """Whether two lines differ in what a sum leaves of its axes, and in nothing else."""
-    bare = [line.replace(", keepdims=True", "") for line in (before, after)]
-    return bare[0] == bare[1]
 
 
 class _Trial:
@@ -185,11 +186,14 @@ class _Sizes(ast.NodeTransformer):
 
 
 def _repairing(trial: _Trial) -> Iterator[tuple[str, str]]:
+    """Yield the lightest change that makes the line right, and those about as light."""
     tried: set[str] = set()
-    for _, _, kind, text in sorted(_candidates(trial)):
-        if time.monotonic() > trial.until:
+    most = math.inf
+    for weight, _, kind, text in sorted(_candidates(trial)):
+        if weight > most or time.monotonic() > trial.until:
             return
         if text not in tried and trial.is_right(text):
+            most = min(most, weight + _ALIKE)
             yield kind, text
         tried.add(text)
 
@@ -207,6 +211,9 @@ def _candidates(trial: _Trial) -> Iterator[tuple[float, int, str, str]]:
         text = "" if edit.moved else trial.written(edit)
         if text and edit.kind in MISTAKES:
             yield edit.weight, len(text), edit.kind, text
+    for weight, kind, changed in (*_kept(trial.statement), *_indexed(trial)):
+        text = ast.unparse(changed)
+        yield weight, len(text), kind, text
     line = ast.unparse(trial.statement)
     name, _, right = line.partition(" = ")
     for size in {np.size(v) for v in scope_arrays(scene)} - {1}:
@@ -214,6 +221,29 @@ def _candidates(trial: _Trial) -> Iterator[tuple[float, int, str, str]]:
     for old, new, kind in _renamed(scene, right):
         changed = re.sub(rf"(?<![\w.]){re.escape(old)}(?!\w)", new, right)
         yield 2.1, len(changed), kind, f"{name} = {changed}"
+
+
+def _kept(statement: ast.Assign) -> Iterator[tuple[float, str, ast.Assign]]:
+    """Yield a line with the axes of one sum kept that were not, or the reverse."""
+    for call in ast.walk(statement):
+        if not isinstance(call, ast.Call) or not any(k.arg == "axis" for k in call.keywords):
+            continue
+        others = [k for k in call.keywords if k.arg != "keepdims"]
+        kept = [*others, ast.keyword("keepdims", ast.Constant(True))]
+        new = kept if len(others) == len(call.keywords) else others
+        yield 0.95, "shape", replaced(statement, call, ast.Call(call.func, call.args, new))
+
+
+def _indexed(trial: _Trial) -> Iterator[tuple[float, str, ast.Assign]]:
+    """Yield a line with another element of an array in the place of one."""
+    for node in ast.walk(trial.statement):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(place))):
+                count = len(trial.scopes[0][name]) if np.ndim(trial.scopes[0].get(name)) else 0
+                for other in range(min(count, _ELEMENTS)):
+                    if other != place:
+                        new = replaced(trial.statement, node.slice, ast.Constant(other))
+                        yield 1.2, "wrong-operand", new
 
 
 def scope_arrays(scene: Scene) -> list[Any]:

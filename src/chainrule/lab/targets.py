@@ -74,6 +74,7 @@ def fault_of(error: ChainruleError, where: str) -> Fault:
     """Return what an error says as a fault of a field."""
     what = _PLACE.sub("", error.what.split("\n")[0]).strip()
     what = re.sub(r"matmul: .*", "the sizes do not fit a matrix product", what)
+    what = re.sub(r"operands could not be broadcast.*", "the shapes do not fit together", what)
     told = [what[:1].upper() + what[1:].rstrip(".") + "."]
     if error.expected:
         told.append(f"Expected: {error.expected}.")

@@ -53,7 +53,7 @@ class Sources:
         if self._written:
             about = step.contribution.consumer if step.contribution is not None else step.node
             return [0, self._written[about]] if about in self._written else None
-        where = step.where
+        where = step.where if step.where is not None else step.node.where
         place = None if where is None else self._place.get((where.file, where.function))
         if where is None or place is None:
             return None
