@@ -189,10 +189,12 @@ def test_the_typed_line_of_a_step_is_lit(page):
     page.locator("[data-id]").first.focus()
     page.keyboard.press("Home")
     seen = []
-    for _ in range(2):
+    while page.locator("[aria-label='Next step']").is_enabled():
         page.keyboard.press("ArrowRight")
         seen.append(page.locator("[aria-current=true] .cr-code-text").inner_text())
-    assert seen == ["z = k*w*x + b", "y = max(z, 0)"]
+    first, last = "z = k*w*x + b", "y = max(z, 0)"
+    assert list(dict.fromkeys(seen)) == [first, last]
+    assert seen[-1] == first
 
 
 def test_a_repair_takes_the_place_of_its_statement_alone(page):

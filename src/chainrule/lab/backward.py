@@ -359,10 +359,13 @@ def expected_of(
     node = node_of(reference, of, shape, wanted)
     if node is not None:
         return reference.of_node(node, found)
-    part = _PART.fullmatch(of)  # dx0 of an array x
-    whole = expected_of(part[1], reference, given, wanted) if part else None
-    is_there = part is not None and np.ndim(whole) > 0 and int(part[2]) < len(whole)
-    return whole[int(part[2])] if part and is_there else None
+    part = _PART.fullmatch(of)
+    if part is None:
+        return None
+    # dx0 of an array x
+    whole: Any = expected_of(part[1], reference, given, wanted)
+    place = int(part[2])
+    return whole[place] if np.ndim(whole) and place < len(whole) else None
 
 
 def node_of(

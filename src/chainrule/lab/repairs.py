@@ -211,9 +211,9 @@ def _candidates(trial: _Trial) -> Iterator[tuple[float, int, str, str]]:
         text = "" if edit.moved else trial.written(edit)
         if text and edit.kind in MISTAKES:
             yield edit.weight, len(text), edit.kind, text
-    for weight, kind, changed in (*_kept(trial.statement), *_indexed(trial)):
-        text = ast.unparse(changed)
-        yield weight, len(text), kind, text
+    for weight, kind, statement in (*_kept(trial.statement), *_indexed(trial)):
+        one = ast.unparse(statement)
+        yield weight, len(one), kind, one
     line = ast.unparse(trial.statement)
     name, _, right = line.partition(" = ")
     for size in {np.size(v) for v in scope_arrays(scene)} - {1}:
@@ -239,7 +239,8 @@ def _indexed(trial: _Trial) -> Iterator[tuple[float, str, ast.Assign]]:
     for node in ast.walk(trial.statement):
         match node:
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(place))):
-                count = len(trial.scopes[0][name]) if np.ndim(trial.scopes[0].get(name)) else 0
+                array: Any = trial.scopes[0].get(name)
+                count = len(array) if np.ndim(array) else 0
                 for other in range(min(count, _ELEMENTS)):
                     if other != place:
                         new = replaced(trial.statement, node.slice, ast.Constant(other))
