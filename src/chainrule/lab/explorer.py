@@ -46,15 +46,22 @@ class Explained:
         """Return what the view shows."""
         if notation not in self._documents:
             made = document(self.solution.explanation, notation=notation)
-            self._documents[notation] = made | {"sources": [*map(self._whole, made["sources"])]}
+            self._documents[notation] = self._as_typed(made)
         return self._documents[notation]
 
-    def _whole(self, block: dict[str, Any]) -> dict[str, Any]:
-        """Show all lines of a formula: those without an operation are part of it, too."""
+    def _as_typed(self, made: dict[str, Any]) -> dict[str, Any]:
+        """Show a formula as it was typed: all of its lines, those without an operation, too."""
         formula = self.call.target.formula if self.call is not None else None
-        if formula is None or block["function"] != NAME:
-            return block
-        return block | {"first": 1, "lines": lines_of(formula.text)}
+        if formula is None:
+            return made
+        whole = {"first": 1, "lines": lines_of(formula.text)}
+        return made | {
+            "place": "",
+            "sources": [b | whole if b["function"] == NAME else b for b in made["sources"]],
+            "steps": [
+                s | {"place": s["place"].replace(f"{NAME}:", "line ")} for s in made["steps"]
+            ],
+        }
 
     @cached_property
     def points(self) -> tuple[Point, ...]:

@@ -154,6 +154,7 @@ class Camera:
         A probability in 255 parts is enough to colour with, and not to see where two are equal.
         """
         logits = self._training.model.predict(self._large).astype(float)
+        logits = np.nan_to_num(logits, posinf=1e300, neginf=-1e300)  # of a run that diverges
         logits -= logits.max(axis=1, keepdims=True)
         odds = np.exp(logits)
         shares = odds / odds.sum(axis=1, keepdims=True)

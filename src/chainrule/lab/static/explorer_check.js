@@ -102,7 +102,9 @@ class Check {
         ? `✓ Right: ${right === 1 ? "the line" : `all ${right} gradients`}, at these values and at others.`
         : `✓ Right so far: ${right} of ${right + found.missing.length} gradients.` }));
     }
-    if (found.missing.length && !found.ok) {
+    if (found.wrong?.verdict === "raises") {
+      parts.push(el("p", { class: "help", text: "What comes after it is checked once it can be worked out." }));
+    } else if (found.missing.length && !found.ok) {
       parts.push(el("p", { class: "help", text: `Not there yet: ${found.missing.map((name) => `d${name}`).join(", ")}.` }));
     }
     this.verdict.replaceChildren(...parts);

@@ -4,7 +4,7 @@ import { createAsked } from "./playground_asked.js";
 import { SHAPES } from "./playground_colours.js";
 import { createControls } from "./playground_controls.js";
 import { createCurves } from "./playground_curves.js";
-import { make, number, percent } from "./playground_dom.js";
+import { make, minus, number, percent } from "./playground_dom.js";
 import { moment, places } from "./playground_frame.js";
 import { createNetwork } from "./playground_network.js";
 import { createPlot } from "./playground_plot.js";
@@ -134,17 +134,28 @@ export async function mount(root, api) {
     curves.show(frame);
     asked.show(frame);
     figures(page.figures, frame);
-    page.finding.textContent = frame.finding;
+    page.finding.textContent = minus(frame.finding);
     page.finding.hidden = !frame.finding;
     page.pace.value = String(frame.pace);
+    stopped();
     state(frame.state);
     speak();
+  }
+
+  /** Say in plain words that a run is over, and how to go on. */
+  function stopped() {
+    page.stopped.hidden = frame.state !== "diverged";
+    if (page.stopped.hidden) return;
+    const text = `Training stopped after step ${frame.step.toLocaleString("en")}: numbers grew beyond all bounds, so that the next ones would be infinite or no numbers at all (NaN). `
+      + `The weights shown are the last that are finite. To go on, choose a smaller learning rate than ${number(run.config.rate)}, or Reset to begin again.`;
+    if (page.stopped.textContent !== text) page.stopped.textContent = text;
   }
 
   function state(name) {
     page.root.dataset.state = name;
     page.root.dataset.step = String(frame?.step ?? 0);
     page.train.textContent = name === "running" ? "Pause" : "Train";
+    page.reset.classList.toggle("pg-primary", name === "diverged" || name === "ended");
     page.train.disabled = !isUp || !run || name === "diverged" || name === "ended";
     page.step.disabled = page.train.disabled;
     for (const control of [page.reset, page.pace]) control.disabled = !isUp;
@@ -241,6 +252,7 @@ function layout() {
     legend: make("ul", { class: "pg-legend" }),
     finding: make("p", { class: "pg-finding", tabindex: "0", role: "note", "aria-label": "What was found", hidden: true }),
     message: make("p", { class: "pg-message", role: "alert", hidden: true }),
+    stopped: make("p", { class: "pg-message", role: "alert", "data-stopped": true, hidden: true }),
     lost: make("p", { class: "pg-message", role: "status", "data-lost": true, hidden: true }),
     note: make("p", { class: "pg-note", role: "status" }),
     spoken: make("p", { class: "pg-hidden", role: "status", "data-spoken": true }),
@@ -260,15 +272,16 @@ function layout() {
       page.figures,
       make("div", { class: "pg-share" }, page.note, page.link, page.save,
         page.open, make("label", { for: "pg-open", class: "pg-button", text: "Open file" }))),
-    page.message, page.lost, page.spoken,
+    page.message, page.stopped, page.lost, page.spoken,
     make("div", { class: "pg-columns" }, page.settings, page.middle, page.right));
   return page;
 }
 
 /** The numbers of now. */
-function figures(list, { step, scores: [, loss, accuracy, heldLoss, held] }) {
+function figures(list, { step, state, scores: [, loss, accuracy, heldLoss, held] }) {
+  const finite = (value) => (value === null && state === "diverged" ? "not finite" : number(value));
   const shown = [
-    ["Step", step.toLocaleString("en")], ["Loss", number(loss)], ["Loss, held out", number(heldLoss)],
+    ["Step", step.toLocaleString("en")], ["Loss", finite(loss)], ["Loss, held out", finite(heldLoss)],
     ["Accuracy", percent(accuracy)], ["Accuracy, held out", percent(held)],
   ];
   list.replaceChildren(...shown.map(([name, text]) =>

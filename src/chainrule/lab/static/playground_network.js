@@ -176,12 +176,12 @@ export function createNetwork(canvas, chosen) {
     }
     const { x, size, units: heights } = at[0];
     context.font = `11px ${colours.font}`;
+    context.textAlign = "right";
     heights.forEach((y, unit) => {
       const name = run.points.axes[unit];
       const isShort = context.measureText(name).width <= x - size / 2 - 8;
-      context.textAlign = isShort ? "right" : "center";
       if (isShort) context.fillText(name, x - size / 2 - 4, y + 4);
-      else context.fillText(shortened(context, name, across), x, y + size / 2 + 12);
+      else context.fillText(shortened(context, name, x + size / 2 - 2), x + size / 2, y + size / 2 + 12);
     });
   }
 
