@@ -35,7 +35,9 @@ class Form {
       el("label", { for: "formula", text: "Formulas, one a line" }), this.formula,
       this.formulaError,
       el("p", { class: "help", id: "formula-help", text: "The last line is the output. + - * / ** @, comparisons, x.T, x[0], and NumPy's functions by name: exp, log, sum, mean, max, sigmoid, relu, …" }));
-    this.source = el("p", { class: "help" });
+    this.told = el("p", { class: "help" });
+    this.paths = el("button", { type: "button", class: "quiet", text: "Go to its paths", on: { click: () => explorer.showPaths() } });
+    this.source = el("div", { class: "moment" }, this.told, this.paths);
     this.values = el("div", { class: "values" });
     this.upstream = this.field("upstream", "Upstream gradient", (text) => ({ upstream: text }));
     this.upstream.box.classList.add("upstream");
@@ -86,8 +88,7 @@ class Form {
     put(this.formula, state.formula ?? "");
     this.formula.rows = Math.min(12, Math.max(3, (state.formula ?? "").split("\n").length + 1));
     this.source.hidden = !state.playground;
-    this.source.textContent = state.playground
-      ? "The loss of the playground's network on its current minibatch, with its weights of now." : "";
+    if (state.playground) this.tell(state.playground);
     if (example) this.use(example.arguments);
     if (state.playground) this.use([]);
     if (!example && !state.playground) this.explorer.api.state.set("formula", state);
@@ -95,6 +96,15 @@ class Form {
     this.upstream.box.hidden = Boolean(state.playground) || !(example?.upstream || state.upstream || this.needsUpstream);
     put(this.upstream.input, state.upstream || example?.upstream || "");
     for (const [name, { input }] of this.fields) put(input, this.textOf(name));
+  }
+
+  /** Say which moment of the playground this is, and what was asked about it. */
+  tell({ step, sample, labels, why }) {
+    const count = Array.isArray(labels) ? labels.length : 0;
+    const samples = sample === undefined ? `the next ${count === 1 ? "sample" : `${count} samples`}` : `sample ${sample} alone`;
+    this.told.textContent = `The loss of the playground's network on ${samples}, with its weights after step ${Number(step).toLocaleString("en")}.`
+      + (why ? ` What ${why} does to it is lit in the picture.` : "");
+    this.paths.hidden = !why;
   }
 
   textOf(name) {

@@ -76,7 +76,10 @@ export function createAsked(chosen) {
     const at = places[weight.layer].index(weight.from, weight.to);
     const [value, gradient] = [frame.parts.weights[at], frame.parts.gradients[at]];
     const rows = frame.rows.length;
-    told.textContent = `${title()} = ${number(value)}, gradient ${number(gradient)} on the next ${rows === 1 ? "sample" : `${rows} samples`}`;
+    const next = `on the next ${rows === 1 ? "sample" : `${rows} samples`}`;
+    const isFinite = Number.isFinite(gradient);
+    told.textContent = `${title()} = ${number(value)}, ${isFinite ? `gradient ${number(gradient)}` : "no finite gradient"} ${next}`;
+    why.disabled = !isFinite;
     whySample.disabled = picked === null;
     if (picked === null) {
       toldSample.textContent = "Click one in the plot, or give its number.";
