@@ -166,7 +166,7 @@ def test_a_picture_as_a_file(page, tmp_path, suffix, begin):
 
 
 def test_a_file_that_takes_too_long_says_so_beside_its_kind(page, monkeypatch):
-    monkeypatch.setattr(limits, "FILE_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "APART_SECONDS", 0.05)
     page.select_option("#file", ".png")
     page.click("#save")
     page.wait_for_selector("#file-error:not([hidden])")

@@ -3,6 +3,9 @@
 import base64
 import json
 import linecache
+import os
+import subprocess
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -20,8 +23,8 @@ from chainrule.examples import EXAMPLES
 from chainrule.examples.neuron import neuron
 from chainrule.lab import limits, written
 from chainrule.lab.answers import ANSWERS, SLOW, TYPES
+from chainrule.lab.apart import apart
 from chainrule.lab.explorer import explained
-from chainrule.lab.files import makers
 from chainrule.lab.targets import Faulty
 
 NEURON = {"formula": "z = w*x + b\ny = max(z, 0)", "values": {"w": "2", "x": "3", "b": "1"}}
@@ -31,9 +34,9 @@ def ask(what, state, **more):
     return ANSWERS[what]({"state": state, **more})
 
 
-def faults(state, name="explain", **more):
+def faults(state, what="explain", **more):
     with pytest.raises(Faulty) as caught:
-        ask(name, state, **more)
+        ask(what, state, **more)
     return [fault.plain() for fault in caught.value.faults]
 
 
@@ -212,7 +215,7 @@ def test_files(suffix):
 
 @pytest.mark.parametrize("suffix", SLOW)
 def test_a_file_that_takes_too_long_is_given_up(monkeypatch, suffix):
-    monkeypatch.setattr(limits, "FILE_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "APART_SECONDS", 0.05)
     began = time.perf_counter()
     fault = faults(NEURON, "export", suffix=suffix)[0]
     assert time.perf_counter() - began < 2
@@ -220,8 +223,37 @@ def test_a_file_that_takes_too_long_is_given_up(monkeypatch, suffix):
     assert "Save" in fault["message"]
     assert suffix[1:].upper() in fault["message"]
     # Nothing is left of it, and the next one is made.
-    assert not makers._running
+    assert not apart.running
     assert not list(Path(tempfile.gettempdir()).glob("chainrule-lab-*/*"))
+
+
+def test_many_paths_are_told_elsewhere_or_given_up(monkeypatch):
+    state = {"formula": "A = outer(x, x)*w\ny = sum(A @ A)", "values": {"x": "[1, 2, 3]", "w": "2"}}
+    here = ask("why", state, name="w")
+    monkeypatch.setattr(limits, "MAX_BETWEEN", 5)
+    assert ask("why", state, name="w") == here
+    monkeypatch.setattr(limits, "APART_SECONDS", 0.05)
+    fault = faults(state, "why", name="w")[0]
+    assert "too many" in fault["message"]
+
+
+@pytest.mark.parametrize("name", [None, 3, {}, "w[" + "9" * 5000 + "]"])
+def test_names_that_are_none(name):
+    assert faults(NEURON, "why", name=name)[0]["field"] == "name"
+
+
+def test_memory_has_a_limit(monkeypatch):
+    pytest.importorskip("resource")
+    code = (
+        "from chainrule.lab import limits; limits.APART_BYTES = 2**29\n"
+        "from chainrule.lab.apart import _bound_memory; _bound_memory(); import numpy\n"
+        "try: numpy.ones(2**27)\nexcept MemoryError: print('refused')"
+    )
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+    assert found.stdout == "refused\n", found.stderr
 
 
 def test_faults_of_a_file_made_elsewhere_stand_beside_their_fields():
@@ -232,9 +264,9 @@ def test_faults_of_a_file_made_elsewhere_stand_beside_their_fields():
 def test_files_end_with_the_lab():
     with ThreadPoolExecutor(1) as pool:
         made = pool.submit(ask, "export", NEURON, suffix=".html")
-        while not makers._running:
+        while not apart.running:
             time.sleep(0.002)
-        makers.close()
+        apart.close()
         assert isinstance(made.exception(10), Faulty)
 
 

@@ -221,6 +221,8 @@ def test_other_methods(client, method):
         (b'{"a": 1, "a": 2}', JSON, 400),
         (b"\xff\xfe", JSON, 400),
         (b"", JSON, 400),
+        (b'{"state": {"example": "\\ud800"}}', JSON, 400),
+        (b'{"\\udfff": 1}', JSON, 400),
     ],
 )  # fmt: skip
 def test_bodies(client, body, headers, status):

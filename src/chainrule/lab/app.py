@@ -15,8 +15,8 @@ from starlette.staticfiles import StaticFiles
 
 from chainrule.errors import ChainruleError
 from chainrule.lab import answers
+from chainrule.lab.apart import apart
 from chainrule.lab.bodies import Refusal, parse
-from chainrule.lab.files import makers
 from chainrule.lab.guard import Guard
 from chainrule.lab.playground import api as playground
 from chainrule.lab.targets import Faulty, fault_of
@@ -62,7 +62,7 @@ def application(*, token: str, port: int, stop: Callable[[], None] = lambda: Non
             yield
         finally:
             workers.close()
-            makers.close()
+            apart.close()
             playground.runs.close()
 
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 from chainrule.lab import limits
 
+# Half of a character of two, which may be followed by its other half.
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 # A string that does not end goes to the end of the body: looking for its end from each quotation
 # mark anew would be quadratic.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -116,7 +118,17 @@ def parse(body: bytes) -> dict[str, Any]:
         raise Refusal(400, f"The body is no JSON: {error}") from None
     if not isinstance(found_, dict):
         raise Refusal(400, "The body is no JSON object.")
+    if _HALVES.search(body):
+        _refuse_halves(found_)
     return found_
+
+
+def _refuse_halves(found: Any) -> None:
+    """Refuse text that no answer could repeat: half of a character of two."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Refusal(400, "There is half a character in the text.") from None
 
 
 def _too_long() -> Refusal:

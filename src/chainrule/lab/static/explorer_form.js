@@ -108,7 +108,7 @@ class Form {
   }
 
   textOf(name) {
-    return this.explorer.state.values[name] ?? this.texts[name] ?? "";
+    return own(this.explorer.state.values, name) ?? own(this.texts, name) ?? "";
   }
 
   /** Make a field for each argument. */
@@ -129,7 +129,7 @@ class Form {
     const form = await this.explorer.api.post("/api/form", { state: { formula: state.formula } });
     this.use(form.arguments);
     const { values } = this.explorer.state;
-    const fresh = this.names.filter((name) => values[name] === undefined);
+    const fresh = this.names.filter((name) => own(values, name) === undefined);
     fresh.forEach((name) => { values[name] = BEGIN[this.names.indexOf(name) % BEGIN.length]; });
     if (fresh.length) this.explorer.api.state.set("explorer", this.explorer.state);
     this.render();
@@ -185,6 +185,11 @@ export function told(error, text) {
     parts.push(el("span", { class: "cr-hidden", text: ` At line ${error.line}, column ${error.column}.` }));
   }
   return parts;
+}
+
+/** What an object has under a name itself: a variable may be called "constructor". */
+function own(object, name) {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 function put(input, text) {
