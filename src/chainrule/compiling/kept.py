@@ -15,8 +15,9 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import io
+import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -151,6 +152,14 @@ class _Pickler(pickle.Pickler):
 @lru_cache(maxsize=1)
 def _written_by() -> str:
     """Return what tells this chainrule from any other: when its files were written, how long."""
-    root = Path(__file__).parents[1]
-    facts = [(str(p), (s := p.stat()).st_mtime_ns, s.st_size) for p in root.rglob("*.py")]
-    return repr(sorted(facts))
+    return repr(sorted(_facts(str(Path(__file__).parents[1]))))
+
+
+def _facts(directory: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _facts(entry.path)
+            elif entry.name.endswith(".py"):
+                known = entry.stat()
+                yield entry.path, known.st_mtime_ns, known.st_size
