@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from chainrule.lab.playground.points import Points, split
 #: Limits of a table: characters of its text, rows, columns, characters of a name, classes.
 CHARACTERS, ROWS, COLUMNS, NAME, CLASSES = 200_000, 2_000, 50, 100, 6
 _DELIMITERS = ",;\t|"
+#: A number as most of Europe writes it, which is why its tables have other delimiters.
+_DECIMAL = re.compile(r"^([+-]?\d+),(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ def read(text: str) -> Table:
         raise _wrong("A row of names is needed, and rows of cells below it.")
     names = tuple(name.strip() for name in lines[0])
     rows = [[cell.strip() for cell in line] for line in lines[1:]]
+    if delimiter != ",":
+        rows = [[_DECIMAL.sub(r"\1.\2", cell) for cell in row] for row in rows]
     _check(names, rows)
     return Table(names, rows)
 

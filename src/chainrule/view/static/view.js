@@ -211,7 +211,7 @@ class View {
   }
 
   boxOfName(name) {
-    return this.doc.paths[name]?.stops?.[0]?.id ?? this.doc.paths[name]?.terms[0]?.stops[0].id;
+    return this.pathsOf(name)?.terms[0]?.stops[0].id;
   }
 
   // -- pictures ----------------------------------------------------------------------------
@@ -255,11 +255,16 @@ class View {
     return [...new Set([...cells.map((cell) => cell.name), ...known])];
   }
 
+  /** The paths of a number that are known; it may be called "constructor". */
+  pathsOf(name) {
+    return Object.hasOwn(this.doc.paths, name) ? this.doc.paths[name] : null;
+  }
+
   async ask(name) {
     this.path = null;
     this.problem = "";
     const ticket = (this.asked.why += 1);
-    let found = name ? this.doc.paths[name] : null;
+    let found = this.pathsOf(name);
     if (name && !found && this.host.why) {
       const doc = this.doc;
       try {
