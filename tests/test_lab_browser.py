@@ -96,6 +96,17 @@ def test_hostile_text_is_text_wherever_it_is_shown(page):
     assert page.locator("#verdict b, #verdict svg").count() == 0
 
 
+def test_names_that_javascript_has_a_use_for(page):
+    own(page, "valueOf = w * constructor\ny = valueOf + toString")
+    has(page, ".cr-result", "7")
+    names = page.locator(".values label").all_inner_texts()
+    assert names == ["w", "constructor", "toString"]
+    values = [field.input_value() for field in page.locator(".values input").all()]
+    assert values == ["2", "3", "1"]
+    page.locator(".cr-why-panel select").select_option("constructor")
+    has(page, ".cr-why-panel", "constructor reaches y by one path")
+
+
 def test_a_pass_is_checked_while_it_is_typed(page):
     own(page)
     has(page, ".cr-result", "7")

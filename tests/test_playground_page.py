@@ -111,6 +111,12 @@ def test_train_on_the_spiral_click_a_weight_and_read_its_why(page):
     page.click("text=Why this gradient now")
     total = page.locator("#room-explorer [data-sum]")
     total.wait_for()
+    said = page.inner_text(".moment")
+    assert "on the next 16 samples" in said
+    assert name in said
+    page.click("text=Go to its paths")
+    box = page.locator(".cr-why-panel").bounding_box()
+    assert 0 <= box["y"] < 500
     assert page.get_attribute("#tab-explorer", "aria-selected") == "true"
     at = why.moment(next(s["playground"] for s in states if "playground" in s))
     assert at.why == name
@@ -243,6 +249,8 @@ def test_a_table_of_ones_own_with_script_in_it(page):
     until(page, "document.querySelectorAll('.pg-key').length === 3")
     assert page.locator(".pg-key").all_inner_texts() == ["&lt;b&gt;", "<script>", "c"]
     assert page.locator(".playground img, .playground script").count() == 0
+    sources = page.locator("select[aria-label=From] option").all_inner_texts()
+    assert sources == [name, "depth", "bias"]
     train(page)
     until(page, "Number(document.querySelector('.pg').dataset.step) > 50")
     pause(page)
@@ -259,8 +267,30 @@ def test_numbers_that_are_not_finite_are_told(page):
     page.wait_for_selector(".pg[data-state=diverged]")
     assert "rate" in page.inner_text(".pg-finding")
     assert page.is_disabled("[data-do=train]")
+    told = page.inner_text("[data-stopped]")
+    for word in ("NaN", "infinite", "last that are finite", "smaller learning rate than 1000"):
+        assert word in told
+    assert page.locator(".pg-figures dd").nth(1).inner_text() == "not finite"
+    assert page.is_disabled("text=Why this gradient now")
     page.click("[data-do=reset]")
     page.wait_for_selector(".pg[data-state=paused]")
+    assert page.locator("[data-stopped]").is_hidden()
+    # A smaller rate is enough to go on: it begins anew.
+    page.click("[data-do=train]")
+    page.wait_for_selector(".pg[data-state=diverged]")
+    set_field(page, "l2", "0")
+    set_field(page, "rate", "0.01")
+    page.wait_for_selector(".pg[data-state=paused]")
+    train(page)
+    until(page, "Number(document.querySelector('.pg').dataset.step) > 20")
+
+
+def test_numbers_have_true_minus_signs(page):
+    written = page.evaluate(
+        "import('/static/playground_dom.js').then(({number, minus}) => "
+        "[number(-1e-5), number(-2.5), number(3e18), minus('dense1-2 is (-1e+05), -∞ and 1e-07')])"
+    )
+    assert written == ["−1.0e−5", "−2.5", "3.0e18", "dense1-2 is (−1e5), −∞ and 1e−7"]
 
 
 def test_a_file_gives_the_same_run(page, tmp_path):
