@@ -96,9 +96,32 @@ def test_hostile_text_is_text_wherever_it_is_shown(page):
     assert page.locator("#verdict b, #verdict svg").count() == 0
 
 
+def test_code_that_is_pasted(page):
+    own(page, "z = w*x + b\ny = max(z, 0)", w="5", x="6", b="7")
+    has(page, ".cr-result", "37")
+    code = "w = [1, 2]  # weights\nx = np.array([3, 4])\nb = 1\nprint(w)\ny = sum(w * x) + b"
+    page.fill("#formula", code)
+    has(page, ".cr-result", "12")
+    fields = page.locator(".values input")
+    assert [f.input_value() for f in fields.all()] == ["[1, 2]", "[3, 4]", "1"]
+    assert "begin with those in the formula" in page.locator("#room-explorer").inner_text()
+    # A field that is edited keeps its value, until the one in the formula is another.
+    fields.nth(2).fill("10")
+    has(page, ".cr-result", "21")
+    page.fill("#formula", code.replace("w * x", "w * x * 2"))
+    has(page, ".cr-result", "32")
+    page.fill("#formula", code.replace("b = 1", "b = 2"))
+    has(page, ".cr-result", "13")
+    page.locator("#field-value\\:b").fill("4")
+    has(page, ".cr-result", "15")
+    page.reload()
+    has(page, ".cr-result", "15")
+
+
 def test_names_that_javascript_has_a_use_for(page):
     own(page, "valueOf = w * constructor\ny = valueOf + toString")
-    has(page, ".cr-result", "7")
+    page.locator("#field-value\\:constructor").wait_for()
+    has(page, ".cr-call", "constructor")
     names = page.locator(".values label").all_inner_texts()
     assert names == ["w", "constructor", "toString"]
     values = [field.input_value() for field in page.locator(".values input").all()]

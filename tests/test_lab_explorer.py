@@ -136,7 +136,7 @@ HOSTILE = [
     "sum(eye(1000000000)*x)",
     "a = outer(x, x); b = kron(a, a); c = kron(b, b); d = kron(c, c); e2 = kron(d, d); sum(e2)",
     "sum(diff(x, 1999))", "\x00", "\ud800", "y = \u202ex", "ｘ＿", "x = x = x", "while 1: pass",
-    "x @ @ x", "y = <script>alert(1)</script>", "y = x # comment", "y = `x`", "print(x)",
+    "x @ @ x", "y = <script>alert(1)</script>", "# comment", "y = `x`", "print(x)",
     "breakpoint()", "", "   ", "array_split(x, 1999)", "x.T.T.T.dump('a')",
     "sum(x, dtype=object)", "sum(x, out=x)",
 ]  # fmt: skip

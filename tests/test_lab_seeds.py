@@ -105,6 +105,52 @@ def check(state, lines):
     return ANSWERS["check"]({"state": state, "backward": "\n".join(lines)})
 
 
+PASTED = """\
+# Forward pass
+x = np.array([1.0, -2.0, 3.0])  # input values
+w = [-3.0, -1.0, 2.0]  # weights
+b = 1.0  # bias
+
+# Multiplying inputs by weights
+xw0 = x[0] * w[0]
+xw1 = x[1] * w[1]
+xw2 = x[2] * w[2]
+print(xw0, xw1, xw2, b)
+
+z = xw0 + xw1 + xw2 + b
+y = max(z, 0)
+print(y)
+"""
+
+
+def test_the_code_of_a_walkthrough_can_be_pasted_as_it_is():
+    form = ANSWERS["form"]({"state": {"formula": PASTED}})
+    texts = {a["name"]: a["text"] for a in form["arguments"]}
+    assert texts == {"x": "[1, -2, 3]", "w": "[-3, -1, 2]", "b": "1"}
+    state = {"formula": PASTED}
+    assert grads(state)["w"].tolist() == [1.0, -2.0, 3.0]
+    # What stands in a field counts, and the lines are those that were pasted.
+    state["values"] = {"b": "3"}
+    assert explained(state).solution.value == 8.0
+    document = ANSWERS["explain"]({"state": state})["document"]
+    assert document["sources"][0]["lines"] == PASTED.split("\n")
+    lit = {step["line"][1] for step in document["steps"] if step["line"]}
+    assert lit == {7, 8, 9, 12, 13}
+    found = check(state, ["# Backward pass", "dvalue = 1.0", *NEURON_PASS, "print(drelu_dw2)"])
+    assert found["ok"]
+    wrong = check(state, ["dz = dvalue  # (from the next layer", "dw0 = dz * x[0]"])["wrong"]
+    assert (wrong["line"], wrong["after"]) == (1, "dz = dvalue * (z > 0)")
+
+
+def test_values_in_a_formula_are_constants_where_it_has_variables():
+    state = {"formula": "k = 2  # fixed\ny = k*x", "values": {"x": "3"}}
+    assert list(grads(state)) == ["x"]
+    # One that is assigned anew is no variable either.
+    assert list(grads({"formula": "a = 2\nx = 3\na = a*x\ny = a*x"})) == ["x"]
+    place = ANSWERS["check"]({"state": state, "backward": "# one\ndx = dy * k +"})["faults"][0]
+    assert place["line"] == 2
+
+
 def test_one_neuron():
     solution = explained(NEURON).solution
     assert solution.value == 6.0

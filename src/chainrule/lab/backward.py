@@ -25,6 +25,7 @@ from chainrule.graph import Node
 from chainrule.graphing import record
 from chainrule.lab.sizes import Meter, soon
 from chainrule.lab.targets import Call, Fault, fault_of
+from chainrule.lab.written import bare
 
 Verdict = Literal["right", "wrong", "carried", "kink", "helper", "raises"]
 
@@ -35,7 +36,7 @@ _PART = re.compile(r"(.+)\[(\d+)\]")
 #: Of lines that are to be changed.
 _WRONG = ("wrong", "raises")
 #: Besides ``dy`` of an output y: what people call the gradient that comes from what follows.
-_UPSTREAM = ("upstream", "dout", "dvalues", "dvalue")
+UPSTREAM = ("upstream", "dout", "dvalues", "dvalue")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +149,7 @@ def _point(
     reference = Traced(recording, upstream)
     scope = {n.name: n.value for n in reference.graph.nodes if n.name and "[" not in n.name}
     scope |= {name: np.asarray(value)[()] for name, value in values.items()}
-    for name in (f"d{output}", *_UPSTREAM):
+    for name in (f"d{output}", *UPSTREAM):
         scope.setdefault(name, upstream)
     return Point(reference, {n: v for n, v in scope.items() if n not in FUNCTIONS}, near)
 
@@ -209,7 +210,7 @@ def _is_done(name: str, lines: Sequence[Line], value: Any) -> bool:
 def _read(text: str, names: Mapping[str, Any]) -> tuple[Formula | None, list[Fault]]:
     """Parse a pass; where a line has a fault, those before it are read all the same."""
     faults: list[Fault] = []
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = bare(text).split("\n")
     while any(line.strip() for line in lines):
         try:
             return _parsed("\n".join(lines), names), faults
@@ -230,7 +231,7 @@ def _parsed(text: str, names: Mapping[str, Any]) -> Formula:
     for name in formula.names:
         if name not in names:
             at = _first(formula, name)
-            known = ", ".join(n for n in names if n not in _UPSTREAM)
+            known = ", ".join(n for n in names if n not in UPSTREAM)
             error = FormulaError(
                 f"'{name}' is no value of the forward pass, and no line before has computed it",
                 expected=f"one of {known}" if len(known) < 120 else None,

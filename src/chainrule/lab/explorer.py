@@ -14,7 +14,7 @@ from chainrule.explaining.notations import rewritten
 from chainrule.lab.backward import Point, points_of
 from chainrule.lab.targets import Call, Fault, Faulty, Target, call_of, fault_of, target_of
 from chainrule.lab.work import Kept
-from chainrule.lab.written import NAME, lines_of
+from chainrule.lab.written import NAME
 from chainrule.solution import Solution
 from chainrule.solving import explain
 from chainrule.view.arguments import value_source
@@ -51,10 +51,9 @@ class Explained:
 
     def _as_typed(self, made: dict[str, Any]) -> dict[str, Any]:
         """Show a formula as it was typed: all of its lines, those without an operation, too."""
-        formula = self.call.target.formula if self.call is not None else None
-        if formula is None:
+        if self.call is None or self.call.target.formula is None:
             return made
-        whole = {"first": 1, "lines": lines_of(formula.text)}
+        whole = {"first": 1, "lines": [line for _, line in self.call.target.lines]}
         return made | {
             "place": "",
             "sources": [b | whole if b["function"] == NAME else b for b in made["sources"]],

@@ -30,7 +30,7 @@ from chainrule.errors import ChainruleError
 from chainrule.formula import CONSTANTS, FUNCTIONS, parse
 from chainrule.formula.scanner import statements
 from chainrule.formula.source import Source
-from chainrule.lab.backward import Line, Pass, expected_of, node_of
+from chainrule.lab.backward import UPSTREAM, Line, Pass, expected_of, node_of
 from chainrule.lab.sizes import Meter
 from chainrule.solution import Solution
 
@@ -272,6 +272,11 @@ def _derived(trial: _Trial, solution: Solution) -> str:
     found = re.search(rf"^\s*d{of} = (.*)$", code, re.MULTILINE)
     if found is None:
         return ""
-    text = f"{trial.line.name} = {found[1]}"
+    read = {n.id for n in ast.walk(trial.statement) if isinstance(n, ast.Name)}
+    output = trial.reference.graph.output.name or "output"
+    right = found[1]
+    for called in read.intersection(UPSTREAM):  # as who typed the line calls it
+        right = re.sub(rf"\bd{re.escape(output)}\b", called, right)
+    text = f"{trial.line.name} = {right}"
     text = text if trial.styled else text.replace("np.", "")
     return text if trial.is_right(text) else ""

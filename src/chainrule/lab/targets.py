@@ -25,7 +25,7 @@ from chainrule.errors import ChainruleError, FormulaError
 from chainrule.examples import EXAMPLES
 from chainrule.formula import FUNCTIONS, Formula, like, parse, parse_value
 from chainrule.lab.sizes import Meter, soon
-from chainrule.lab.written import following, lines_of
+from chainrule.lab.written import bare, following, lines_of, opened
 from chainrule.trace import named
 
 _PLACE = re.compile(r" \((?:line \d+, )?column \d+\)$")
@@ -163,7 +163,10 @@ def _parsed(text: str) -> Formula:
 
 def _formula(text: str, given: tuple[str, ...]) -> Target:
     try:
-        parsed = _parsed("\n".join(lines_of(text)))
+        parsed = _parsed(bare(text))
+        defaults: dict[str, Any] = {}
+        if not parsed.names:
+            parsed, defaults = opened(parsed)
     except FormulaError as error:
         raise Faulty(fault_of(error, "formula")) from None
     names = (*parsed.names, *(name for name in parsed.constants if name in given))
@@ -174,7 +177,7 @@ def _formula(text: str, given: tuple[str, ...]) -> Target:
 
     def formula(*values: Any) -> Any:
         meter = Meter(soon())
-        go_on = following(parsed, values)
+        go_on = following(parsed, text, values)
 
         def assigned(name: str, value: Any) -> None:
             named(value, name)
@@ -188,7 +191,7 @@ def _formula(text: str, given: tuple[str, ...]) -> Target:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     with_signature(formula, [inspect.Parameter(name, kind) for name in names])
     return Target(
-        formula, names, formula=parsed, lines=tuple(enumerate(lines_of(text), 1)),
+        formula, names, defaults, formula=parsed, lines=tuple(enumerate(lines_of(text), 1)),
     )  # fmt: skip
 
 

@@ -151,11 +151,12 @@ function extent(text, line, name) {
     for (; end < text.length; end += 1) {
       if ("([".includes(text[end])) depth += 1;
       else if (")]".includes(text[end])) depth -= 1;
-      else if (depth <= 0 && ";\n".includes(text[end])) break;
+      else if (depth <= 0 && ";#\n".includes(text[end])) break;
+      else if (text[end] === "#") end = `${text}\n`.indexOf("\n", end); // a comment within brackets
     }
     const statement = text.slice(begin, end);
     const blank = statement.length - statement.trimStart().length;
-    if (statement.split("=")[0].trim() === name) return [begin + blank, end];
+    if (statement.split("=")[0].trim() === name) return [begin + blank, begin + statement.trimEnd().length];
     if (text[end] !== ";") return [first, `${text}\n`.indexOf("\n", first)];
     begin = end + 1;
   }

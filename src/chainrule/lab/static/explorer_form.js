@@ -24,6 +24,7 @@ class Form {
       el("option", { value: OWN, text: "Your own formula" }));
     this.moment = el("option", { value: MOMENT, text: "A moment of the playground" });
     this.heading = el("h3", { text: "Values" });
+    this.begun = el("p", { class: "help", text: "They begin with those in the formula.", hidden: true });
     this.formula = el("textarea", {
       id: "formula", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
       "aria-describedby": "formula-help formula-error", on: {
@@ -46,7 +47,7 @@ class Form {
       el("h2", { id: "form-title", text: "Function" }),
       el("div", { class: "field" }, el("label", { for: "choice", text: "Start from" }), this.choice),
       this.source, this.formulaBox,
-      this.heading, this.values, this.upstream.box, this.whole);
+      this.heading, this.begun, this.values, this.upstream.box, this.whole);
   }
 
   choose(name) {
@@ -93,6 +94,7 @@ class Form {
     if (state.playground) this.use([]);
     if (!example && !state.playground) this.explorer.api.state.set("formula", state);
     this.heading.hidden = !this.names.length;
+    this.begun.hidden = Boolean(example) || !Object.values(this.texts).some(Boolean);
     this.upstream.box.hidden = Boolean(state.playground) || !(example?.upstream || state.upstream || this.needsUpstream);
     put(this.upstream.input, state.upstream || example?.upstream || "");
     for (const [name, { input }] of this.fields) put(input, this.textOf(name));
@@ -127,10 +129,14 @@ class Form {
   async prepare(state) {
     if (state.example || state.playground) return this.used(state);
     const form = await this.explorer.api.post("/api/form", { state: { formula: state.formula } });
+    // A value that is written in the formula is what its field has, until the field is edited.
+    const before = this.asked ? this.texts : null;
+    this.asked = true;
     this.use(form.arguments);
+    const rewritten = this.names.filter((name) => before && this.texts[name] && this.texts[name] !== own(before, name));
     const { values } = this.explorer.state;
-    const fresh = this.names.filter((name) => own(values, name) === undefined);
-    fresh.forEach((name) => { values[name] = BEGIN[this.names.indexOf(name) % BEGIN.length]; });
+    const fresh = this.names.filter((name) => own(values, name) === undefined || rewritten.includes(name));
+    fresh.forEach((name) => { values[name] = this.texts[name] || BEGIN[this.names.indexOf(name) % BEGIN.length]; });
     if (fresh.length) this.explorer.api.state.set("explorer", this.explorer.state);
     this.render();
     return this.used({ ...state, values: { ...values, ...state.values } });
