@@ -31,11 +31,12 @@ from chainrule.formula import CONSTANTS, FUNCTIONS, parse
 from chainrule.formula.scanner import statements
 from chainrule.formula.source import Source
 from chainrule.lab.backward import UPSTREAM, Line, Pass, expected_of, node_of
-from chainrule.lab.sizes import Meter
+from chainrule.lab.sizes import Meter, soon
 from chainrule.solution import Solution
 
-#: Seconds in which a repair is looked for; somebody is typing meanwhile.
-_SECONDS = 0.4
+#: Seconds of computing in which a repair is looked for, as somebody is typing meanwhile: what else
+#: the machine does must not decide which one is found. A fifth is enough for lines of people.
+_SECONDS = 0.8
 #: Elements of an array that are tried in the place of another.
 _ELEMENTS = 16
 #: How much heavier a change may be that is taken because it is shorter.
@@ -115,7 +116,7 @@ class _Trial:
             expected_of(line.of, point.reference, given, wanted, np.shape(line.got))
             for point, given in zip(found.points, line.givens, strict=True)
         ]
-        self.until = time.monotonic() + _SECONDS
+        self.until = time.thread_time() + _SECONDS
 
     def scene(self) -> Scene:
         """Return what is known where the line stands."""
@@ -136,7 +137,7 @@ class _Trial:
             for scope, expected in zip(self.scopes, self.expected, strict=True):
                 values = {n: scope[n] for n in (*formula.names, *formula.constants) if n in scope}
                 with np.errstate(all="ignore"):
-                    got = formula.evaluate(values, before=Meter(self.until).measure)
+                    got = formula.evaluate(values, before=Meter(soon()).measure)
                 if not close(got, expected):
                     return False
         except (ChainruleError, TypeError, ValueError):  # a change may make nonsense of a line
@@ -190,7 +191,7 @@ def _repairing(trial: _Trial) -> Iterator[tuple[str, str]]:
     tried: set[str] = set()
     most = math.inf
     for weight, _, kind, text in sorted(_candidates(trial)):
-        if weight > most or time.monotonic() > trial.until:
+        if weight > most or time.thread_time() > trial.until:
             return
         if text not in tried and trial.is_right(text):
             most = min(most, weight + _ALIKE)
