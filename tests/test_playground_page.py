@@ -285,6 +285,25 @@ def test_numbers_that_are_not_finite_are_told(page):
     until(page, "Number(document.querySelector('.pg').dataset.step) > 20")
 
 
+def test_a_long_table_is_pasted_at_once(page):
+    page.select_option("#pg-data", "table")
+    rows = "".join(f"{i % 37},{(i * i) % 41},{'ab'[i % 2]}\n" for i in range(1500))
+    paste = (
+        "text => { const data = new DataTransfer(); data.setData('text/plain', text);"
+        " document.getElementById('pg-table').dispatchEvent(new ClipboardEvent('paste',"
+        " {clipboardData: data, cancelable: true})); }"
+    )
+    page.evaluate(paste, f"across,up,kind\n{rows}")
+    until(page, "document.querySelectorAll('#pg-table-x option').length === 2")
+    until(page, told_of("table.x", "across"))
+    page.evaluate(paste, "1,2,a\n" * 50_000)
+    error = page.locator("#pg-table-error")
+    error.wait_for(state="visible")
+    assert "300,000 characters" in error.inner_text()
+    page.fill("#pg-table", "a,b,c\n1,2,x\n,3,y\n4,5,x")
+    until(page, "document.querySelector('#pg-table-error').textContent.includes('row 3')")
+
+
 def test_numbers_have_true_minus_signs(page):
     written = page.evaluate(
         "import('/static/playground_dom.js').then(({number, minus}) => "

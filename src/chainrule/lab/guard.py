@@ -60,7 +60,7 @@ _HTTP = 80
 _POLICY_VIOLATION = 1008
 
 _NO_TOKEN = (
-    "This page opens with the link that `chainrule lab` printed, which holds a token. "
+    "This page opens with the link that chainrule lab printed, which holds a token. "
     "Copy the whole link from the terminal."
 )
 

@@ -45,11 +45,13 @@ class Table:
         for name in self.names:
             cells = self.column(name)
             distinct = len(set(cells))
+            wrong = [row for row, cell in enumerate(cells, 2) if _number(cell) is None]
             columns.append(
                 {
                     "name": name,
-                    "numeric": all(_number(cell) is not None for cell in cells),
+                    "numeric": not wrong,
                     "classes": distinct if 2 <= distinct <= CLASSES else None,
+                    "but": _but(name, cells, wrong),
                 }
             )
         return {"columns": columns, "rows": len(self.rows)}
@@ -160,6 +162,17 @@ def _numbers(table: Table, name: str, field: str) -> np.ndarray:
         if value is None:
             raise refusal([(field, f"Row {number} of {shown(name)} is no number: {shown(cell)}.")])
     return np.array(found, float)
+
+
+def _but(name: str, cells: list[str], wrong: list[int]) -> str:
+    """Say which cells keep a column that is meant to be of numbers from being one."""
+    if not wrong or 2 * len(wrong) > len(cells):
+        return ""
+    cell = cells[wrong[0] - 2]
+    others = f", and {len(wrong) - 1} others like it" if len(wrong) > 1 else ""
+    return (
+        f"{shown(name)} has {shown(cell) if cell else 'an empty cell'} in row {wrong[0]}{others}."
+    )
 
 
 def _number(cell: str) -> float | None:

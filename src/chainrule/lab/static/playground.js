@@ -16,7 +16,7 @@ const KEY = "chainrule-playground-run";
 /** Tries to connect after which the server is taken for stopped: some seconds. */
 const PATIENCE = 4;
 const LOST = "The connection is lost, and is being tried again. Training goes on meanwhile, for a while; what you set is sent once it is back.";
-const GONE = "The lab does not answer: it may have been stopped. If so, run `chainrule lab` again and open the link that it prints; your settings are kept in this browser.";
+const GONE = "The lab does not answer: it may have been stopped. If so, run chainrule lab again and open the link that it prints; your settings are kept in this browser.";
 /** Milliseconds between two announcements while training runs. */
 const SPOKEN = 5000;
 const PACES = [[0, "Full speed"], [1000, "1,000 steps a second"], [100, "100 steps a second"], [10, "10 steps a second"]];
