@@ -295,7 +295,7 @@ def test_a_long_table_is_pasted_at_once(page):
     )
     page.evaluate(paste, f"across,up,kind\n{rows}")
     until(page, "document.querySelectorAll('#pg-table-x option').length === 2")
-    until(page, told_of("table.x", "across"))
+    until(page, told_of("table?.x", "across"))
     page.evaluate(paste, "1,2,a\n" * 50_000)
     error = page.locator("#pg-table-error")
     error.wait_for(state="visible")

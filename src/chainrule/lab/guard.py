@@ -157,6 +157,8 @@ class Guard:
             await answer.refuse(refusal)
         except TimeoutError:
             await answer.refuse(Refusal(503, "The request took too long, and was given up."))
+        except asyncio.CancelledError:  # the server ends, and waits for nothing more
+            await answer.refuse(Refusal(503, "The lab is being stopped."))
         finally:
             self._requests -= 1
 
