@@ -154,7 +154,8 @@ export function createNetwork(canvas, chosen) {
   function labels(context, at, colours, height) {
     const across = at.length > 1 ? at[1].x - at[0].x : 0;
     context.textAlign = "center";
-    context.font = `12px ${colours.font}`;
+    const bar = Math.min(40, across - 8);
+    context.font = `${across < 50 ? 10 : 12}px ${colours.font}`;
     at.forEach((column, index) => {
       const layer = run.layers[index - 1];
       context.fillStyle = colours.ink;
@@ -166,21 +167,22 @@ export function createNetwork(canvas, chosen) {
       // Its logarithm as the length of a bar: gradients that vanish are seen at once.
       const share = norm > 0 ? Math.max(0.03, Math.min(1, (Math.log10(norm) + 5) / 6)) : 0;
       context.fillStyle = colours.line;
-      context.fillRect(column.x - 20, height - 23, 40, 3);
+      context.fillRect(column.x - bar / 2, height - 23, bar, 3);
       context.fillStyle = colours.accent;
-      context.fillRect(column.x - 20, height - 23, 40 * share, 3);
+      context.fillRect(column.x - bar / 2, height - 23, bar * share, 3);
     });
     if (at.length) {
       context.fillStyle = colours.quiet;
-      context.fillText("|gradient|", at[0].x, height - 6);
+      context.fillText("|gradient|", at[0].x, height - 6, across - 6);
     }
     const { x, size, units: heights } = at[0];
     context.font = `11px ${colours.font}`;
     context.textAlign = "right";
     heights.forEach((y, unit) => {
       const name = run.points.axes[unit];
-      const isShort = context.measureText(name).width <= x - size / 2 - 8;
-      if (isShort) context.fillText(name, x - size / 2 - 4, y + 4);
+      const room = x - size / 2 - 8;
+      const isBeside = context.measureText(name).width <= room || heights[1] - heights[0] < size + 16;
+      if (isBeside) context.fillText(shortened(context, name, room), x - size / 2 - 4, y + 4);
       else context.fillText(shortened(context, name, x + size / 2 - 2), x + size / 2, y + size / 2 + 12);
     });
   }
