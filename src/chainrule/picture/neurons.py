@@ -14,7 +14,7 @@ from chainrule.graph import Node
 from chainrule.notation import Written
 from chainrule.picture import tensors
 from chainrule.picture.grouping import parameters
-from chainrule.picture.numbers import brief, known
+from chainrule.picture.numbers import brief, known, signed
 from chainrule.picture.reads import aligned
 from chainrule.picture.scalars import element_id
 from chainrule.picture.scene import Box, Edge
@@ -200,7 +200,7 @@ def _activation(shown: Shown, layer: Layer) -> str:
             return Written("Σ", "atom", "text")
         return number(node.value, "text", 4) if is_folded(node) else None
 
-    text = write(layer.end, "text", label).string
+    text = signed(write(layer.end, "text", label).string)
     return text if len(text) <= LONGEST else f"{layer.end.op.name}(Σ)"
 
 

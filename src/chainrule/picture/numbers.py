@@ -1,7 +1,11 @@
-"""Numbers as a picture shows them: short on the edge, at length for whoever points at it."""
+"""Numbers and formulas as a picture shows them: short on the edge, at length for who points at it.
+
+Their minus signs are those of mathematics, as on the page beside the picture.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,27 @@ from chainrule.writing import LITERAL_SIZE, array_text, number
 #: Arrays are written out on an edge up to this many characters.
 SHORT = 16
 _DIGITS = 4
+#: A key in quotes, a power of ten, or a hyphen that stands for a minus sign.
+_SIGNS = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<=\d)e(?P<sign>[+-])0*(?P<power>\d)|-"""
+)
+
+
+def signed(text: str) -> str:
+    """Write the minus signs of a number or a formula as such; keys in quotes stay as they are.
+
+    Examples
+    --------
+    >>> signed("-0.5 - w['a-b']"), signed("1e-05"), signed("2.5e+20")
+    ("−0.5 − w['a-b']", '1e−5', '2.5e20')
+    """
+
+    def sign(found: re.Match[str]) -> str:
+        if found["power"]:
+            return f"e{'−' if found['sign'] == '-' else ''}{found['power']}"
+        return "−" if found[0] == "-" else found[0]
+
+    return _SIGNS.sub(sign, text)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -29,15 +54,15 @@ def brief(value: Any) -> str:
     --------
     >>> import numpy as np
     >>> brief(2.0), brief(1 / 3), brief(np.array([1.0, -2.0])), brief(np.zeros((3, 2)))
-    ('2', '0.3333', '[1, -2]', '3 × 2')
+    ('2', '0.3333', '[1, −2]', '3 × 2')
     """
     array = np.asarray(value)
     if array.shape == ():
-        return number(array[()], "text", _DIGITS).string
+        return signed(number(array[()], "text", _DIGITS).string)
     if 0 < array.size <= 4:
         text = array_text(array, 3)
         if len(text) <= SHORT:
-            return text
+            return signed(text)
     return shape_text(array.shape)
 
 
@@ -45,8 +70,8 @@ def at_length(value: Any) -> str:
     """Write a value whole, or by its shape, size and range where it is large."""
     array = np.asarray(value)
     if array.shape == ():
-        return number(array[()], "text", 17).string
-    return summary(array) if array.size > LITERAL_SIZE else value_text(array)
+        return signed(number(array[()], "text", 17).string)
+    return signed(summary(array) if array.size > LITERAL_SIZE else value_text(array))
 
 
 def known(value: Any, step: int) -> Known:

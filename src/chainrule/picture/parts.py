@@ -82,6 +82,8 @@ def box_part(box: Box, inlets: int, *, value: bool, total: Known | None, many: b
     lines: list[tuple[Role, str]] = [("title" if box.kind != "constant" else "name", box.title)]
     if box.name and box.name != box.title:
         lines.append(("name", box.name))
+    if box.equal:
+        lines.append(("name", f"= {box.equal}"))
     if box.detail:
         lines.append(("detail", box.detail))
     heights = [FACES[role].size * _LEADING for role, _ in lines]

@@ -163,6 +163,8 @@ def _text(text: Text) -> str:
 def _box_label(box: Box) -> str:
     name = f"{box.name} = {box.title}" if box.name and box.name != box.title else box.title
     words = [name]
+    if box.equal:
+        words.append(f"equal to {box.equal}")
     if box.detail:
         words.append(box.detail)
     if box.value is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from chainrule.graph import Node
 from chainrule.notation import Written
+from chainrule.picture.numbers import signed
 from chainrule.writing import number, write
 
 #: Longer ones are cut down to the operation's name.
@@ -43,7 +44,7 @@ def title(node: Node, fixed: Mapping[Node, Any] | None = None) -> str:
     text = re.sub(rf"(?<=[{_SLOT}\w)]) · (?=[{_SLOT}\w(])", " × ", text)
     text = re.sub(rf"{_SLOT}\^(\d+)$", lambda m: f"{_SLOT}{m[1].translate(_RAISED)}", text)
     text = _sign(text)
-    text = text.replace(_SLOT, "·")
+    text = signed(text.replace(_SLOT, "·"))
     return text if len(text) <= LONGEST else f"{node.op.name}(·)"
 
 
