@@ -17,13 +17,15 @@ from chainrule.picture.layering import layers
 from chainrule.picture.ordering import Link, ordered
 from chainrule.picture.parts import PITCH, Part
 
-#: Between things of one column.
-_GAP = 16.0
+#: Between things of one column: boxes and frames, or labels.
+_GAP, _GAP_LABELS = 16.0, 10.0
 #: Between columns where all wires run level, before a label and before a node.
 _BEFORE_LABEL, _BEFORE_NODE = 12.0, 16.0
 #: Between columns: the share of the greatest rise, and the most of it.
-_RISE, _STEEPEST = 0.2, 64.0
+_RISE, _STEEPEST = 0.2, 40.0
 _TEXT_TO_PILL = 8.0
+#: Where a column is higher than this, rows may be so many times as wide.
+_HIGH, _WIDER = 900.0, 1.5
 #: What a wire needs that only passes by.
 _PASSING = 4.0
 
@@ -135,7 +137,10 @@ class _Arrangement:
         order = ordered(self.columns, self.links)
         self._spread(order)
         stiff = [item >= len(self.nodes) for item in range(len(self.above))]
-        self.y = heights(order, self.links, self.above, self.below, _GAP, stiff)
+        self.y = heights(
+            order, self.links, self.above, self.below,
+            lambda column: _GAP_LABELS if column % 2 else _GAP, stiff,
+        )  # fmt: skip
         self._across()
         width, height = self._in_rows()
         places = []
@@ -197,8 +202,10 @@ class _Arrangement:
     def _in_rows(self) -> tuple[float, float]:
         """Break the columns into rows where they get too long; return the width and height."""
         over = self._over()
+        high = max(map(self._height, self.columns), default=0.0)
+        most = self.most * _WIDER if high > _HIGH else self.most
         counts = {at: len(found) for at, found in over.items()}
-        starts = rows.breaks(self.lefts, self.rights, counts, self.most)
+        starts = rows.breaks(self.lefts, self.rights, counts, most)
         ends = [*starts[1:], len(self.columns)]
         self.carries: dict[tuple[int, float, int], rows.Carry] = {}
         self.spans = {}  # of inputs that begin a row with those that read them
@@ -235,6 +242,10 @@ class _Arrangement:
             bottom, right, lifted = max(lowest, default=bottom), self.rights[end - 1], top
             width = max(width, right)
         return width, bottom
+
+    def _height(self, column: list[int]) -> float:
+        tops = [self.y[item] - self.above[item] for item in column]
+        return max((self.y[i] + self.below[i] for i in column), default=0.0) - min(tops, default=0.0)
 
     def _inputs(self, at: int) -> list[int]:
         """Return the nodes of a column that read nothing: they can stand in the next row, too."""

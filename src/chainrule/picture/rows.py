@@ -50,7 +50,7 @@ def breaks(
         begins = 0.0 if end == count else _BREAK + _OVER * wires + _CROWD * wires**2
         found: list[tuple[float, int]] = []
         for start in reversed(best):
-            wide = rights[end - 1] - lefts[start]
+            wide = rights[end - 1] - lefts[start] + beside(over.get(start, 0)) + beside(wires)
             if found and wide > 4 * most:
                 break
             spare = 0.0 if end == count else max(0.0, 1 - wide / most)
