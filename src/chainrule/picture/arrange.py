@@ -18,7 +18,7 @@ from chainrule.picture.ordering import Link, ordered
 from chainrule.picture.parts import PITCH, Part
 
 #: Between things of one column: boxes and frames, or labels.
-_GAP, _GAP_LABELS = 16.0, 10.0
+_GAP, _GAP_LABELS = 16.0, 10.875
 #: Between columns where all wires run level, before a label and before a node.
 _BEFORE_LABEL, _BEFORE_NODE = 12.0, 16.0
 #: Between columns: the share of the greatest rise, and the most of it.
@@ -134,13 +134,11 @@ class _Arrangement:
         return len(self.above) - 1
 
     def placed(self) -> Arranged:
-        order = ordered(self.columns, self.links)
-        self._spread(order)
-        stiff = [item >= len(self.nodes) for item in range(len(self.above))]
-        self.y = heights(
-            order, self.links, self.above, self.below,
-            lambda column: _GAP_LABELS if column % 2 else _GAP, stiff,
-        )  # fmt: skip
+        self.order = ordered(self.columns, self.links)
+        self._spread(self.order)
+        self.y = self._heights(self.order, self.links, self.above, self.below)
+        #: Where a wire enters a row: what it leaves, at which height, and the row's first column.
+        self.entry: dict[tuple[int, float, int], float] = {}
         self._across()
         width, height = self._in_rows()
         places = []
@@ -157,6 +155,13 @@ class _Arrangement:
             labels.append((texts, self.rights[at] - self.pills[at] / 2, self.y[chain[-2]]))
             routes.append(self._route(way, chain, places))
         return Arranged(width, height, places, routes, labels)
+
+    def _heights(
+        self, columns: list[list[int]], links: list[Link], above: list[float], below: list[float]
+    ) -> list[float]:
+        stiff = [item >= len(self.nodes) for item in range(len(above))]
+        gaps = (_GAP, _GAP_LABELS)  # every other column is one of labels
+        return heights(columns, links, above, below, lambda at: gaps[at % 2], stiff)
 
     def _spread(self, order: list[list[int]]) -> None:
         """Let links enter a box one below the other, in the order in which they come."""
@@ -189,7 +194,8 @@ class _Arrangement:
         y, rise = self.y, [0.0] * count
         for link in self.links:
             at = self.column[link.target]
-            change = abs(y[link.source] + link.leave - y[link.target] - link.enter)
+            leaves = self.entry.get((link.source, link.leave, at), y[link.source] + link.leave)
+            change = abs(leaves - y[link.target] - link.enter)
             rise[at] = max(rise[at], change)
         self.lefts, self.rights = [0.0], [widths[0]]
         self.gaps = [_gap(at, rise[at]) for at in range(count)]
@@ -202,7 +208,7 @@ class _Arrangement:
     def _in_rows(self) -> tuple[float, float]:
         """Break the columns into rows where they get too long; return the width and height."""
         over = self._over()
-        high = max(map(self._height, self.columns), default=0.0)
+        high = max(map(self._extent, self.columns), default=0.0)
         most = self.most * _WIDER if high > _HIGH else self.most
         counts = {at: len(found) for at, found in over.items()}
         starts = rows.breaks(self.lefts, self.rights, counts, most)
@@ -210,22 +216,24 @@ class _Arrangement:
         self.carries: dict[tuple[int, float, int], rows.Carry] = {}
         self.spans = {}  # of inputs that begin a row with those that read them
         moved = {start: self._inputs(start - 1) for start in starts[1:]}
-        width = bottom = right = lifted = 0.0
+        if len(starts) > 1:
+            for start, end in zip(starts, ends, strict=True):
+                self._heights_of_row(start, end, moved, [*over[start]] if start else [])
+            self._across()
+        width = bottom = right = 0.0
         for start, end in zip(starts, ends, strict=True):
             inputs = moved.get(start, [])
-            later = moved.get(end, [])
-            items = [i for at in range(start, end) for i in self.columns[at] if i not in later]
-            items += inputs
+            items = [i for at in range(start, end) for i in self._members(at, moved)] + inputs
             keys = sorted(over[start]) if start else []
-            entering = [self.y[item] + leave - lifted for item, leave in keys] if keys else []
-            tops = [self.y[i] - self.above[i] for i in items] + [y - 4.0 for y in entering]
+            entering = [self.entry[*key, start] for key in keys]
+            tops = [self.y[i] - self.above[i] for i in items] + [y - _PASSING for y in entering]
             top = (bottom + rows.room(len(keys)) if start else 0.0) - min(tops, default=0.0)
             for item in items:
                 self.y[item] += top
             carries = []
-            for key, height in zip(keys, entering, strict=True):
-                carries.append(rows.Carry(height + lifted, height + top))
-                self.carries[*key, start] = carries[-1]
+            for (item, leave), height in zip(keys, entering, strict=True):
+                carries.append(rows.Carry(self.y[item] + leave, height + top))
+                self.carries[item, leave, start] = carries[-1]
             rows.route(carries, right, bottom)
             indent = rows.beside(len(keys)) if start else 0.0
             if inputs:
@@ -238,14 +246,50 @@ class _Arrangement:
                 self.rights[at] += indent
             for carry in carries:
                 width = max(width, carry.right)
-            lowest = [self.y[i] + self.below[i] for i in items] + [c.enters + 4 for c in carries]
-            bottom, right, lifted = max(lowest, default=bottom), self.rights[end - 1], top
+            lowest = [self.y[i] + self.below[i] for i in items]
+            lowest += [carry.enters + _PASSING for carry in carries]
+            bottom, right = max(lowest, default=bottom), self.rights[end - 1]
             width = max(width, right)
         return width, bottom
 
-    def _height(self, column: list[int]) -> float:
+    def _members(self, at: int, moved: dict[int, list[int]]) -> list[int]:
+        """Return what of a column stays in its row."""
+        return [item for item in self.order[at] if item not in moved.get(at + 1, ())]
+
+    def _heights_of_row(
+        self, start: int, end: int, moved: dict[int, list[int]], keys: list[tuple[int, float]]
+    ) -> None:
+        """Let heights settle in one row: nothing in another row pulls at them.
+
+        What comes over from the row before enters in a column of its own, with the inputs that
+        have moved there.
+        """
+        count = len(self.above)
+        enters = {key: count + at for at, key in enumerate(keys)}
+        heights_now = {item: self.y[item] for item in moved.get(start, ())}
+        heights_now |= {enters[item, leave]: self.y[item] + leave for item, leave in keys}
+        columns = [sorted(heights_now, key=heights_now.__getitem__)] if start else []
+        columns += [self._members(at, moved) for at in range(start, end)]
+        there = {item for column in columns for item in column}
+        links = []
+        for link in self.links:
+            came = enters.get((link.source, link.leave))
+            if came is not None and self.column[link.target] == start:
+                links.append(Link(came, link.target, 0.0, link.enter))
+            elif link.source in there and link.target in there:
+                links.append(link)
+        extent = [_PASSING] * len(keys)
+        y = self._heights(columns, links, [*self.above, *extent], [*self.below, *extent])
+        for item in there:
+            if item < count:
+                self.y[item] = y[item]
+        for (item, leave), at in enters.items():
+            self.entry[item, leave, start] = y[at]
+
+    def _extent(self, column: list[int]) -> float:
         tops = [self.y[item] - self.above[item] for item in column]
-        return max((self.y[i] + self.below[i] for i in column), default=0.0) - min(tops, default=0.0)
+        lows = [self.y[item] + self.below[item] for item in column]
+        return max(lows, default=0.0) - min(tops, default=0.0)
 
     def _inputs(self, at: int) -> list[int]:
         """Return the nodes of a column that read nothing: they can stand in the next row, too."""
@@ -263,9 +307,14 @@ class _Arrangement:
             at = self.column[link.target]
             if at % 2 and link.source not in inputs:
                 over[at].setdefault((link.source, link.leave), []).append(link.target)
-        # Where a column has nothing but inputs, which move on, a row could be left empty.
+        last = max((a for n, a in zip(self.nodes, self.column, strict=False) if n.side != "end"),
+                   default=0)  # fmt: skip
+        # Where a column has nothing but inputs, which move on, a row could be left empty; and the
+        # ends of wires alone are no row.
         return {
-            at: keys for at, keys in over.items() if not inputs.issuperset(self.columns[at - 1])
+            at: keys
+            for at, keys in over.items()
+            if at < last and not inputs.issuperset(self.columns[at - 1])
         }
 
     def _span(self, item: int) -> tuple[float, float]:

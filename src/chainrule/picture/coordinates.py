@@ -16,7 +16,7 @@ from chainrule.picture.ordering import Link
 #: Rounds of sweeps: more where they cost little.
 _ROUNDS, _SMALL = 6, 1500
 #: Steps in a wire up to this height are taken out.
-_STEP = 14.0
+_STEP = 24.0
 
 
 def nearest(asked: Sequence[float], weights: Sequence[float], gaps: Sequence[float]) -> list[float]:
@@ -158,14 +158,15 @@ def _level(
     def goes_on(item: int) -> bool:
         return stiff[item] and len(out.get(item, ())) == 1
 
-    for begin in (link for link in links if stiff[link.target]):
-        if goes_on(begin.source):
+    for first in (item for column in columns for item in column if stiff[item]):
+        begin = into[first][0] if first in into else None
+        if begin is not None and goes_on(begin.source):
             continue  # in the middle of a wire
-        run = [begin.target]
+        run = [first]
         while goes_on(run[-1]) and stiff[out[run[-1]][0].target]:
             run.append(out[run[-1]][0].target)
         end = out[run[-1]][0] if len(out.get(run[-1], ())) == 1 else None
-        wanted = [y[begin.source] + begin.leave]
+        wanted = [] if begin is None else [y[begin.source] + begin.leave]
         if end is not None:
             wanted.append(y[end.target] + end.enter)
         while len(run) > 1:

@@ -42,7 +42,7 @@ def title(node: Node, fixed: Mapping[Node, Any] | None = None) -> str:
     text = write(node, "text", slot).string
     text = re.sub(r", keepdims=True", "", text)
     text = re.sub(rf"(?<=[{_SLOT}\w)]) · (?=[{_SLOT}\w(])", " × ", text)
-    text = re.sub(rf"{_SLOT}\^(\d+)$", lambda m: f"{_SLOT}{m[1].translate(_RAISED)}", text)
+    text = re.sub(rf"{_SLOT}\^(\d+)$", lambda m: f"({_SLOT}){m[1].translate(_RAISED)}", text)
     text = _sign(text)
     text = signed(text.replace(_SLOT, "·"))
     return text if len(text) <= LONGEST else f"{node.op.name}(·)"
