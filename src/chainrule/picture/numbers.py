@@ -17,24 +17,28 @@ from chainrule.writing import LITERAL_SIZE, array_text, number
 #: Arrays are written out on an edge up to this many characters.
 SHORT = 16
 _DIGITS = 4
-#: A key in quotes, a power of ten, or a hyphen that stands for a minus sign.
+#: A key in quotes, a power of ten, a whole exponent, or a hyphen that stands for a minus sign.
 _SIGNS = re.compile(
-    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<=\d)e(?P<sign>[+-])0*(?P<power>\d)|-"""
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<=\d)e(?P<sign>[+-])0*(?P<power>\d)"""
+    r"""|\^(?P<raised>-?\d+)(?![\d.])|-"""
 )
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def signed(text: str) -> str:
-    """Write the minus signs of a number or a formula as such; keys in quotes stay as they are.
+    """Write the minus signs and powers of a formula as such; keys in quotes stay as they are.
 
     Examples
     --------
-    >>> signed("-0.5 - w['a-b']"), signed("1e-05"), signed("2.5e+20")
-    ("−0.5 − w['a-b']", '1e−5', '2.5e20')
+    >>> signed("-0.5 - w['a-b']"), signed("1e-05 · h^2"), signed("2.5e+20")
+    ("−0.5 − w['a-b']", '1e−5 · h²', '2.5e20')
     """
 
     def sign(found: re.Match[str]) -> str:
         if found["power"]:
             return f"e{'−' if found['sign'] == '-' else ''}{found['power']}"
+        if found["raised"]:
+            return found["raised"].translate(_RAISED)
         return "−" if found[0] == "-" else found[0]
 
     return _SIGNS.sub(sign, text)
@@ -70,8 +74,17 @@ def at_length(value: Any) -> str:
     """Write a value whole, or by its shape, size and range where it is large."""
     array = np.asarray(value)
     if array.shape == ():
-        return signed(number(array[()], "text", 17).string)
+        return signed(_exact(array[()]))
     return signed(summary(array) if array.size > LITERAL_SIZE else value_text(array))
+
+
+def _exact(value: Any) -> str:
+    """Write as many digits as it takes to read the same number again."""
+    for digits in range(_DIGITS, 17):
+        text = number(value, "text", digits).string
+        if value.dtype.kind != "f" or value.dtype.type(text) == value:
+            return text
+    return number(value, "text", 17).string
 
 
 def known(value: Any, step: int) -> Known:

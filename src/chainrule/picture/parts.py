@@ -14,7 +14,7 @@ from chainrule.picture.measure import FACES, plain, shortened, width
 from chainrule.picture.scene import Box, Edge, Known
 
 #: The most that texts may be wide, in pixels.
-_MOST = {"title": 190.0, "name": 190.0, "detail": 190.0, "value": 200.0, "gradient": 200.0}
+_MOST = {"title": 250.0, "name": 190.0, "detail": 190.0, "value": 200.0, "gradient": 200.0}
 _MOST_LOCAL = 170.0
 #: Names of products that are wider go over several lines.
 _PRODUCT = 104.0

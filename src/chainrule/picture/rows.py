@@ -38,7 +38,7 @@ def breaks(
 
     Examples
     --------
-    >>> breaks([0, 50, 100, 150], [40, 90, 140, 190], {1: 1, 2: 5, 3: 1}, 160)
+    >>> breaks([0, 50, 100, 150], [40, 90, 140, 190], {1: 1, 2: 9, 3: 1}, 160)
     [0, 3]
     """
     if rights[-1] <= most * _SPARE:
@@ -53,10 +53,9 @@ def breaks(
             wide = rights[end - 1] - lefts[start] + beside(over.get(start, 0)) + beside(wires)
             if found and wide > 4 * most:
                 break
-            spare = 0.0 if end == count else max(0.0, 1 - wide / most)
-            cost = _WIDE + wide - most if wide > most else _EMPTY * spare**2
+            cost = _WIDE + wide - most if wide > most else _EMPTY * (1 - wide / most) ** 2
             found.append((best[start][0] + cost + begins, start))
-        best[end] = min(found)
+        best[end] = min(found, key=lambda one: (one[0], -one[1]))
     starts, at = [], count
     while at:
         at = best[at][1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
 from chainrule.picture.numbers import brief, known, shape_text, signed
@@ -64,7 +66,7 @@ def local(step: Step) -> Known | None:
     """Return the local derivative: its number, else its formula where that is short."""
     if step.local is not None:
         number = known(step.local.value, step.number)
-        if number.text == number.full or step.local.value is None:
+        if number.text == number.full or np.ndim(step.local.value) == 0:
             return number
         text = signed(step.local.symbols.text)
         return Known(text if len(text) <= LONGEST_LOCAL else number.text, step.number, number.full)
