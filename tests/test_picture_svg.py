@@ -74,6 +74,14 @@ def test_no_text_lies_on_anything_in_the_examples(tab, solutions):
     assert measured["texts"] > 200
 
 
+def test_the_examples_are_no_wider_than_what_a_page_can_show(solutions):
+    for name, solution in solutions.items():
+        for level in LEVELS:
+            width = float(ET.fromstring(solution.svg(level)).get("width"))
+            # Single numbers of a batch are many: a page shows them at two thirds of their size.
+            assert width <= (1920 if level == "scalars" else 1352), (name, level, width)
+
+
 @pytest.mark.parametrize("part", range(4))
 def test_no_text_lies_on_anything_in_scenes_at_random(tab, part):
     scenes = [random_scene(seed) for seed in range(part * 25, part * 25 + 25)]
