@@ -209,13 +209,19 @@ def test_rows_begin_where_few_wires_go_over():
     assert min(place[f"n3.{i}"].y for i in range(8)) > bottom
 
 
-@pytest.mark.parametrize("length", range(4, 16))
-def test_no_row_has_nothing_but_the_end_of_a_wire(length):
-    boxes, edges = [Box("n0", "input", "x")], []
-    for i in range(1, length):
-        boxes.append(Box(f"n{i}", "operation", "exp(·)", f"y{i}", Known("1", i), Known("1", 40)))
-        edges.append(Edge(f"n{i - 1}->n{i}:0", f"n{i - 1}", f"n{i}", Known("1", i), Known("1", 40)))
-    (*_, last) = draw(Scene("tensors", tuple(boxes), tuple(edges))).boxes
+@pytest.mark.parametrize(("length", "title"), [(7, 13 * "e"), (9, 7 * "e"), (10, 13 * "e")])
+def test_no_row_has_nothing_but_the_end_of_a_wire(length, title):
+    # Sixteen lanes that all lead into the output: a row could rather begin behind than before it.
+    boxes, edges = [], []
+    for lane in range(16):
+        boxes.append(Box(f"n0.{lane}", "input", "x"))
+        for i in range(1, length):
+            source, target = f"n{i - 1}.{lane}", f"n{i}.{lane}"
+            boxes.append(Box(target, "operation", title))
+            edges.append(Edge(target, source, target, Known("1.23456", i), Known("1", 40)))
+    boxes.append(Box("s", "output", "+", "s", Known("12345.678", 1)))
+    edges += [Edge(f"s.{k}", f"n{length - 1}.{k}", "s", Known("1", 4)) for k in range(16)]
+    (*_, last) = draw(Scene("scalars", tuple(boxes), tuple(edges))).boxes
     assert len({y for _, y in last.tail}) == 1
 
 
