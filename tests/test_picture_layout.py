@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_scenes import chain, random_scene, wide
 
-from chainrule.picture.coordinates import nearest
 from chainrule.picture.drawing import strokes
-from chainrule.picture.layering import circle, layers
 from chainrule.picture.layout import draw
+from chainrule.picture.layout.coordinates import nearest
+from chainrule.picture.layout.layering import circle, layers
+from chainrule.picture.layout.ordering import Link, ordered
 from chainrule.picture.measure import FACES, Face, plain, shortened, width
-from chainrule.picture.ordering import Link, ordered
 from chainrule.picture.scene import Box, Edge, Group, Known, Scene
 
 SCENES = {f"seed {seed}": random_scene(seed) for seed in range(100)}

@@ -9,8 +9,8 @@ import pytest
 import chainrule as cr
 from chainrule.cli.targets import EXAMPLES, function_in
 from chainrule.errors import ArgumentError
-from chainrule.picture.levels import scene
 from chainrule.picture.scene import LEVELS
+from chainrule.picture.scenes import scene
 
 
 def example(name):

@@ -10,8 +10,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ArgumentError, ChainruleError
-from chainrule.picture.levels import scene
 from chainrule.picture.scene import LEVELS
+from chainrule.picture.scenes import scene
 from fuzz.generate import generate
 
 

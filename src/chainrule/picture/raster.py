@@ -100,7 +100,8 @@ class _Painter:
 
     def paint(self, drawing: Drawing) -> None:
         texts = [frame.title for frame in drawing.frames]
-        texts += [text for part in (*drawing.wires, *drawing.boxes) for text in part.texts]
+        texts += [text for wire in drawing.wires for text in wire.texts]
+        texts += [text for placed in drawing.boxes for text in placed.texts]
         rare = {letter for text in texts for letter in text.text if is_doubtful(letter)}
         self.families = _families_for(frozenset(rare))
         for frame in drawing.frames:

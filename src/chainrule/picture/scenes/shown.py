@@ -15,7 +15,7 @@ from chainrule.explaining.derivation import Derivation
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.step import Planned, Step
 from chainrule.graph import Node
-from chainrule.picture.titles import is_folded
+from chainrule.picture.scenes.titles import is_folded
 
 
 @dataclass(frozen=True, slots=True)

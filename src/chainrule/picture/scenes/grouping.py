@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from chainrule.explaining.update import moved_names
 from chainrule.graph import Node
-from chainrule.picture.layers import layer_starts, layer_title, loss_start
-from chainrule.picture.reads import is_move
-from chainrule.picture.shown import Shown
+from chainrule.picture.scenes.layers import layer_starts, layer_title, loss_start
+from chainrule.picture.scenes.reads import is_move
+from chainrule.picture.scenes.shown import Shown
 
 #: More than this at one level is put into groups.
 LIMIT = 40

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from chainrule.picture.ordering import Link
+from chainrule.picture.layout.ordering import Link
 
 #: Rounds of sweeps: more where they cost little.
 _ROUNDS, _SMALL = 6, 1500

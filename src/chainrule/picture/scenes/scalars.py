@@ -16,12 +16,12 @@ import numpy as np
 from chainrule.explaining.elements import Index, Locals
 from chainrule.explaining.why import element_name
 from chainrule.graph import Node
-from chainrule.picture import tensors
-from chainrule.picture.numbers import brief, known, signed
-from chainrule.picture.reads import Reads, is_move, row, terms
 from chainrule.picture.scene import Box, Edge, Known
-from chainrule.picture.shown import Line, Shown
-from chainrule.picture.titles import is_folded, title
+from chainrule.picture.scenes import tensors
+from chainrule.picture.scenes.numbers import brief, known, signed
+from chainrule.picture.scenes.reads import Reads, is_move, row, terms
+from chainrule.picture.scenes.shown import Line, Shown
+from chainrule.picture.scenes.titles import is_folded, title
 
 #: Of more numbers than this that one is computed from, a dozen are shown.
 MANY, SHOWN = 40, 12

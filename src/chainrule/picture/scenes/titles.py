@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.graph import Node
 from chainrule.notation import Written
-from chainrule.picture.numbers import signed
+from chainrule.picture.scenes.numbers import signed
 from chainrule.writing import number, write
 
 #: Longer ones are cut down to the operation's name.

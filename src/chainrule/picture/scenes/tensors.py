@@ -9,10 +9,10 @@ import numpy as np
 
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
-from chainrule.picture.numbers import brief, known, shape_text, signed
 from chainrule.picture.scene import Box, Edge, Kind, Known
-from chainrule.picture.shown import Line, Shown
-from chainrule.picture.titles import title
+from chainrule.picture.scenes.numbers import brief, known, shape_text, signed
+from chainrule.picture.scenes.shown import Line, Shown
+from chainrule.picture.scenes.titles import title
 
 #: A local derivative that is no formula of single numbers is drawn up to this many characters.
 LONGEST_LOCAL = 22

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chainrule.picture import rows
-from chainrule.picture.coordinates import heights
 from chainrule.picture.drawing import Point
-from chainrule.picture.layering import layers
-from chainrule.picture.ordering import Link, ordered
-from chainrule.picture.parts import PITCH, Part
+from chainrule.picture.layout import rows
+from chainrule.picture.layout.coordinates import heights
+from chainrule.picture.layout.layering import layers
+from chainrule.picture.layout.ordering import Link, ordered
+from chainrule.picture.layout.parts import PITCH, Part
 
 #: Between things of one column: boxes and frames, or labels.
 _GAP, _GAP_LABELS = 16.0, 10.875
