@@ -25,7 +25,7 @@ _BEFORE_LABEL, _BEFORE_NODE = 12.0, 16.0
 _RISE, _STEEPEST = 0.2, 40.0
 _TEXT_TO_PILL = 8.0
 #: Where a column is higher than this, rows may be so many times as wide.
-_HIGH, _WIDER = 900.0, 1.5
+_HIGH, _WIDER = 900.0, 1.25
 #: What a wire needs that only passes by.
 _PASSING = 4.0
 
