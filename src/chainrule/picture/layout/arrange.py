@@ -212,64 +212,39 @@ class _Arrangement:
         most = self.most * _WIDER if high > _HIGH else self.most
         counts = {at: len(found) for at, found in over.items()}
         starts = rows.breaks(self.lefts, self.rights, counts, most)
-        ends = [*starts[1:], len(self.columns)]
+        self.keys = {start: sorted(over[start]) if start else [] for start in starts}
+        self.moved = {start: self._inputs(start - 1) if start else [] for start in starts}
         self.carries: dict[tuple[int, float, int], rows.Carry] = {}
-        self.spans = {}  # of inputs that begin a row with those that read them
-        moved = {start: self._inputs(start - 1) for start in starts[1:]}
-        if len(starts) > 1:
-            for start, end in zip(starts, ends, strict=True):
-                self._heights_of_row(start, end, moved, [*over[start]] if start else [])
+        self.spans: dict[int, tuple[float, float]] = {}  # of inputs that begin a row
+        pieces = list(zip(starts, [*starts[1:], len(self.columns)], strict=True))
+        if len(pieces) > 1:
+            for start, end in pieces:
+                self._settle(start, end)
             self._across()
         width = bottom = right = 0.0
-        for start, end in zip(starts, ends, strict=True):
-            inputs = moved.get(start, [])
-            items = [i for at in range(start, end) for i in self._members(at, moved)] + inputs
-            keys = sorted(over[start]) if start else []
-            entering = [self.entry[*key, start] for key in keys]
-            tops = [self.y[i] - self.above[i] for i in items] + [y - _PASSING for y in entering]
-            top = (bottom + rows.room(len(keys)) if start else 0.0) - min(tops, default=0.0)
-            for item in items:
-                self.y[item] += top
-            carries = []
-            for (item, leave), height in zip(keys, entering, strict=True):
-                carries.append(rows.Carry(self.y[item] + leave, height + top))
-                self.carries[item, leave, start] = carries[-1]
-            rows.route(carries, right, bottom)
-            indent = rows.beside(len(keys)) if start else 0.0
-            if inputs:
-                wide = max(max(self.nodes[i].width, self.nodes[i].around) for i in inputs)
-                self.spans.update(dict.fromkeys(inputs, (indent, indent + wide)))
-                indent += wide
-            indent += (self.gaps[start] if start else 0.0) - self.lefts[start]
-            for at in range(start, end):
-                self.lefts[at] += indent
-                self.rights[at] += indent
-            for carry in carries:
-                width = max(width, carry.right)
-            lowest = [self.y[i] + self.below[i] for i in items]
-            lowest += [carry.enters + _PASSING for carry in carries]
-            bottom, right = max(lowest, default=bottom), self.rights[end - 1]
-            width = max(width, right)
+        for start, end in pieces:
+            right, bottom, most = self._placed_row(start, end, right, bottom)
+            width = max(width, most)
         return width, bottom
 
-    def _members(self, at: int, moved: dict[int, list[int]]) -> list[int]:
-        """Return what of a column stays in its row."""
-        return [item for item in self.order[at] if item not in moved.get(at + 1, ())]
+    def _members(self, at: int) -> list[int]:
+        """Return what of a column stays in its row: inputs may stand in the next one."""
+        return [item for item in self.order[at] if item not in self.moved.get(at + 1, ())]
 
-    def _heights_of_row(
-        self, start: int, end: int, moved: dict[int, list[int]], keys: list[tuple[int, float]]
-    ) -> None:
-        """Let heights settle in one row: nothing in another row pulls at them.
+    def _settle(self, start: int, end: int) -> None:
+        """Let heights settle in one row anew: nothing in another row pulls at them.
 
         What comes over from the row before enters in a column of its own, with the inputs that
         have moved there.
         """
         count = len(self.above)
+        keys, inputs = self.keys[start], self.moved[start]
         enters = {key: count + at for at, key in enumerate(keys)}
-        heights_now = {item: self.y[item] for item in moved.get(start, ())}
-        heights_now |= {enters[item, leave]: self.y[item] + leave for item, leave in keys}
-        columns = [sorted(heights_now, key=heights_now.__getitem__)] if start else []
-        columns += [self._members(at, moved) for at in range(start, end)]
+        place = {item: at for at, item in enumerate(self.order[start - 1])} if start else {}
+        first = [(place[item], leave, enters[item, leave]) for item, leave in keys]
+        first += [(place[item], 0.0, item) for item in inputs]
+        columns = [[item for _, _, item in sorted(first)]] if start else []
+        columns += [self._members(at) for at in range(start, end)]
         there = {item for column in columns for item in column}
         links = []
         for link in self.links:
@@ -285,6 +260,42 @@ class _Arrangement:
                 self.y[item] = y[item]
         for (item, leave), at in enters.items():
             self.entry[item, leave, start] = y[at]
+
+    def _placed_row(
+        self, start: int, end: int, right: float, bottom: float
+    ) -> tuple[float, float, float]:
+        """Put a row below the one that ends at the right and at the bottom.
+
+        Returns
+        -------
+        tuple of float
+            Where it ends at the right and at the bottom, and how far its wires reach.
+        """
+        keys, inputs = self.keys[start], self.moved[start]
+        items = [item for at in range(start, end) for item in self._members(at)] + inputs
+        entering = [self.entry[*key, start] for key in keys]
+        tops = [self.y[i] - self.above[i] for i in items] + [y - _PASSING for y in entering]
+        top = (bottom + rows.room(len(keys)) if start else 0.0) - min(tops, default=0.0)
+        for item in items:
+            self.y[item] += top
+        carries = []
+        for (item, leave), height in zip(keys, entering, strict=True):
+            carries.append(rows.Carry(self.y[item] + leave, height + top))
+            self.carries[item, leave, start] = carries[-1]
+        rows.route(carries, right, bottom)
+        indent = rows.beside(len(keys)) if start else 0.0
+        if inputs:
+            wide = max(max(self.nodes[i].width, self.nodes[i].around) for i in inputs)
+            self.spans.update(dict.fromkeys(inputs, (indent, indent + wide)))
+            indent += wide
+        indent += (self.gaps[start] if start else 0.0) - self.lefts[start]
+        for at in range(start, end):
+            self.lefts[at] += indent
+            self.rights[at] += indent
+        lowest = [self.y[i] + self.below[i] for i in items]
+        lowest += [carry.enters + _PASSING for carry in carries]
+        ends = self.rights[end - 1]
+        return ends, max(lowest, default=bottom), max([ends, *(c.right for c in carries)])
 
     def _extent(self, column: list[int]) -> float:
         tops = [self.y[item] - self.above[item] for item in column]

@@ -80,11 +80,10 @@ def at_length(value: Any) -> str:
 
 def _exact(value: Any) -> str:
     """Write as many digits as it takes to read the same number again."""
-    for digits in range(_DIGITS, 17):
-        text = number(value, "text", digits).string
-        if value.dtype.kind != "f" or value.dtype.type(text) == value:
-            return text
-    return number(value, "text", 17).string
+    if value.dtype.kind != "f":
+        return number(value, "text", 17).string
+    text = str(value).removesuffix(".0")
+    return "0" if text == "-0" else text
 
 
 def known(value: Any, step: int) -> Known:
