@@ -277,6 +277,18 @@ def test_moves_are_passed_by_number_for_number():
     assert steps_shown(made) == {s.number for s in solution.steps if s.number}
 
 
+def test_what_is_read_twice_at_one_place_counts_twice():
+    made = of(cr.explain(lambda x: 3.0 * np.sum(x[[0, 0, 1]]), np.array([1.0, 5.0])), "scalars")
+    into = {e.source: (e.local.text, e.gradient.text) for e in made.edges if e.target == "n3"}
+    assert into == {"n0[0]": ("2", "6"), "n0[1]": ("1", "3")}
+
+
+def test_local_derivatives_of_single_numbers_are_numbers():
+    made = of(cr.explain(lambda x, w: x * w, 3.0, 0.1 + 0.2))  # no short decimal is this number
+    assert [e.local.text for e in made.edges] == ["0.3", "3"]
+    assert made.edges[0].local.full == "0.30000000000000004"
+
+
 def test_a_chosen_number_shows_all_that_it_is_chosen_from():
     made = of(cr.explain(lambda x: np.max(x), np.array([1.0, 5.0, 2.0])), "scalars")
     assert [e.gradient.text for e in made.edges] == ["0", "1", "0"]

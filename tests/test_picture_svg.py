@@ -185,6 +185,13 @@ def test_the_hooks_that_pages_rely_on():
     assert edge.find(f"{SVG}path").get("class") == "wire"
 
 
+def test_a_box_says_whose_value_it_has_too():
+    box = Box("n4", "output", "softmax(·)", equal="p", value=Known("0.5", 2))
+    (drawn,) = ET.fromstring(to_svg(draw(Scene("tensors", (box,), ())))).findall(f"{SVG}g")
+    assert drawn.get("aria-label") == "softmax(·), equal to p, value 0.5"
+    assert "= p" in [text.text for text in drawn.iter(f"{SVG}text")]
+
+
 def test_long_texts_are_at_full_length_for_whoever_points_at_them():
     long = "[" + ", ".join(str(i) for i in range(40)) + "]"
     box = Box(
