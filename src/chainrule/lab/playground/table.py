@@ -77,7 +77,7 @@ def read(text: str) -> Table:
     Examples
     --------
     >>> read("height,weight,kind\n1,2,a\n3,4,b\n").summary()["columns"][0]
-    {'name': 'height', 'numeric': True, 'classes': 2}
+    {'name': 'height', 'numeric': True, 'classes': 2, 'but': ''}
     """
     if len(text) > CHARACTERS:
         raise _wrong(f"At most {CHARACTERS:,} characters are taken; these are {len(text):,}.")
