@@ -12,14 +12,11 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli.targets import EXAMPLES, found
-from chainrule.errors import MissingExtraError
 from chainrule.render import page as words
 from chainrule.view import document, module, page, picture, why
 from chainrule.view.arguments import value_source
 from chainrule.view.asked import precomputed
 from chainrule.view.mathml import mathml
-
-pytest.importorskip("latex2mathml")
 
 
 def solved(name):
@@ -80,27 +77,22 @@ def test_mathml_says_what_the_latex_does(latex, text):
     assert "".join(ET.fromstring(mathml(latex)).itertext()) == text
 
 
-def test_the_fast_way_for_matrices_gives_what_the_converter_gives():
+def test_the_fast_way_for_matrices_gives_what_reading_gives():
+    from chainrule.view.mathml import _matrix, _Reader
+
     latex = r"\begin{bmatrix} 0.5 & -1 \\ 3 & 2 \cdot 10^{-9} \end{bmatrix}"
-    from chainrule.view.mathml import _converted
+    fast = "".join(ET.fromstring(_matrix(latex)).itertext())
+    [read] = _Reader(latex).row()
+    assert "".join(ET.fromstring(read.xml).itertext()) == fast
+    assert _matrix(latex).count("<mtd>") == read.xml.count("<mtd>") == 4
 
-    plain = "".join(ET.fromstring(_converted(latex)).itertext())
-    assert "".join(ET.fromstring(mathml(latex)).itertext()) == plain
-    assert mathml(latex).count("<mtd>") == _converted(latex).count("<mtd>") == 4
 
-
-def test_without_latex2mathml_a_page_is_refused_and_a_notebook_is_not(monkeypatch):
-    from chainrule.view import mathml as module
-
-    module._convert.cache_clear()
-    module._converted.cache_clear()
+def test_pages_and_static_forms_need_no_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
     s = cr.explain(lambda w, x: w * x, 2.0, 3.0)
-    with pytest.raises(MissingExtraError, match=r"chainrule\[look\]"):
-        s.html()
-    assert "dw" in s._repr_html_()
+    assert "<math>" in s._repr_html_()
     assert "<svg" in s._repr_html_()
-    module._convert.cache_clear()
+    assert s.html().startswith("<!DOCTYPE html>")
 
 
 # -- arguments -------------------------------------------------------------------------------

@@ -85,11 +85,6 @@ class Views:
 
         It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
         paths of each number and other notations are in it.
-
-        Raises
-        ------
-        MissingExtraError
-            Where latex2mathml is not installed.
         """
         from chainrule.view import document, page  # what the text alone has no need of
 
@@ -213,7 +208,7 @@ class Views:
     def save(self, path: str | Path) -> Path:
         """Write a view to a file, chosen by its suffix.
 
-        .txt, .md, .tex, .json and .py; .html to step through, with latex2mathml; as a picture
+        .txt, .md, .tex, .json and .py; .html to step through; as a picture
         .svg, and with matplotlib .png, .pdf and .gif.
 
         Returns

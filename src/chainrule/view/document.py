@@ -23,7 +23,8 @@ The document, as JSON has it::
     left_out      how many steps are not in it, as there are too many
     level         the level to begin with
     levels        [{id, title}] that there are
-    pictures      {"tensors": {level, open, svg, edges}, "tensors/g2": with the group g2 open}
+    pictures      {"tensors": {level, open, svg, edges, frames}, "tensors/g2": with the group g2
+                  open}
     style         the style sheet of the pictures
     paths         {"w[0]": {name, gradient, count, hidden, rest, terms}}
     notation      ids of the notation that it is in
@@ -50,8 +51,8 @@ from chainrule.render import page
 from chainrule.render.formulas import value_latex
 from chainrule.view.arguments import arguments_data, value_source
 from chainrule.view.asked import precomputed
-from chainrule.view.mathml import mathml, require
-from chainrule.view.pictures import ROOM, TITLES, all_pictures, levels_of, picture
+from chainrule.view.mathml import mathml
+from chainrule.view.pictures import ROOM, TITLES, all_pictures, key, levels_of, picture
 from chainrule.view.source import Sources
 from chainrule.view.steps import places, step_data
 
@@ -93,8 +94,6 @@ def document(
 
     Raises
     ------
-    MissingExtraError
-        Where latex2mathml is not installed.
     ArgumentError
         For a level or a notation that there is not.
 
@@ -107,7 +106,6 @@ def document(
     >>> found["value"]["text"], [step["title"] for step in found["steps"]][-1]
     ('6', 'dx = doutput · ∂output/∂x = 1 · 2 = 2')
     """
-    require()
     offered = notations(explanation)
     known = [n.id for n in offered]
     made = _single(
@@ -144,12 +142,12 @@ def _single(
     if alone:
         # Groups opened are for the notation of the user: all of them would take too long.
         first, pictures = all_pictures(explanation, ROOM if alone == "whole" else 0)
-        levels = [name for name in pictures if "/" not in name]
+        levels = [name for name in TITLES if name in pictures]
     else:
         shown = picture(explanation, level, open)
         first, levels = shown["level"], levels_of(explanation)[1]
         levels = [name for name in TITLES if name in (first, *levels)]
-        pictures = {"/".join([first, *shown["open"]]): shown}
+        pictures = {key(first, shown["open"]): shown}
     return {
         "version": VERSION,
         "name": explanation.name,

@@ -18,7 +18,7 @@ from chainrule.picture.shown import Shown
 from chainrule.picture.svg import to_svg
 from chainrule.picture.units import layers_of
 
-#: What one file holds of pictures with a group opened, in characters before they are packed.
+#: What one file holds of pictures with groups opened, in characters before they are packed.
 ROOM = 500_000
 #: A graph of more nodes than this is shown as layers alone.
 LARGE = 1500
@@ -41,8 +41,10 @@ def picture(
     Returns
     -------
     dict
-        ``level``, ``open``, ``svg``, and ``edges``: id -> ``value``, ``local``, ``symbols``,
-        ``upstream`` and ``gradient``, as text, and ``known``, the step that gives the gradient.
+        ``level``, ``open``, ``svg``; ``edges``: id -> ``value``, ``local``, ``symbols``,
+        ``upstream`` and ``gradient``, as text, and ``known``, the step that gives the gradient;
+        ``frames``: id of an open group -> ``closes``, what to take out of `open` to close it, and
+        ``parent``, the frame around it.
 
     Raises
     ------
@@ -55,7 +57,22 @@ def picture(
         "open": list(open),
         "svg": without_style(to_svg(draw(made))),
         "edges": {edge.id: _edge(edge, made) for edge in made.edges},
+        "frames": {
+            group.id: {"closes": group.closes or group.id, "parent": group.parent}
+            for group in made.groups
+        },
     }
+
+
+def key(level: str, open: Sequence[str] = ()) -> str:
+    """Return what a picture is kept under, whatever the order in which groups were opened.
+
+    Examples
+    --------
+    >>> key("layers", ["g2", "g1"])
+    'layers/g1/g2'
+    """
+    return "/".join([level, *sorted(set(open))])
 
 
 def without_style(svg: str) -> str:
@@ -88,13 +105,14 @@ def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[
     ----------
     explanation : Explanation
     room : int
-        How many characters those with a group opened may have together.
+        How many characters those with groups opened may have together.
 
     Returns
     -------
     first : str
     pictures : dict
-        Level -> its picture; ``level/group`` -> that with one group opened, while there is room.
+        By :func:`key`: each level; then, while there is room, each with one group opened, with
+        two, and so on.
     """
     first, offered = levels_of(explanation)
     found: dict[str, Any] = {}
@@ -103,16 +121,22 @@ def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[
             found[level] = picture(explanation, level)
         except ArgumentError:  # too many single numbers
             continue
-    for level in reversed(list(found)):  # whoever looks at layers opens them first
-        for group in groups_of(found[level]["svg"]):
+    # Whoever looks at layers opens them first, and each alone before several together.
+    waiting: list[tuple[str, tuple[str, ...]]] = [(level, ()) for level in reversed(list(found))]
+    for level, open in waiting:
+        for group in groups_of(found[key(level, open)]["svg"]):
             if room <= 0:
-                break
+                return first, found
+            wanted = (*open, group)
+            if key(level, wanted) in found:
+                continue
             try:
-                opened = picture(explanation, level, (group,))
+                opened = picture(explanation, level, wanted)
             except ArgumentError:  # too many single numbers
                 continue
             room -= len(opened["svg"])
-            found[f"{level}/{group}"] = opened
+            found[key(level, wanted)] = opened
+            waiting.append((level, wanted))
     return first, found
 
 
