@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from chainrule.view.mathml import mathml
 
 import chainrule as cr
 from chainrule.rules import TABLE
+from chainrule.view.mathml import mathml
 
 SAMPLES = [
     pytest.param(row, sample, id=f"{row.name}-{i}")

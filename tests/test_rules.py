@@ -4,7 +4,6 @@ import zlib
 
 import numpy as np
 import pytest
-from chainrule.view.mathml import mathml
 from numeric import assert_gradients, direction_like, with_arguments
 
 import chainrule as cr
@@ -13,6 +12,7 @@ from chainrule.graphing import record
 from chainrule.notation import Written
 from chainrule.op import Abstract
 from chainrule.rules import TABLE
+from chainrule.view.mathml import mathml
 
 ROWS = list(TABLE.values())
 SAMPLES = [

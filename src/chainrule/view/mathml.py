@@ -125,9 +125,7 @@ def _matrix(latex: str) -> str:
 
 def _table(rows: Sequence[Sequence[str]], name: str = "") -> str:
     kind = f' class="{name}"' if name else ""
-    written = "".join(
-        f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in rows
-    )
+    written = "".join(f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in rows)
     return f"<mtable{kind}>{written}</mtable>"
 
 

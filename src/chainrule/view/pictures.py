@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +21,9 @@ from chainrule.picture.svg import to_svg
 from chainrule.picture.units import layers_of
 
 #: What one file holds of pictures with groups opened, in characters before they are packed.
-ROOM = 500_000
+ROOM = 800_000
+#: So many pictures are made of layers opened together, before arrays are opened.
+TOGETHER = 24
 #: A graph of more nodes than this is shown as layers alone.
 LARGE = 1500
 
@@ -111,7 +115,7 @@ def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[
     -------
     first : str
     pictures : dict
-        By :func:`key`: each level; then, while there is room, each with one group opened, with
+        By :func:`key`: each level, and, while there is room, each with one group opened, with
         two, and so on.
     """
     first, offered = levels_of(explanation)
@@ -121,23 +125,38 @@ def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[
             found[level] = picture(explanation, level)
         except ArgumentError:  # too many single numbers
             continue
-    # Whoever looks at layers opens them first, and each alone before several together.
-    waiting: list[tuple[str, tuple[str, ...]]] = [(level, ()) for level in reversed(list(found))]
-    for level, open in waiting:
-        for group in groups_of(found[key(level, open)]["svg"]):
-            if room <= 0:
-                return first, found
-            wanted = (*open, group)
-            if key(level, wanted) in found:
-                continue
-            try:
-                opened = picture(explanation, level, wanted)
-            except ArgumentError:  # too many single numbers
-                continue
-            room -= len(opened["svg"])
-            found[key(level, wanted)] = opened
-            waiting.append((level, wanted))
+    _open_groups(explanation, found, room)
     return first, found
+
+
+def _open_groups(explanation: Explanation, found: dict[str, Any], room: int) -> None:
+    """Add pictures with groups opened, those first that a reader comes to first."""
+    order = itertools.count()
+    levels = reversed(list(found))  # whoever looks at layers opens them first
+    waiting: list[tuple[int, int, str, tuple[str, ...]]]
+    waiting = [(0, next(order), level, ()) for level in levels]
+    while waiting and room > 0:
+        cost, _, level, open = heapq.heappop(waiting)
+        if open and key(level, open) in found:
+            continue
+        shown = _opened(explanation, level, open) if open else found[level]
+        if shown is None:
+            continue
+        if open:
+            room -= len(shown["svg"])
+            found[key(level, open)] = shown
+        for group in groups_of(shown["svg"]):
+            # Several layers are opened together more often than an array into its numbers, as long
+            # as there are not too many of them.
+            first = group.startswith("g") and len(found) < TOGETHER
+            heapq.heappush(waiting, (cost + (1 if first else 4), next(order), level, (*open, group)))
+
+
+def _opened(explanation: Explanation, level: str, open: Sequence[str]) -> dict[str, Any] | None:
+    try:
+        return picture(explanation, level, open)
+    except ArgumentError:  # too many single numbers
+        return None
 
 
 def groups_of(svg: str) -> list[str]:

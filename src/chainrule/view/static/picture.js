@@ -19,7 +19,7 @@ export function picturePanel(view) {
     class: "cr-scroll cr-scrolls", "data-label": "Picture", "data-key": "picture",
   });
   const insets = el("div", { class: "cr-insets", hidden: true });
-  const problem = el("p", { class: "cr-picture-problem", role: "status", hidden: true });
+  const problem = el("p", { class: "cr-picture-problem", hidden: true });
   const levels = el("div", { class: "cr-segments", role: "group", "aria-label": "Level of detail" });
   const note = edgeNote(view);
   const zoom = zoomBar(scroller);

@@ -28,8 +28,11 @@ export function scrolling(root) {
 /** Whether a part scrolls to the side, and the keyboard is what brought the reader there. */
 export function scrollsSideways(element) {
   return element.matches?.(".cr-scrolls[tabindex]:focus-visible")
-    && element.scrollWidth > element.clientWidth + 1;
+    && element.scrollWidth > element.clientWidth + SLACK;
 }
+
+/** Brackets reach a little beyond their formula: no reason to scroll. */
+const SLACK = 6;
 
 /** All is read before anything is written: else each part would be laid out anew. */
 function mark(boxes) {
@@ -38,13 +41,13 @@ function mark(boxes) {
     const high = box.scrollHeight - box.clientHeight;
     if (getComputedStyle(box).overflowX === "visible") return [box, {}, false];
     return [box, {
-      "cr-more-left": wide > 1 && box.scrollLeft > 1,
-      "cr-more-right": wide > 1 && box.scrollLeft < wide - 1,
-      "cr-more-above": high > 1 && box.scrollTop > 1,
-      "cr-more-below": high > 1 && box.scrollTop < high - 1,
-      "cr-bar-below": wide > 1 && box.offsetHeight - box.clientHeight > 4,
-      "cr-bar-beside": high > 1 && box.offsetWidth - box.clientWidth > 4,
-    }, wide > 1 || high > 1];
+      "cr-more-left": wide > SLACK && box.scrollLeft > 1,
+      "cr-more-right": wide > SLACK && box.scrollLeft < wide - 1,
+      "cr-more-above": high > SLACK && box.scrollTop > 1,
+      "cr-more-below": high > SLACK && box.scrollTop < high - 1,
+      "cr-bar-below": wide > SLACK && box.offsetHeight - box.clientHeight > 4,
+      "cr-bar-beside": high > SLACK && box.offsetWidth - box.clientWidth > 4,
+    }, wide > SLACK || high > SLACK];
   });
   for (const [box, classes, scrolls] of found) {
     for (const [name, on] of Object.entries(classes)) box.classList.toggle(name, on);
