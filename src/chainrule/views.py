@@ -88,7 +88,8 @@ class Views:
         """
         from chainrule.view import document, page  # what the text alone has no need of
 
-        return page(document(self._explanation, alone=True), self.text())
+        made = document(self._explanation, alone=True)
+        return page(made, "" if made["left_out"] else self.text())
 
     def code(self, executor: str = "numpy") -> str:
         """Return the forward and backward pass as code that runs on its own.

@@ -35,8 +35,7 @@ _PAGE = """<!DOCTYPE html>
 </head>
 <body class="chainrule-page">
 <main id="view"></main>
-<noscript><p>This page steps through the solution with JavaScript. Without it, this is all of it
-as text.</p><pre>{text}</pre></noscript>
+<noscript><p>This page steps through the solution with JavaScript.{text}</noscript>
 <script type="text/plain" id="data">{data}</script>
 <script type="module">{script}</script>
 </body>
@@ -55,8 +54,9 @@ def page(document: dict[str, Any], text: str = "") -> str:
     document : dict
         What :func:`~chainrule.view.document.document` returns for a page that stands alone.
     text : str
-        The solution as plain text, for a browser without JavaScript.
+        The solution as plain text, for a browser without JavaScript; none where it is too long.
     """
+    words = f" Without it, this is all of it as text.</p><pre>{_escaped(text)}</pre>"
     script, sheet = f"\n{_bundle('view', 'packed')}{_START}", f"\n{style()}"
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(sheet)}'; "
@@ -66,7 +66,7 @@ def page(document: dict[str, Any], text: str = "") -> str:
         policy=policy,
         title=_escaped(f"{document['call']}, worked by chainrule"),
         style=sheet,
-        text=_escaped(text),
+        text=words if text else "</p>",
         data=packed(document),
         script=script,
     )

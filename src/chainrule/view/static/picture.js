@@ -6,7 +6,7 @@
 import { adopt, el, picture } from "./dom.js";
 import { edgeNote } from "./edge_note.js";
 import { light } from "./lit.js";
-import { zoomBar } from "./zoom.js";
+import { READABLE, zoomBar } from "./zoom.js";
 
 const AROUND = 10; // of a frame that is cut out
 
@@ -109,8 +109,9 @@ export function picturePanel(view) {
       if (apart || around) part.remove();
     }
     svg.setAttribute("viewBox", `${x - AROUND} ${y - AROUND} ${wide} ${high}`);
-    svg.setAttribute("width", wide);
-    svg.setAttribute("height", high);
+    const scale = Math.max(READABLE, Math.min(1, scroller.clientWidth / wide));
+    svg.setAttribute("width", (wide * scale).toFixed(1));
+    svg.setAttribute("height", (high * scale).toFixed(1));
   }
 
   const stops = () => [...board.querySelectorAll(".box, .edge, g.frame")];

@@ -7,6 +7,7 @@ import { argumentsPanel } from "./arguments.js";
 import { el, math } from "./dom.js";
 import { filesPanel } from "./files.js";
 import { Opened } from "./opened.js";
+import { onPaper } from "./paper.js";
 import { pathsPanel } from "./paths.js";
 import { picturePanel } from "./picture.js";
 import { scrolling, scrollsSideways } from "./scrolling.js";
@@ -106,6 +107,7 @@ class View {
     );
     this.root.replaceChildren(this.element);
     this.scrolling = scrolling(this.element);
+    this.paper = onPaper(this.element);
   }
 
   /** Show the document anew; focus stays where it was. */
@@ -308,6 +310,7 @@ class View {
   destroy() {
     this.keys.removeEventListener("keydown", this.onKey);
     this.scrolling.destroy();
+    this.paper.destroy();
     this.picturePanel.destroy();
     this.arguments.destroy();
     this.root.replaceChildren();

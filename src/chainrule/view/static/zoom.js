@@ -2,7 +2,8 @@
 
 import { el } from "./dom.js";
 
-const READABLE = 0.66; // smaller, and letters are hard to read: rather let it scroll
+/** Smaller, and letters are hard to read: rather let it scroll. */
+export const READABLE = 0.66;
 const LARGEST_FIT = 1.25;
 const [LEAST, MOST] = [0.08, 4];
 const FACTOR = 1.25;
