@@ -9,22 +9,15 @@ from html import unescape
 
 import numpy as np
 import pytest
+from pages import solved
 
 import chainrule as cr
-from chainrule.cli.targets import EXAMPLES, found
+from chainrule.cli.targets import EXAMPLES
 from chainrule.render import page as words
 from chainrule.view import document, module, page, picture, why
 from chainrule.view.arguments import value_source
 from chainrule.view.asked import precomputed
 from chainrule.view.mathml import mathml
-
-
-def solved(name):
-    with found(name, []) as target:
-        args, kwargs = target.call(target.values)
-        return cr.explain(
-            target.function, *args, wrt=target.wrt, upstream=target.upstream, **kwargs
-        )
 
 
 @pytest.fixture(scope="module", params=[*EXAMPLES])

@@ -15,8 +15,6 @@ from chainrule.explaining.notations import given_value
 from chainrule.widget.session import Session
 from chainrule.widget.values import value_of
 
-pytest.importorskip("latex2mathml")
-
 X = np.array([[1.0, 2.0], [-1.5, 0.5], [0.3, -0.8]])
 W = np.array([[0.5, -0.4, 0.1], [-0.2, 0.3, 0.8]])
 B = np.array([0.0, 0.1, -0.1])

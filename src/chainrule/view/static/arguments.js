@@ -102,11 +102,14 @@ export function argumentsPanel(view) {
   function fill(kept, data) {
     kept.data = data;
     const cells = data.grid?.flat() ?? [];
+    const texts = data.grid ? cells.map((cell) => cell.text) : [data.text];
+    const most = data.grid ? 12 : 60;
+    const widest = Math.max(4, ...texts.map((text) => Math.min(most, brief(text ?? "").length + 1)));
+    const shortened = texts.some((text) => text && brief(text) !== text);
     kept.inputs.forEach((input, i) => {
-      const text = data.grid ? cells[i].text : data.text;
-      kept.exact[i].text = text;
-      const most = input.classList.contains("cr-text") ? 60 : 12;
-      input.size = Math.max(4, Math.min(most, brief(text).length + 1));
+      kept.exact[i].text = texts[i];
+      input.size = widest; // the same for all: a column is as wide as its widest field
+      input.classList.toggle("cr-even", shortened);
     });
     kept.values.forEach((span, i) => (span.textContent = minus(brief(cells[i].text))));
     for (const [node, read] of kept.texts) node.textContent = read(data);

@@ -39,5 +39,5 @@ export function filesPanel(view) {
   }
 
   return el("div", { class: "cr-files cr-field", role: "group", "aria-label": "Save as a file" },
-    select, button, told);
+    el("span", { class: "cr-label", text: "File" }), select, button, told);
 }

@@ -98,7 +98,10 @@ export function zoomBar(scroller) {
     const scrolls = scroller.classList.contains("cr-overflowing");
     if (event.button || event.pointerType !== "mouse" || !onGround || !scrolls) return;
     const start = [event.clientX + scroller.scrollLeft, event.clientY + scroller.scrollTop];
-    if (event.offsetX > scroller.clientWidth || event.offsetY > scroller.clientHeight) return;
+    const { left, top } = scroller.getBoundingClientRect();
+    const onBar = event.clientX - left > scroller.clientWidth
+      || event.clientY - top > scroller.clientHeight;
+    if (onBar) return;
     event.preventDefault(); // no text is selected on the way
     const move = ({ clientX, clientY }) => {
       scroller.scrollLeft = start[0] - clientX;
