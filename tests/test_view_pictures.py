@@ -183,7 +183,7 @@ def test_the_wheel_with_control_enlarges_what_is_under_the_pointer(page):
     page.keyboard.down("Control")
     page.mouse.wheel(0, -120)
     page.keyboard.up("Control")
-    page.wait_for_function("document.querySelector('.cr-scale').textContent !== '100 %'")
+    page.locator(".cr-scale:not(:text-is('100 %'))").wait_for()
     now = box.bounding_box()
     assert now["width"] > at["width"] * 1.2
     assert abs(now["x"] + now["width"] / 2 - x) < 6
@@ -206,10 +206,9 @@ def test_edges_fade_where_there_is_more_and_keys_scroll(browser, path):
         opened(page, path)
         page.locator("[data-key='zoom-full']").click()
         place = page.locator(".cr-scroll")
-        classes = "document.querySelector('.cr-scroll').className"
         place.evaluate("e => { e.scrollLeft = 0; }")
-        page.wait_for_function(f"!{classes}.includes('cr-more-left')")
-        page.wait_for_function(f"{classes}.includes('cr-more-right')")
+        page.locator(".cr-scroll:not(.cr-more-left)").wait_for()
+        page.locator(".cr-scroll.cr-more-right").wait_for()
         assert "cr-more-left" not in place.get_attribute("class")
         assert place.evaluate("e => getComputedStyle(e).maskImage") != "none"
         assert place.get_attribute("aria-label") == "Picture, scrolls with the arrow keys"
@@ -218,11 +217,11 @@ def test_edges_fade_where_there_is_more_and_keys_scroll(browser, path):
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className").startswith("cr-scroll")
         page.keyboard.press("ArrowRight")
-        page.wait_for_function(f"{classes}.includes('cr-more-left')")
+        page.locator(".cr-scroll.cr-more-left").wait_for()
         assert page.locator(".cr-count").inner_text() == step
         assert place.evaluate("e => getComputedStyle(e).maskImage") == "none"  # while focused
         page.locator("[data-key='zoom-fit']").click()
-        page.wait_for_function(f"!{classes}.includes('cr-more-right')")
+        page.locator(".cr-scroll:not(.cr-more-right)").wait_for()
         assert page.locator("pre.cr-more-right").count() == 1  # the source is wider, too
 
 
