@@ -21,7 +21,7 @@ from chainrule.collector import slowed_down
 from chainrule.graph import Graph, Node
 from chainrule.op import Abstract, shape_of
 from chainrule.rules import TABLE
-from chainrule.trace import Recorder
+from chainrule.trace import Recorder, Traced
 
 #: Told of each product: ``(index of the operation, position of the operand, product)``.
 Observe = Callable[[int, int, Any], None]
@@ -77,8 +77,9 @@ def backpropagate(
         vjp = op.vjp
         if vjp is None:
             continue
-        if out.__class__ is np.ndarray:
-            complex_ = out.dtype is not _DOUBLE and out.dtype.kind == "c"
+        if out.__class__ is np.ndarray or out.__class__ is Traced:
+            kind = out.dtype
+            complex_ = kind is not _DOUBLE and kind.kind == "c"
         else:
             complex_ = out.__class__ not in _REAL and np.iscomplexobj(out)
         one_by_one = vjp.__class__ is tuple

@@ -180,6 +180,23 @@ class Graph:
                 needed.update(node.inputs)
         return Graph((n for n in self.nodes if n in needed or n.op is INPUT), ends)
 
+    @classmethod
+    def behind(cls, outputs: Iterable[Node]) -> Graph:
+        """Return what nodes are computed from, whatever else there is in their graph."""
+        ends = tuple(outputs)
+        placed: dict[Node, None] = {}
+        stack = list(reversed(ends))
+        while stack:
+            node = stack.pop()
+            if node in placed:
+                continue
+            missing = [i for i in node.inputs if i not in placed]
+            if missing:
+                stack += [node, *reversed(missing)]
+            else:
+                placed[node] = None
+        return cls(placed, ends)
+
     def validate(self) -> Graph:
         """Check the grammar.
 

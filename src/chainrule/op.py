@@ -51,6 +51,8 @@ class Abstract:
     @classmethod
     def of(cls, value: Any) -> Abstract:
         """Describe a number, an array, or what stands for one in a trace."""
+        if value.__class__ is float:
+            return _NUMBER
         if hasattr(value, "__apply_op__"):
             known = value.value
             weak = known.weak if isinstance(known, Abstract) else _is_weak(known)
@@ -64,6 +66,10 @@ class Abstract:
             return self.dtype.type(1).item()
         one = np.ones((), self.dtype)
         return np.broadcast_to(one, self.shape if shape is None else shape)
+
+
+#: What is known of a Python float, which most numbers of a scalar graph are.
+_NUMBER = Abstract((), np.dtype(np.float64), weak=True)
 
 
 class UnsupportedArgumentError(Exception):
@@ -97,9 +103,18 @@ def shape_of(operand: Any) -> tuple[int, ...]:
     return shape
 
 
+def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the shape that operands broadcast to; where one shape alone occurs, at once."""
+    distinct = set(shapes)
+    distinct.discard(())
+    if len(distinct) > 1:
+        return np.broadcast_shapes(*shapes)
+    return distinct.pop() if distinct else ()
+
+
 def broadcasting(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Abstract:
     """Infer for elementwise operations."""
-    shape = np.broadcast_shapes(*(shape_of(o) for o in operands))
+    shape = broadcast([shape_of(o) for o in operands])
     dtypes = tuple(
         (o.dtype, o.weak) if isinstance(o, Abstract) else (np.asarray(o).dtype, _is_weak(o))
         for o in operands

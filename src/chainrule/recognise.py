@@ -280,12 +280,15 @@ def _padded(shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
 
 def _keeps_order(node: Node) -> bool:
     """Whether a node holds the elements of its first operand in their order, in another shape."""
-    if not node.inputs or np.prod(node.shape) != np.prod(node.inputs[0].shape):
+    picks = node.op is TABLE["getitem"]
+    if not (picks or node.op in _SAME_LAYOUT):
         return False
-    if node.op is TABLE["getitem"]:
+    if node.abstract.size != node.inputs[0].abstract.size:
+        return False
+    if picks:
         key = node.params["key"]
         return is_basic(key) and not any(isinstance(k, slice) and (k.step or 1) < 0 for k in key)
-    return node.op in _SAME_LAYOUT and node.params.get("order", "C") == "C"
+    return bool(node.params.get("order", "C") == "C")
 
 
 # -- comparing -------------------------------------------------------------------------

@@ -23,7 +23,8 @@ class Rewrite:
     ----------
     replacement : callable
         ``replacement(rewriter, node, *operands, **params)``, written in plain NumPy over the
-        traced operands; None where it does not apply.
+        traced operands; None where it does not apply. It may look at the node, at its operands
+        and at what they were computed from; how the graph around them looks it asks the rewriter.
     among : frozenset of Op
         One of these has computed an operand wherever it applies; empty where any may have. So
         most nodes are passed over at a glance.
@@ -68,6 +69,9 @@ NONE = Rewrites({})
 class Rewriter:
     """Builds a graph from another, node by node, merging what is equal; may do so repeatedly.
 
+    A node on which nothing applied is settled. In later runs it is looked at again only once an
+    operand of it has changed, so that a run costs little where little is left to do.
+
     Parameters
     ----------
     loose : bool
@@ -84,15 +88,22 @@ class Rewriter:
     def __init__(self, loose: bool = False) -> None:
         self.loose = loose
         self._identities: dict[Node, Any] = {}
-        self._uses: dict[Node, int] = {}
-        self._begin(values=False)
+        #: Parameters, by the address of the mapping: nodes on other operands share them.
+        self._params: dict[int, tuple[Any, str]] = {}
+        self._settled: dict[Rewrites, set[Node]] = {}
+        self._begin(Graph((), ()))
 
-    def _begin(self, values: bool) -> None:
-        self.recorder = Recorder(values=values)
+    def _begin(self, graph: Graph) -> None:
+        self.recorder = Recorder(values=all(n.value is not None for n in graph.nodes))
+        self._graph = graph
+        self._readers: tuple[dict[Node, int], dict[Node, Node]] | None = None
+        #: Whether the node at hand depends on more than itself and its operands.
+        self._looked_around = False
         self._equal: dict[Any, Node] = {}
         #: Node of the new graph -> its index, of as many nodes as have been counted.
         self._index: dict[Node, int] = {}
         self._counted = 0
+        self._deferred: set[int] = set()
 
     # -- what rewrites ask for -----------------------------------------------------------
 
@@ -102,11 +113,32 @@ class Rewriter:
 
     def uses(self, node: Node) -> int:
         """Return how often a node of the original graph is read."""
-        return self._uses.get(node, 0)
+        return self._reading()[0].get(node, 0)
+
+    def only_reader(self, node: Node) -> Node | None:
+        """Return the one operation that reads a node of the original graph, if there is one."""
+        uses, readers = self._reading()
+        return readers.get(node) if uses.get(node, 0) == 1 else None
+
+    def _reading(self) -> tuple[dict[Node, int], dict[Node, Node]]:
+        """Return how often each node of the original graph is read, and which reads it last."""
+        self._looked_around = True
+        if self._readers is None:
+            self._readers = _readers(self._graph)
+        return self._readers
 
     def node(self, traced: Any) -> Node:
         """Return the node of a traced value."""
         return self.recorder.node(traced)
+
+    def defer(self, traced: Traced) -> Traced:
+        """Note that the only reader of a replacement made just now will see to the rest of it."""
+        self._deferred.add(traced.index)
+        return traced
+
+    def is_deferred(self, traced: Traced) -> bool:
+        """Whether :meth:`defer` was told of a traced value."""
+        return traced.index in self._deferred
 
     def _traced(self, nodes: Iterable[Node]) -> tuple[Traced, ...]:
         """Return traced values that stand for nodes of the new graph."""
@@ -129,22 +161,33 @@ class Rewriter:
         changed : bool
             Whether a rewrite applied.
         """
-        self._begin(values=all(n.value is not None for n in graph.nodes))
-        self._uses = _uses(graph)
+        self._begin(graph)
+        settled = self._settled.setdefault(rewrites, set())
         image: dict[Node, Node] = {}
         changed = False
         for node in graph.nodes:
             inputs = tuple([image[i] for i in node.inputs])
-            possible = rewrites.possible(node.op, inputs)
-            made = self._replacement(node, inputs, possible) if possible else None
-            changed = changed or made is not None
-            image[node] = self._merged(node, inputs) if made is None else made
+            if node in settled and inputs == node.inputs:
+                image[node] = self._merged(node)
+                continue
+            made = self._replacement(node, inputs, rewrites.possible(node.op, inputs))
+            if made is not None:
+                changed = True
+                image[node] = made
+                continue
+            copy = node.on(inputs)
+            image[node] = self._merged(copy)
+            if not self._looked_around:
+                settled.add(copy)
         return Graph(self.recorder.nodes, [image[o] for o in graph.outputs]), image, changed
 
     def _replacement(
-        self, node: Node, inputs: tuple[Node, ...], rewrites: Iterable[Rewrite]
+        self, node: Node, inputs: tuple[Node, ...], rewrites: tuple[Rewrite, ...]
     ) -> Node | None:
         """Return what the first rewrite that applies puts in the place of a node."""
+        self._looked_around = False
+        if not rewrites:
+            return None
         operands = self._traced(inputs)
         mark = len(self.recorder.nodes)
         for rewrite in rewrites:
@@ -162,47 +205,55 @@ class Rewriter:
         same = got.shape == node.shape and got.dtype == node.abstract.dtype
         return self.loose or same
 
-    def _merged(self, node: Node, inputs: tuple[Node, ...]) -> Node:
-        """Return a node with the inputs that there are now, or one that equals it already."""
-        copy = node.on(inputs)
-        identity = self._identity(copy)
+    def _merged(self, node: Node) -> Node:
+        """Take a node over, or return one that equals it already."""
+        identity = self._identity(node)
         known = self._equal.get(identity) if identity is not None else None
         if known is not None and not (node.name and not known.name):
             return known
-        self.recorder.nodes.append(copy)
+        self.recorder.nodes.append(node)
         if identity is not None:
-            self._equal[identity] = copy
-        return copy
+            self._equal[identity] = node
+        return node
+
+    # -- what is equal -------------------------------------------------------------------
 
     def _identity(self, node: Node) -> Any:
+        """Return what nodes have in common that compute the same; None where no other does."""
         if node not in self._identities:
-            self._identities[node] = _identity(node)
+            self._identities[node] = _of_leaf(node) if node.is_leaf else self._of_operation(node)
         return self._identities[node]
 
+    def _of_operation(self, node: Node) -> Any:
+        read: Any = node.inputs
+        if node.op in _COMMUTATIVE and len(read) == 2:
+            read = frozenset(read)
+        if not node.params:
+            return node.op, read, ""
+        known = self._params.get(id(node.params))
+        if known is None:
+            # With the mapping itself, so that no other comes to stand at its address.
+            known = node.params, repr(sorted(node.params.items(), key=str))
+            self._params[id(node.params)] = known
+        return node.op, read, known[1]
 
-def _uses(graph: Graph) -> dict[Node, int]:
-    """Count how often each node of a graph is read."""
+
+def _of_leaf(node: Node) -> Any:
+    if node.is_input or node.abstract.shape or node.name:
+        return None
+    if node.value.__class__ is Traced:  # of a trace around this one: all look the same
+        return "constant", id(node.value._trace), node.value.index
+    return "constant", node.abstract.dtype, node.abstract.weak, repr(node.value)
+
+
+def _readers(graph: Graph) -> tuple[dict[Node, int], dict[Node, Node]]:
+    """Count how often each node of a graph is read, and note the last operation to read it."""
     uses = dict.fromkeys(graph.nodes, 0)
+    readers: dict[Node, Node] = {}
     for node in graph.nodes:
         for operand in node.inputs:
             uses[operand] += 1
+            readers[operand] = node
     for output in graph.outputs:
         uses[output] += 1
-    return uses
-
-
-def _identity(node: Node) -> Any:
-    """Return what nodes have in common that compute the same; None where no other does."""
-    if node.is_input:
-        return None
-    if node.is_constant:
-        if node.abstract.shape or node.name:
-            return None
-        if node.value.__class__ is Traced:  # of a trace around this one: all look the same
-            return "constant", id(node.value._trace), node.value.index
-        return "constant", node.abstract.dtype, node.abstract.weak, repr(node.value)
-    read: Any = node.inputs
-    if node.op in _COMMUTATIVE and len(read) == 2:
-        read = frozenset(read)
-    params = repr(sorted(node.params.items(), key=str)) if node.params else ""
-    return node.op, read, params
+    return uses, readers

@@ -39,17 +39,21 @@ class Derivation:
     conditions: Mapping[Node, str]
 
     @cached_property
+    def twins(self) -> Mapping[Node, Node]:
+        """Node that recognition added -> the node that it equals."""
+        return dict(self.same)
+
+    @cached_property
     def labels(self) -> dict[Node, str]:
         """Name of each node of the forward pass: the user's, or t1, t2, ..."""
         taken = {node.name for node in self.graph.nodes if node.name}
         labels: dict[Node, str] = {}
         count = 0
-        twin = dict(self.same)
         # What recognition added for the rules' sake alone is not on the way, and has no name.
         there = self.joint.forward.reachable().nodes
         for node in dict.fromkeys((*self.graph.nodes, *there)):
-            if node in twin:
-                labels[node] = labels[twin[node]]
+            if node in self.twins:
+                labels[node] = labels[self.twins[node]]
             elif node.name:
                 labels[node] = node.name
             elif not node.is_constant:

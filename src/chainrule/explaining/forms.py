@@ -6,7 +6,8 @@ its formula, so that ``X.T @ dZ`` is seen to be Σ_n X[n,i] · dZ[n,j].
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chainrule.backward import Contribution, Joint
@@ -114,19 +115,22 @@ def shapes(joint: Joint, label: Callable[[Node], str] | None = None) -> list[Sha
         derived is left out.
     """
     name = label or (lambda node: node.name or node.op.name)
-    notes = (_note(joint, contribution, name) for contribution in joint.contributions)
+    names = {node: name(node) for node in joint.forward.nodes if not node.is_constant}
+    notes = (_note(joint, contribution, names, name) for contribution in joint.contributions)
     return [note for note in notes if note is not None]
 
 
 def _note(
-    joint: Joint, contribution: Contribution, label: Callable[[Node], str]
+    joint: Joint,
+    contribution: Contribution,
+    values: dict[Node, str],
+    label: Callable[[Node], str],
 ) -> ShapeNote | None:
     root = contribution.node
     upstream = joint.gradients[contribution.consumer]
     if root is upstream or root.op.subscripts is None:
         return None
-    names = {node: label(node) for node in joint.forward.nodes if not node.is_constant}
-    names[upstream] = f"d{label(contribution.consumer)}"
+    names = ChainMap({upstream: f"d{label(contribution.consumer)}"}, values)
     letters = tuple(_OUT[: len(root.shape)])
     factors = _factors(root, letters, names)
     if factors is None:
@@ -149,7 +153,9 @@ def _shapes(root: Node) -> str:
     return ", ".join(map(str, operands))
 
 
-def _factors(root: Node, letters: tuple[str, ...], names: dict[Node, str]) -> list[Factor] | None:
+def _factors(
+    root: Node, letters: tuple[str, ...], names: Mapping[Node, str]
+) -> list[Factor] | None:
     """Spread the indices of a result over the named arrays that it is made of."""
     fresh = iter(_SUMMED)
     found: list[Factor] = []

@@ -5,7 +5,8 @@ All renderers are views of this list, so that they cannot disagree.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -13,16 +14,13 @@ import numpy as np
 
 from chainrule.backward import Contribution
 from chainrule.explaining.derivation import Derivation
+from chainrule.explaining.single import SMALL, Single, holds_single_numbers
 from chainrule.explaining.step import Formula, Local, Planned, Step
-from chainrule.graph import Graph, Node
+from chainrule.graph import Node
 from chainrule.notation import Style, Written
 from chainrule.rules import TABLE
-from chainrule.simplify import simplify
-from chainrule.trace import Recorder
 from chainrule.writing import latex_name, number, symbol, write
 
-#: Operands up to this many elements are put into formulas as numbers.
-SMALL = 1
 #: What a sum of gradients simplifies to is shown up to this many characters.
 LONGEST = 72
 
@@ -36,6 +34,8 @@ class Writer:
         self.ways: dict[Node, list[Contribution]] = {}
         for contribution in self.joint.contributions:
             self.ways.setdefault(contribution.operand, []).append(contribution)
+        self._single: Single | None = None
+        self._lines: dict[Node, Formula] = {}
 
     @cached_property
     def aliases(self) -> dict[Node, str]:
@@ -44,10 +44,37 @@ class Writer:
         known = {image[n]: v for n, v in self.derivation.labels.items() if n in image}
         return {n: known[now] for n, now in image.items() if now in known and not n.is_leaf}
 
+    @cached_property
+    def _names_of_simplified(self) -> tuple[dict[Node, str], dict[Node, str]]:
+        """Names in the simplified graph: of values, and of those gradients that are no values."""
+        _, image = self.derivation.simplified
+        labels = self.derivation.labels
+        values: dict[Node, str] = {}
+        for node, label in labels.items():
+            if node in image:
+                values.setdefault(image[node], label)
+        gradients: dict[Node, str] = {}
+        for node, gradient in self.joint.gradients.items():
+            there = image.get(gradient)
+            if there is not None and there not in values:
+                gradients.setdefault(there, f"d{labels[node]}")
+        return values, gradients
+
+    @cached_property
+    def _gradient_names(self) -> Mapping[Node, str]:
+        """What each gradient is called: by the last value that it belongs to."""
+        found: dict[Node, str] = {}
+        for node, gradient in self.joint.gradients.items():
+            found.setdefault(gradient, f"d{self.derivation.labels[node]}")
+        return found
+
     # -- formulas ----------------------------------------------------------------------
 
     def formula(
-        self, node: Node, names: dict[Node, str], gradients: dict[Node, str] | None = None
+        self,
+        node: Node,
+        names: Mapping[Node, str],
+        gradients: Mapping[Node, str] | None = None,
     ) -> Formula:
         """Write a node in terms of named ones, and of gradients under their names.
 
@@ -117,17 +144,16 @@ class Writer:
         if contribution.node is upstream:
             symbols = Formula(name, gradient_latex(name))
         elif consumer.op.elementwise and consumer.shape == operand.shape:
-            node, _, given = self.pulled_back(contribution, upstream)
-            symbols = self.formula(node, {}, {given: name} if given is not None else None)
+            symbols = self.formula(self.single(consumer).product(contribution.position), {})
         else:
-            symbols = self.formula(contribution.node, {**labels, **gradient}, gradient)
+            symbols = self.formula(contribution.node, ChainMap(gradient, labels), gradient)
         local = self.local(contribution)
         numbers = None
         if local is not None and np.size(local.value) == np.size(upstream.value) == 1:
             numbers = self._numbers(upstream.value, local.value, contribution.node.value)
         target = f"d{labels[operand]}"
         where = consumer.where
-        twin = dict(self.derivation.same).get(consumer)
+        twin = self.derivation.twins.get(consumer)
         return Step(
             planned.number, "backward", target, operand, contribution.node.value,
             symbols=symbols, numbers=numbers, simpler=self.simpler(contribution, symbols),
@@ -137,10 +163,14 @@ class Writer:
         )  # fmt: skip
 
     def _through(self, consumer: Node) -> Formula:
-        labels = self.derivation.labels
-        name = labels[consumer]
-        right = self.formula(consumer, labels)
-        return Formula(f"{name} = {right.text}", f"{latex_name(name)} = {right.latex}")
+        if consumer not in self._lines:
+            labels = self.derivation.labels
+            name = labels[consumer]
+            right = self.formula(consumer, labels)
+            self._lines[consumer] = Formula(
+                f"{name} = {right.text}", f"{latex_name(name)} = {right.latex}"
+            )
+        return self._lines[consumer]
 
     @staticmethod
     def _numbers(upstream: Any, local: Any, product: Any) -> Formula:
@@ -155,45 +185,19 @@ class Writer:
         consumer = contribution.consumer
         if not consumer.op.elementwise:
             return None
-        node, few, _ = self.pulled_back(contribution, 1.0)
+        node = self.single(consumer).local(contribution.position)
         symbols = self.formula(node, {})
-        numbers = self._valued(node) if few else symbols
+        numbers = self._valued(node) if holds_single_numbers(node) else symbols
         value = float(node.value) if isinstance(node.value, (bool, np.bool_)) else node.value
         labels = self.derivation.labels
         return Local(labels[consumer], labels[contribution.operand], symbols, numbers, value)
 
-    def pulled_back(
-        self, contribution: Contribution, upstream: Any
-    ) -> tuple[Node, bool, Node | None]:
-        """Derive what a rule gives for an upstream gradient, simplified.
-
-        Returns
-        -------
-        node : Node
-            In terms of inputs that carry the names of the operands.
-        few : bool
-            Whether all values in it are single numbers.
-        given : Node or None
-            What stands for the upstream gradient in it.
-        """
-        consumer, labels = contribution.consumer, self.derivation.labels
-        recorder = Recorder()
-        stands: dict[Node, Any] = {}
-        for node in dict.fromkeys((*consumer.inputs, consumer)):
-            if node.is_constant:
-                stands[node] = recorder.constant(node.value)
-            else:
-                stands[node] = recorder.input(labels[node], node.value)
-        if isinstance(upstream, Node):
-            upstream = recorder.input(f"d{labels[consumer]}", upstream.value)
-        pullback = consumer.op.pullback(contribution.position)
-        assert pullback is not None
-        operands = [stands[i] for i in consumer.inputs]
-        output = recorder.node(pullback(upstream, stands[consumer], *operands, **consumer.params))
-        graph, image = simplify(Graph(recorder.nodes, [output]), loose=True)
-        needed = [n for n in graph.reachable().nodes if not n.is_input or n in _read(graph)]
-        given = image.get(upstream) if isinstance(upstream, Node) else None
-        return graph.output, all(np.size(n.value) <= SMALL for n in needed), given
+    def single(self, consumer: Node) -> Single:
+        """Return an operation by itself; the same one as long as it is asked for in a row."""
+        if self._single is None or self._single.consumer is not consumer:
+            upstream = self.joint.gradients[consumer].value
+            self._single = Single(consumer, self.derivation.labels, upstream)
+        return self._single
 
     def _valued(self, node: Node) -> Formula:
         def written(style: Style) -> str:
@@ -218,22 +222,11 @@ class Writer:
         now = image.get(node)
         if now is None or now.is_leaf or now.op is TABLE["ones_like"]:
             return None
-        back: dict[Node, str] = {}
-        gradients: dict[Node, str] = {}
-        for forward, label in self.derivation.labels.items():
-            if forward in image:
-                back.setdefault(image[forward], label)
-        for forward, gradient in self.joint.gradients.items():
-            there = image.get(gradient)
-            if there is not None and gradient is not node and there not in back:
-                back[there] = gradients[there] = f"d{self.derivation.labels[forward]}"
-        above = None if upstream is None else image.get(upstream)
-        if above is not None and not above.is_leaf:
-            name = next(f"d{self.derivation.labels[f]}" for f, g in self.joint.gradients.items()
-                        if g is upstream)  # fmt: skip
-            back[above] = gradients[above] = name
-        back.pop(now, None)
-        return self.formula(now, back, gradients)
+        values, gradients = self._names_of_simplified
+        above: dict[Node, str] = {}
+        if upstream is not None and upstream in image and not image[upstream].is_leaf:
+            above[image[upstream]] = self._gradient_names[upstream]
+        return self.formula(now, ChainMap(above, gradients, values), ChainMap(above, gradients))
 
     def reason(self, contribution: Contribution) -> str:
         """Say why, in one sentence; un-broadcasting is added to it."""
@@ -268,7 +261,7 @@ class Writer:
                 " + ".join(f"{t:product!}" for _, t in values),
             )
         # Of a recognised operation's gradient it is the sum that a reader looks for.
-        recognised = set(dict(self.derivation.same)) & {p.consumer for p in parts}
+        recognised = any(p.consumer in self.derivation.twins for p in parts)
         simpler = self.simplified(self.joint.gradients[operand]) if recognised else None
         return Step(
             planned.number, "sum", label, operand, self.joint.gradients[operand].value,
@@ -278,10 +271,6 @@ class Writer:
             reason=f"there are {len(parts)} ways from {self.derivation.labels[operand]} "
             "to the output, and their gradients add up",
         )  # fmt: skip
-
-
-def _read(graph: Graph) -> set[Node]:
-    return {i for node in graph.nodes for i in node.inputs} | set(graph.outputs)
 
 
 def _single(value: Any, style: Style) -> Written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from chainrule.graph import Node
@@ -59,11 +60,22 @@ def plain_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
 
 @rewrite("add")
 def flat_sum(rw: Rewriter, node: Node, first: Any, *rest: Any) -> Any:
-    """Write (a + b) + c as a + b + c, which is the order in which Python adds."""
+    """Write (a + b) + c as a + b + c, which is the order in which Python adds.
+
+    The last sum of a chain takes the terms of all of them: if each took those of the one before
+    it, n sums would copy n² terms.
+    """
     inner = node.inputs[0]
     if not is_op(rw, first, "add") or not is_inner(rw, first, inner) or inner.name:
         return None
-    return TABLE["add"](*rw.operands(first), *rest)
+    reader = rw.only_reader(node)
+    if not node.name and reader and reader.op is node.op and reader.inputs[0] is node:
+        return rw.defer(TABLE["add"](first, *rest))
+    later = [rest]
+    while rw.is_deferred(first):
+        first, *more = rw.operands(first)
+        later.append(tuple(more))
+    return TABLE["add"](*rw.operands(first), *chain.from_iterable(reversed(later)))
 
 
 @rewrite()

@@ -43,8 +43,11 @@ def is_inner(rw: Rewriter, traced: Any, original: Node) -> bool:
 
     Where it has only just come to stand for the original, the next pass will tell.
     """
+    # The rewriter is asked first: that it has been makes it look at the node again next time.
+    if rw.uses(original) > 1:
+        return False
     now = rw.node(traced)
-    return now.name is None and now.op is original.op and rw.uses(original) <= 1
+    return now.name is None and now.op is original.op
 
 
 def is_negative(rw: Rewriter, traced: Any) -> bool:

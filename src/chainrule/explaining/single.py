@@ -1,0 +1,75 @@
+"""One operation by itself: what its rule gives, in terms of operands that go by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph import Graph, Node
+from chainrule.simplify import simplify
+from chainrule.trace import Recorder, Traced
+
+#: Operands up to this many elements are put into formulas as numbers.
+SMALL = 1
+
+
+class Single:
+    """An operation whose operands, result and upstream gradient are inputs of a graph of its own.
+
+    It serves for all operands: a sum of n terms is set up once, not n times.
+
+    Parameters
+    ----------
+    consumer : Node
+        The operation, a node of the forward pass.
+    labels : mapping
+        Names of the nodes of the forward pass.
+    upstream : number or array
+        Value of the upstream gradient.
+    """
+
+    def __init__(self, consumer: Node, labels: Mapping[Node, str], upstream: Any) -> None:
+        self.consumer = consumer
+        self._recorder = Recorder()
+        stands: dict[Node, Traced] = {}
+        for node in dict.fromkeys((*consumer.inputs, consumer)):
+            if node.is_constant:
+                stands[node] = self._recorder.constant(node.value)
+            else:
+                stands[node] = self._recorder.input(labels[node], node.value)
+        self._operands = [stands[i] for i in consumer.inputs]
+        self._out = stands[consumer]
+        self._upstream = self._recorder.input(f"d{labels[consumer]}", upstream)
+        #: What a rule for all operands at once has answered, with the upstream gradient and with 1.
+        self._answers: dict[bool, Callable[[int], Any]] = {}
+
+    def local(self, position: int) -> Node:
+        """Return the local derivative by one operand, simplified: what is passed back of 1."""
+        return self._simplified(self._pulled(position, local=True))
+
+    def product(self, position: int) -> Node:
+        """Return what is passed back to one operand of the upstream gradient, simplified."""
+        return self._simplified(self._pulled(position, local=False))
+
+    def _pulled(self, position: int, local: bool) -> Any:
+        vjp = self.consumer.op.vjp
+        assert vjp is not None
+        given = (1.0 if local else self._upstream, self._out, *self._operands)
+        if isinstance(vjp, tuple):
+            rule = vjp[position]
+            assert rule is not None
+            return rule(*given, **self.consumer.params)
+        if local not in self._answers:
+            self._answers[local] = vjp(*given, **self.consumer.params)
+        return self._answers[local](position)
+
+    def _simplified(self, pulled: Any) -> Node:
+        graph, _ = simplify(Graph.behind([self._recorder.node(pulled)]), loose=True)
+        return graph.output
+
+
+def holds_single_numbers(node: Node) -> bool:
+    """Whether a node and all that it is computed from are single numbers."""
+    return all(np.size(n.value) <= SMALL for n in Graph.behind([node]).nodes)
