@@ -70,7 +70,10 @@ export function picturePanel(view) {
     const svg = picture(whole.svg);
     svg.classList.add("cr-svg");
     for (const group of svg.querySelectorAll(".edge")) {
+      const ends = whole.edges?.[group.dataset.id];
+      const label = group.getAttribute("aria-label");
       group.setAttribute("role", "img");
+      if (ends) group.setAttribute("aria-label", `${ends.from} to ${ends.to}: ${label}`);
       // A thin line is hard to point at: a wider one lies over it, unseen.
       const hit = group.querySelector(".wire").cloneNode();
       hit.setAttribute("class", "cr-hit");
