@@ -113,3 +113,21 @@ def test_files_are_offered_where_the_host_makes_them(shown):
     page.locator("[data-key='file-save']").click()
     assert told.inner_text() == "no <b>matplotlib</b>"
     assert page.locator("[data-key='file-save']").is_enabled()
+
+
+def test_the_explorer_shows_the_numbers_after_a_step_the_same_way(tab, lab):
+    pytest.importorskip("uvicorn")
+    tab.goto(lab.link)
+    tab.wait_for_selector(".cr-view")
+    tab.locator("#rate").fill("0.1234567")
+    tab.locator("[id='field-value:w']").fill("[-0.3, -1, 2]")
+    tab.get_by_role("button", name="Take a step").click()
+    field = tab.locator("[id='field-value:w']")
+    tab.locator("[id='field-value:w'][title]").wait_for()
+    exact = field.get_attribute("title")
+    assert len(exact) > len(field.input_value())
+    assert [len(part.strip(" []-")) <= 8 for part in field.input_value().split(",")] == [True] * 3
+    field.click()
+    assert field.input_value() == exact
+    tab.locator("#rate").focus()
+    assert field.get_attribute("title") == exact
