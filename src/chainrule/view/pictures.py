@@ -99,7 +99,10 @@ def _edge(edge: Edge, made: Scene) -> dict[str, Any]:
 
 
 def _text(known: Known | None) -> str:
-    return "" if known is None else known.full or known.text
+    if known is None:
+        return ""
+    # Columns that stand under each other in several lines are not needed in one.
+    return re.sub(r"(?<=\[) +", "", " ".join((known.full or known.text).split()))
 
 
 def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[str, Any]]:

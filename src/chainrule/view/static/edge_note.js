@@ -12,11 +12,17 @@ export function edgeNote(view) {
   const words = el("div", { class: "cr-edge-words" });
   const action = el("div", { class: "cr-edge-action" });
   const element = el("div", { class: "cr-edge-note" }, words, action);
-  const clear = () => words.replaceChildren(el("span", { class: "cr-hint", text: HINT }));
+  /** What is higher than its place lies over what is below: nothing moves under the pointer. */
+  const fit = () => element.classList.toggle("cr-over", words.scrollHeight > element.clientHeight);
+  function clear() {
+    words.replaceChildren(el("span", { class: "cr-hint", text: HINT }));
+    element.classList.remove("cr-over");
+  }
 
   /** Show what is on an edge. */
   function edge(data, label) {
     words.replaceChildren(...(data ? product(data) : [label]));
+    fit();
   }
 
   /** Offer what can be done with a box beyond going to its step; null for nothing. */
