@@ -241,9 +241,17 @@ def test_a_loop_and_a_long_graph_have_a_document():
             x = x * 0.999 + 0.001
         return x
 
-    made = of(f, 2.0)
-    assert made["left_out"] > 0
-    assert made["steps"][-1]["number"] >= 1400
+    s = cr.explain(f, 2.0)
+    made = document(s.explanation)
+    numbers = [step["number"] for step in made["steps"] if step["number"]]
+    assert len(numbers) == 1500
+    assert made["left_out"] == s.explanation.last_step - 1500
+    assert numbers[0] == 1
+    assert made["steps"][-1]["target"] == "dx"
+    # Those that are left out are not written for it.
+    again = cr.explain(f, 2.0).explanation
+    document(again)
+    assert "steps" not in vars(again)
 
 
 def test_the_page_is_small_and_the_same_each_time(example, alone):

@@ -249,3 +249,26 @@ def test_it_prints_all_steps_in_light_and_no_controls(browser, path):
         page.set_viewport_size({"width": 700, "height": 900})
         assert page.evaluate(wide) == 0
         assert page.pdf().startswith(b"%PDF")
+
+
+def test_of_very_many_steps_both_ends_are_there(browser, tmp_path):
+    def long(x):
+        for _ in range(900):
+            x = x * 0.999 + 0.001
+        return x
+
+    s = cr.explain(long, 2.0)
+    saved = s.save(tmp_path / "long.html")
+    with tab(browser, offline=True) as page:
+        opened(page, saved)
+        assert page.locator(".cr-gap").count() == 1
+        last = s.explanation.last_step
+        page.keyboard.press("End")
+        assert page.locator(".cr-count").inner_text() == f"step {last} of {last}"
+        page.locator("[data-key='row-750']").click()
+        page.keyboard.press("ArrowRight")
+        after = page.locator(".cr-count").inner_text()
+        assert after == f"step {last - 749} of {last}"
+        page.keyboard.press("ArrowLeft")
+        assert page.locator(".cr-count").inner_text() == f"step 750 of {last}"
+        assert page.locator(".cr-card-body .cr-equation").count() == 1

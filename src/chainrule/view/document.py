@@ -20,7 +20,7 @@ The document, as JSON has it::
                   left and rights in MathML; title: the step in one line of text;
                   upstream {name, text}, local {name, symbols, text} and through {text, mathml}
                   or null; node and edge: ids in the picture; line: [place in sources, number]
-    left_out      how many steps are not in it, as there are too many
+    left_out      how many steps are not in it, where there are too many: those in the middle
     level         the level to begin with
     levels        [{id, title}] that there are
     pictures      {"tensors": {level, open, svg, edges, frames}, "tensors/g2": with the group g2
@@ -46,6 +46,7 @@ import numpy as np
 from chainrule.errors import ArgumentError
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.notations import notations, rewritten
+from chainrule.explaining.step import Planned
 from chainrule.picture.styles import STYLE
 from chainrule.render import page
 from chainrule.render.formulas import value_latex
@@ -60,7 +61,8 @@ VERSION = 1
 #: How much of what a host would be asked for is in the document: nothing, all, or all but
 #: pictures with groups opened.
 Alone = Literal["", "whole", "closed"]
-#: Steps beyond this many are left out: no reader gets there, and no browser has room for them.
+#: Of more steps than this the first and the last are shown: no reader gets through all of them,
+#: and no browser has room for them.
 MOST_STEPS = 1500
 
 
@@ -135,9 +137,7 @@ def _single(
 ) -> dict[str, Any]:
     """Return the document in one notation."""
     ids = places(explanation)
-    steps = [
-        explanation.written(p) for p in explanation.plan[: MOST_STEPS + len(explanation.arguments)]
-    ]
+    steps = [explanation.written(planned) for planned in _shown(explanation.plan)]
     sources = Sources(steps)
     if alone:
         # Groups opened are for the notation of the user: all of them would take too long.
@@ -174,6 +174,15 @@ def _single(
         "style": STYLE,
         "paths": precomputed(explanation) if alone else {},
     }
+
+
+def _shown(plan: Sequence[Planned]) -> Sequence[Planned]:
+    """Return the steps that are shown, of many those at both ends."""
+    inputs = [planned for planned in plan if planned.kind == "input"]
+    half = MOST_STEPS // 2
+    if len(plan) - len(inputs) <= MOST_STEPS:
+        return plan
+    return [*plan[: len(inputs) + half], *plan[-half:]]
 
 
 def _upstream(explanation: Explanation) -> str | None:

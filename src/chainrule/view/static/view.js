@@ -163,8 +163,17 @@ class View {
 
   // -- steps -------------------------------------------------------------------------------
 
-  goto(step, quiet = false) {
+  /** The step that is nearest in the direction of one that may be left out. */
+  there(step) {
     const to = Math.max(0, Math.min(this.last, Math.round(Number(step) || 0)));
+    const numbers = [0, ...this.doc.steps.map(({ number }) => number)];
+    return to > this.step
+      ? Math.min(...numbers.filter((number) => number >= to))
+      : Math.max(...numbers.filter((number) => number <= to));
+  }
+
+  goto(step, quiet = false) {
+    const to = this.there(step);
     this.step = to;
     this.show();
     if (quiet) return;
@@ -286,7 +295,7 @@ class View {
     const asked = this.paths?.name;
     this.opened.follow();
     this.paths = null;
-    this.step = wasLast ? this.last : Math.min(this.step, this.last);
+    this.step = wasLast ? this.last : this.there(this.step);
     this.render();
     this.show();
     if (asked) this.ask(asked);
