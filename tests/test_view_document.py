@@ -125,6 +125,11 @@ def test_names_of_cells_are_names_that_can_be_asked_about():
                 assert why(s.explanation, cell["name"])["name"] == cell["name"]
     assert made["p"]["text"] is None
     assert "p['k'] = 2" in made["p"]["shown"]
+    [part] = made["p"]["parts"]
+    assert (part["name"], part["text"], part["wrt"]) == ("p['k']", None, True)
+    [[cell]] = part["gradient"]["grid"]
+    assert why(s.explanation, cell["name"])["gradient"]["text"] == cell["text"]
+    assert made["A"]["parts"] == []
 
 
 def test_large_arguments_are_summarised():

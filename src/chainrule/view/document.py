@@ -8,10 +8,11 @@ The document, as JSON has it::
     output        the name of the output
     value         {text, mathml} of the output
     upstream      the given upstream gradient as text to edit; null where none was given
-    arguments     [{name, text, shown, shape, dtype, wrt, grid, gradient}]
+    arguments     [{name, text, shown, shape, dtype, wrt, grid, gradient, parts}]
                   text: to edit, null where it is too large or nested; shown: to read;
                   grid: rows of cells {name, text}, null where it is no small vector or matrix;
-                  gradient: {name, shown, grid} of those in wrt
+                  gradient: {name, shown, grid} of those in wrt; parts: the arrays in a nested
+                  argument, each as an argument
     sources       [{file, function, first, lines}]
     sentences     {meaning, branches, last}: lists of sentences for before, between and after
     steps         [{number, kind, phase, target, title, lines, latex, value, upstream, local,

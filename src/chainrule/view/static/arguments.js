@@ -20,7 +20,8 @@ export function argumentsPanel(view) {
 
   function render() {
     const { arguments: all, upstream } = view.doc;
-    const list = upstream === null ? all : [...all, upstreamField(upstream)];
+    const parts = all.flatMap((data) => (data.parts.length ? data.parts : [data]));
+    const list = upstream === null ? parts : [...parts, upstreamField(upstream)];
     const now = JSON.stringify(list.map((a) => [a.name, a.shape, a.wrt, a.text === null, editable(a)]));
     if (now !== shape) {
       shape = now;
@@ -33,7 +34,7 @@ export function argumentsPanel(view) {
 
   const upstreamField = (text) => ({
     name: "upstream", text, shown: text, shape: null, dtype: "", wrt: false, grid: null,
-    gradient: null, title: `d${view.doc.output}, given`,
+    gradient: null, parts: [], title: `d${view.doc.output}, given`,
   });
 
   function card(data) {
@@ -89,7 +90,7 @@ export function argumentsPanel(view) {
         el("span", { class: "cr-about", text: about })),
       el("div", { class: "cr-pair" },
         el("div", { class: "cr-side cr-scrolls", "data-label": `Value of ${data.name}` },
-          gradient ? el("span", { class: "cr-side-name cr-value-name", text: data.name }) : null,
+          gradient ? el("span", { class: "cr-side-name cr-value-name", text: "value" }) : null,
           value),
         gradient
           ? el("div", { class: "cr-side cr-gradient-side cr-scrolls", "data-label": `Gradient of ${data.name}` },

@@ -225,7 +225,8 @@ class View {
   askable() {
     const known = Object.keys(this.doc.paths);
     if (!this.host.why) return known;
-    const cells = this.doc.arguments.flatMap((a) => a.gradient?.grid?.flat() ?? []);
+    const parts = this.doc.arguments.flatMap((data) => [data, ...data.parts]);
+    const cells = parts.flatMap((data) => data.gradient?.grid?.flat() ?? []);
     return [...new Set([...cells.map((cell) => cell.name), ...known])];
   }
 
