@@ -151,8 +151,8 @@ def _open_groups(explanation: Explanation, found: dict[str, Any], room: int) -> 
         for group in groups_of(shown["svg"]):
             # Several layers are opened together more often than an array into its numbers, as long
             # as there are not too many of them.
-            first = group.startswith("g") and len(found) < TOGETHER
-            heapq.heappush(waiting, (cost + (1 if first else 4), next(order), level, (*open, group)))
+            more = 1 if group.startswith("g") and len(found) < TOGETHER else 4
+            heapq.heappush(waiting, (cost + more, next(order), level, (*open, group)))
 
 
 def _opened(explanation: Explanation, level: str, open: Sequence[str]) -> dict[str, Any] | None:

@@ -87,14 +87,17 @@ export function stepCard(view) {
       "div", { class: "cr-foot" },
       el("span", { class: "cr-place", text: step.place }), button,
     );
+    const formulas = el("div", { class: "cr-lines cr-scrolls", "data-label": "Formulas" }, ...lines);
     element.replaceChildren(
       ...[
         through,
-        el("div", { class: "cr-lines cr-scrolls", "data-label": "Formulas" }, ...lines),
+        formulas,
         step.reason ? el("p", { class: "cr-reason", text: step.reason }) : null,
         foot,
       ].filter(Boolean),
     );
+    // Rather smaller than scrolling, as far as it can be read.
+    formulas.classList.toggle("cr-tight", formulas.scrollWidth > formulas.clientWidth + 1);
   }
   return { element, show };
 }
