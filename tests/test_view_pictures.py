@@ -117,7 +117,7 @@ def test_a_group_in_a_group_opens_with_it_and_closes_with_it(browser, tmp_path):
         return np.sum(x)
 
     r = np.random.default_rng(0)
-    weights = [r.normal(size=(3, 3)) for _ in range(50)]
+    weights = [r.normal(size=(3, 3)) for _ in range(45)]
     s = cr.explain(deep, r.normal(size=(2, 3)), weights)
     saved = s.save(tmp_path / "deep.html")
     assert saved.stat().st_size < 1_000_000

@@ -21,7 +21,7 @@ from chainrule.picture.svg import to_svg
 from chainrule.picture.units import layers_of
 
 #: What one file holds of pictures with groups opened, in characters before they are packed.
-ROOM = 800_000
+ROOM = 1_200_000
 #: So many pictures are made of layers opened together, before arrays are opened.
 TOGETHER = 24
 #: A graph of more nodes than this is shown as layers alone.
@@ -136,10 +136,10 @@ def _open_groups(explanation: Explanation, found: dict[str, Any], room: int) -> 
     """Add pictures with groups opened, those first that a reader comes to first."""
     order = itertools.count()
     levels = reversed(list(found))  # whoever looks at layers opens them first
-    waiting: list[tuple[int, int, str, tuple[str, ...]]]
-    waiting = [(0, next(order), level, ()) for level in levels]
+    waiting: list[tuple[int, int, str, tuple[str, ...], frozenset[str]]]
+    waiting = [(0, next(order), level, (), frozenset()) for level in levels]
     while waiting and room > 0:
-        cost, _, level, open = heapq.heappop(waiting)
+        cost, _, level, open, before = heapq.heappop(waiting)
         if open and key(level, open) in found:
             continue
         shown = _opened(explanation, level, open) if open else found[level]
@@ -148,11 +148,15 @@ def _open_groups(explanation: Explanation, found: dict[str, Any], room: int) -> 
         if open:
             room -= len(shown["svg"])
             found[key(level, open)] = shown
-        for group in groups_of(shown["svg"]):
-            # Several layers are opened together more often than an array into its numbers, as long
-            # as there are not too many of them.
-            more = 1 if group.startswith("g") and len(found) < TOGETHER else 4
-            heapq.heappush(waiting, (cost + more, next(order), level, (*open, group)))
+        groups = groups_of(shown["svg"])
+        for group in groups:
+            # What has just come to light is opened first; then several layers together, as long
+            # as there are not too many of them; then arrays into their numbers.
+            more = 6
+            if group.startswith("g"):
+                more = 1 if group not in before else 2 if len(found) < TOGETHER else 6
+            known = frozenset(groups)
+            heapq.heappush(waiting, (cost + more, next(order), level, (*open, group), known))
 
 
 def _opened(explanation: Explanation, level: str, open: Sequence[str]) -> dict[str, Any] | None:
