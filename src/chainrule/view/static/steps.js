@@ -107,6 +107,7 @@ export function stepList(view) {
   const element = el("div", { class: "cr-list" });
   const rows = new Map();
   let numbers = new Set();
+  let lit = null;
   function row(step) {
     const go = el("button", {
       type: "button", class: "cr-number", text: step.number, "data-key": `row-${step.number}`,
@@ -164,12 +165,12 @@ export function stepList(view) {
     );
   }
   function show() {
-    for (const [number, item] of rows) {
-      const current = number === view.step;
-      item.classList.toggle("cr-current", current);
-      if (current) item.setAttribute("aria-current", "step");
-      else item.removeAttribute("aria-current");
-    }
+    // There may be many rows: the one that was lit and the one that is to be are touched.
+    lit?.classList.remove("cr-current");
+    lit?.removeAttribute("aria-current");
+    lit = rows.get(view.step);
+    lit?.classList.add("cr-current");
+    lit?.setAttribute("aria-current", "step");
   }
   return { element, render, show };
 }
