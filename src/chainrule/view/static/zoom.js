@@ -38,12 +38,19 @@ export function zoomBar(scroller) {
 
   const shown = () => svg.getBoundingClientRect().width / natural().width || 1;
 
+  /** As large as it can be read; what then is a little too wide is made to fit. */
+  function easy(fitted, wide) {
+    const scale = Math.max(READABLE, fitted);
+    return scale > wide && wide > 0.9 * READABLE ? wide : scale;
+  }
+
   function size() {
     if (!svg?.isConnected || !scroller.clientWidth) return;
     const { width, height } = natural();
     const most = parseFloat(getComputedStyle(scroller).maxHeight) || Infinity;
     const fitted = Math.min(LARGEST_FIT, scroller.clientWidth / width, most / height);
-    const scale = chosen === null ? Math.max(READABLE, fitted) : chosen === "fit" ? fitted : chosen;
+    const scale = chosen === null ? easy(fitted, scroller.clientWidth / width)
+      : chosen === "fit" ? fitted : chosen;
     svg.setAttribute("width", (width * scale).toFixed(1));
     svg.setAttribute("height", (height * scale).toFixed(1));
     const more = width * scale > scroller.clientWidth + 1 || height * scale > most + 1;
