@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import linecache
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from chainrule.errors import file_title
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
 
@@ -68,7 +68,7 @@ def _block(file: str, function: str, lines: list[int]) -> dict[str, Any]:
     shown = [line.rstrip("\r\n") for line in text[first - 1 : last]]
     indent = min((len(s) - len(s.lstrip()) for s in shown if s.strip()), default=0)
     return {
-        "file": os.path.basename(file),
+        "file": file_title(file),
         "function": function,
         "first": first,
         "lines": [line[indent:].rstrip() for line in shown],

@@ -1,6 +1,7 @@
 /** What is explained: an example or formulas, and a field for each value. */
 
 import { el } from "/static/view/dom.js";
+import { exactField } from "/static/view/fields.js";
 
 /** Values that new names begin with, so that there is something to see at once. */
 const BEGIN = ["2", "3", "1", "0.5", "-1", "1.5"];
@@ -75,7 +76,7 @@ class Form {
     });
     const error = el("p", { class: "error", id: `${id}-error`, role: "alert", hidden: true });
     const box = el("div", { class: "field value" }, el("label", { for: id, text: label }), input, error);
-    return { box, input, error };
+    return { box, input, exact: exactField(input), error };
   }
 
   /** Show the state; a field that is being typed in keeps its text and caret. */
@@ -96,8 +97,8 @@ class Form {
     this.heading.hidden = !this.names.length;
     this.begun.hidden = Boolean(example) || !Object.values(this.texts).some(Boolean);
     this.upstream.box.hidden = Boolean(state.playground) || !(example?.upstream || state.upstream || this.needsUpstream);
-    put(this.upstream.input, state.upstream || example?.upstream || "");
-    for (const [name, { input }] of this.fields) put(input, this.textOf(name));
+    this.upstream.exact.text = state.upstream || example?.upstream || "";
+    for (const [name, { exact }] of this.fields) exact.text = this.textOf(name);
   }
 
   /** Say which moment of the playground this is, and what was asked about it. */
