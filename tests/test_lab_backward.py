@@ -3,7 +3,6 @@
 import pytest
 
 pytest.importorskip("starlette")
-pytest.importorskip("latex2mathml")
 
 from chainrule.lab.answers import ANSWERS
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("uvicorn")
-pytest.importorskip("latex2mathml")
 pytest.importorskip("playwright")
 pytest.importorskip("PIL")
 

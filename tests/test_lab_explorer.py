@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("starlette")
-pytest.importorskip("latex2mathml")
 
 import chainrule as cr
 from chainrule.examples import EXAMPLES

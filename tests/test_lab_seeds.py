@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("starlette")
-pytest.importorskip("latex2mathml")
 
 from chainrule.lab.answers import ANSWERS
 from chainrule.lab.explorer import explained

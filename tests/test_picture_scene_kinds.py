@@ -174,10 +174,12 @@ def test_ten_thousand_operations_in_a_loop():
 def test_time_grows_with_the_graph_alone():
     def seconds(turns):
         solution = loop(turns)
-        of(solution)
-        start = time.process_time()
-        of(solution)
-        return time.process_time() - start
+        taken = []
+        for _ in range(3):
+            start = time.process_time()
+            of(solution)
+            taken.append(time.process_time() - start)
+        return min(taken)
 
     assert seconds(3200) < 16 * max(seconds(400), 0.005)
 

@@ -271,9 +271,9 @@ def test_the_document_is_made_within_the_time_of_an_edit():
     times = []
     for _ in range(5):
         s = solved("classifier")
-        start = time.perf_counter()
+        start = time.process_time()
         document(s.explanation)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.2  # 0.03 on an idle machine
 
 
