@@ -145,3 +145,23 @@ def test_nothing_runs_as_python(text):
     found = check(NEURON, text)
     assert found["faults"] or found["wrong"]["note"]
     assert not found["ok"]
+
+
+CROSS_ENTROPY = {
+    "formula": "z = x @ w\np = softmax(z)\nloss = -mean(sum(Y * log(p), axis=1))",
+    "values": {"x": "[[1, 2], [0.5, -1]]", "w": "[[0.1, -0.2], [0.4, 0.5]]"},
+}
+
+
+@pytest.mark.parametrize("labels", ["[[1, 0], [0, 1]]", "[[0.9, 0.1], [0.5, 0.5]]"])
+def test_labels_add_up_to_1_wherever_a_pass_is_tested(labels):
+    state = CROSS_ENTROPY | {"values": CROSS_ENTROPY["values"] | {"Y": labels}}
+    found = check(state, "dz = (p - Y) / 2", "dw = x.T @ dz", "dY = -log(p) / 2")
+    assert verdicts(found) == ["right", "right", "right"]
+    assert verdicts(check(state, "dz = (p - Y**2) / 2"))[0] == "wrong"
+
+
+def test_numbers_of_a_line_that_is_right_by_chance_are_from_where_it_is_wrong():
+    wrong = check({"formula": "y = w*w", "values": {"w": "1"}}, "dw = 2*w*w")["wrong"]
+    assert "right at these values" in wrong["note"]
+    assert wrong["got"] != wrong["expected"]

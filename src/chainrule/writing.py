@@ -91,8 +91,10 @@ def latex_name(name: str) -> str:
     --------
     >>> latex_name("w[0]"), latex_name("alpha_t"), latex_name("loss")
     ('w_{0}', '\\alpha_{t}', '\\mathrm{loss}')
+    >>> latex_name("ω_t"), latex_name("ωmega")
+    ('\\omega_{t}', '\\mathrm{ωmega}')
     """
-    greek = GREEK_LETTERS.get(name[:1])
+    greek = None if name[1:2].isalpha() else GREEK_LETTERS.get(name[:1])
     match = re.fullmatch(
         r"([A-Za-z]+)[_]?(\d*|[A-Za-z0-9]{0,3})((?:\[.*\]|\..*)*)",
         (greek or "") + name[bool(greek) :],

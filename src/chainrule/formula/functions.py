@@ -21,6 +21,11 @@ def _smallest(*values: Any, **keywords: Any) -> Any:
     return np.min(*values, **keywords) if alone else reduce(np.minimum, values)
 
 
+def _softmax(x: Any, axis: int = -1) -> Any:
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
 #: Name -> function: NumPy's that have a rule or a composition, and what people write for them.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{function.__name__: function for function in (*BY_FUNCTION, *COMPOSED)},
@@ -30,4 +35,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": _smallest,
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "softmax": _softmax,
 }

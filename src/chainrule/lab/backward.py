@@ -22,9 +22,9 @@ from chainrule.checking.targets import targets_in
 from chainrule.errors import ChainruleError, FormulaError
 from chainrule.formula import CONSTANTS, FUNCTIONS, Formula, parse
 from chainrule.graph import Node
-from chainrule.graphing import record
+from chainrule.lab.points import UPSTREAM, Point
 from chainrule.lab.sizes import Meter, soon
-from chainrule.lab.targets import Call, Fault, fault_of
+from chainrule.lab.targets import Fault, fault_of
 from chainrule.lab.written import bare
 
 Verdict = Literal["right", "wrong", "carried", "kink", "helper", "raises"]
@@ -35,26 +35,6 @@ _CALLED = {"maximum": "relu"}
 _PART = re.compile(r"(.+)\[(\d+)\]")
 #: Of lines that are to be changed.
 _WRONG = ("wrong", "raises")
-#: Besides ``dy`` of an output y: what people call the gradient that comes from what follows.
-UPSTREAM = ("upstream", "dout", "dvalues", "dvalue")
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """The forward pass at some values: its numbers, and the true gradients.
-
-    Attributes
-    ----------
-    reference : Traced
-    scope : dict
-        Name -> value, the upstream gradient among them.
-    near : bool
-        Whether it is the given point or close to it.
-    """
-
-    reference: Traced
-    scope: Mapping[str, Any]
-    near: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +56,8 @@ class Line:
         At the given point; what is expected follows from the lines before. Nothing was got
         where it raises.
     note : str
+    elsewhere : tuple or None
+        What it gives and what it should, at other values, where it is right at the given ones.
     """
 
     number: int
@@ -86,6 +68,7 @@ class Line:
     expected: Any = None
     note: str = ""
     givens: tuple[Mapping[Node, Any], ...] = field(default=(), repr=False)
+    elsewhere: tuple[Any, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,56 +99,6 @@ class Pass:
     def first_wrong(self) -> Line | None:
         """The first line that is wrong given those before it."""
         return next((line for line in self.lines if line.verdict in _WRONG), None)
-
-
-def points_of(call: Call, output: str, wrt: Sequence[str]) -> tuple[Point, ...]:
-    """Return where a pass is tested: the given values, some close to them, and some far away.
-
-    A pass may be right where a kink is not met; a mask that is missing shows far away.
-    """
-    rng = np.random.default_rng(0)
-    found = [_point(call, dict(call.values), output, wrt, near=True)]
-    for far in (False, False, True, True, True, True):
-        values = {n: _moved(v, rng, far) if n in wrt else v for n, v in call.values.items()}
-        try:
-            point = _point(call, values, output, wrt, near=not far)
-        except ChainruleError:  # the function may not be defined there
-            continue
-        if np.all(np.isfinite(point.reference.value)):
-            found.append(point)
-    return tuple(found)
-
-
-def _point(
-    call: Call, values: Mapping[str, Any], output: str, wrt: Sequence[str], near: bool
-) -> Point:
-    with np.errstate(all="ignore"):
-        target = call.target
-        recording = record(
-            target.function, tuple(values[n] for n in target.names), {}, tuple(wrt), strict=False
-        )
-    shape = recording.graph.output.shape
-    upstream = np.ones(shape)[()] if call.upstream is None else call.upstream
-    reference = Traced(recording, upstream)
-    scope = {n.name: n.value for n in reference.graph.nodes if n.name and "[" not in n.name}
-    scope |= {name: np.asarray(value)[()] for name, value in values.items()}
-    for name in (f"d{output}", *UPSTREAM):
-        scope.setdefault(name, upstream)
-    return Point(reference, {n: v for n, v in scope.items() if n not in FUNCTIONS}, near)
-
-
-def _moved(value: Any, rng: np.random.Generator, far: bool) -> Any:
-    """Return other numbers in the form of a value."""
-    array = np.asarray(value, float)
-    noise = rng.uniform(-1, 1, array.shape)
-    if far:
-        moved = array * rng.choice([-1.0, 1.0], array.shape) * (1 + 0.5 * noise)
-    else:
-        largest = float(np.max(np.abs(array), initial=0.0)) or 1.0
-        moved = array * (1 + 0.03 * noise) + 0.01 * largest * noise
-    if isinstance(value, np.ndarray):
-        return moved.astype(value.dtype)
-    return moved.tolist()
 
 
 # -- reading ---------------------------------------------------------------------------------
@@ -340,7 +273,9 @@ def _judged_line(
     if shape != np.shape(follows[0]):
         note = f"It has shape {shape}, and {of} has shape {np.shape(follows[0])}."
     elif is_true[0] or is_next[0]:
-        note = "It is right at these values, and wrong at others."
+        note = "It is right at these values, and wrong at others, of which these numbers are."
+        at = is_next.index(False)
+        line = replace(line, elsewhere=(got[at], follows[at]))
     else:
         note = ""
     return replace(line, verdict="wrong", note=note)

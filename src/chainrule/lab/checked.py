@@ -54,7 +54,7 @@ def _wrong(pass_: Pass, line: Line, found: Explained) -> dict[str, Any]:
     repair = repair_of(pass_, line, found.solution)
     known = {step.target for step in found.solution.steps if step.kind != "forward"}
     name = f"d{line.of}"
-    got, expected = compared(line.got, line.expected)
+    got, expected = compared(*(line.elsewhere or (line.got, line.expected)))
     return {
         **_plain(line),
         "got": got,

@@ -11,7 +11,7 @@ from chainrule.errors import ChainruleError
 from chainrule.examples import EXAMPLES
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.notations import rewritten
-from chainrule.lab.backward import Point, points_of
+from chainrule.lab.points import Point, points_of
 from chainrule.lab.targets import Call, Fault, Faulty, Target, call_of, fault_of, target_of
 from chainrule.lab.work import Kept
 from chainrule.lab.written import NAME

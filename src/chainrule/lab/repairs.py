@@ -30,7 +30,8 @@ from chainrule.errors import ChainruleError
 from chainrule.formula import CONSTANTS, FUNCTIONS, parse
 from chainrule.formula.scanner import statements
 from chainrule.formula.source import Source
-from chainrule.lab.backward import UPSTREAM, Line, Pass, expected_of, node_of
+from chainrule.lab.backward import Line, Pass, expected_of, node_of
+from chainrule.lab.points import UPSTREAM
 from chainrule.lab.sizes import Meter, soon
 from chainrule.solution import Solution
 

@@ -191,6 +191,8 @@ def what_it_says(explanation: Explanation) -> list[str]:
     if best is None or explanation.has_upstream:
         return []
     slope, where = best
+    if not slope:
+        return ["All of them are 0: no small change of one number changes the result."]
     output = explanation.output_name
     change = scalar_text(slope * NUDGE, 4)
     return [

@@ -118,7 +118,7 @@ TABLE = (
         notation=Notation(
             "np.where({0}, {1}, {2})",
             "where({0}, {1}, {2})",
-            r"\begin{{cases}} {1} & {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+            r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
             loop="({1} if {0} else {2})",
         ),
         reason="where passes the gradient to the value that was chosen",

@@ -36,7 +36,7 @@ class Form {
     this.formulaBox = el("div", { class: "field" },
       el("label", { for: "formula", text: "Formulas, one a line" }), this.formula,
       this.formulaError,
-      el("p", { class: "help", id: "formula-help", text: "The last line is the output. + - * / ** @, comparisons, x.T, x[0], and NumPy's functions by name: exp, log, sum, mean, max, sigmoid, relu, …" }));
+      el("p", { class: "help", id: "formula-help", text: "The last line is the output. + - * / ** @, comparisons, x.T, x[0], and NumPy's functions by name: exp, log, sum, mean, max, sigmoid, relu, softmax, …" }));
     this.told = el("p", { class: "help" });
     this.paths = el("button", { type: "button", class: "quiet", text: "Go to its paths", on: { click: () => explorer.showPaths() } });
     this.source = el("div", { class: "moment" }, this.told, this.paths);

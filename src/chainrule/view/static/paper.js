@@ -1,5 +1,6 @@
-/** What a style sheet for print cannot know: formulas too wide for a page are set smaller. */
+/** What a style sheet for print cannot know: what is too wide for a page is set smaller. */
 
+const PARTS = ".cr-list .cr-first, .cr-list .cr-right, .cr-grid";
 const WIDTHS = [["cr-paper-tiny", 920], ["cr-paper-small", 640]]; // of a page, in pixels
 
 /**
@@ -9,7 +10,7 @@ const WIDTHS = [["cr-paper-tiny", 920], ["cr-paper-small", 640]]; // of a page, 
  */
 export function onPaper(root) {
   function prepare() {
-    const found = [...root.querySelectorAll(".cr-list .cr-first, .cr-list .cr-right")].map((part) =>
+    const found = [...root.querySelectorAll(PARTS)].map((part) =>
       [part, WIDTHS.find(([, width]) => part.offsetWidth > width)?.[0]]);
     for (const [part, name] of found) if (name) part.classList.add(name);
   }

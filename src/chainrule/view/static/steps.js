@@ -77,7 +77,7 @@ export function stepCard(view) {
       ),
     );
     const through = step.through
-      ? el("p", { class: "cr-through" }, el("span", { text: "through " }), math(step.through.mathml))
+      ? el("p", { class: "cr-through cr-scrolls", "data-label": "Through" }, el("span", { text: "through " }), math(step.through.mathml))
       : null;
     const button = el("button", {
       type: "button", class: "cr-quiet", text: "Copy LaTeX", "data-key": "copy-current",
@@ -149,7 +149,7 @@ export function stepList(view) {
       if (!found.length) return [];
       const inside =
         phase === "inputs"
-          ? el("ul", { class: "cr-given" }, ...found.map((s) => el("li", {}, equation(s.lines[0]))))
+          ? el("ul", { class: "cr-given cr-scrolls", "data-label": "Inputs" }, ...found.map((s) => el("li", {}, equation(s.lines[0]))))
           : el("ol", { class: "cr-rows" }, ...rowsOf(found));
       return [
         view.heading(2, title),
