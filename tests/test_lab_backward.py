@@ -165,3 +165,14 @@ def test_numbers_of_a_line_that_is_right_by_chance_are_from_where_it_is_wrong():
     wrong = check({"formula": "y = w*w", "values": {"w": "1"}}, "dw = 2*w*w")["wrong"]
     assert "right at these values" in wrong["note"]
     assert wrong["got"] != wrong["expected"]
+
+
+def test_softmax_may_be_written_by_its_name():
+    plain = "e = exp(z)\np = e / sum(e, axis=1, keepdims=True)"
+    values = CROSS_ENTROPY["values"] | {"Y": "[[1, 0], [0, 1]]"}
+    by_name = CROSS_ENTROPY | {"values": values}
+    spelled = by_name | {"formula": by_name["formula"].replace("p = softmax(z)", plain)}
+    one, other = (ANSWERS["explain"]({"state": state})["document"] for state in (by_name, spelled))
+    assert one["value"] == pytest.approx(other["value"])
+    shown = [{a["name"]: a["gradient"] for a in d["arguments"]} for d in (one, other)]
+    assert shown[0] == shown[1]

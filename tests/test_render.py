@@ -304,3 +304,24 @@ def test_a_matrix_of_one_element_keeps_its_brackets():
     s = cr.explain(lambda a, b: np.sum(a @ b), np.array([[2.0]]), np.array([[3.0]]))
     assert "t1 = a @ b = [[2]] @ [[3]] = [[6]]" in s.text()
     assert r"\begin{bmatrix} 2 \end{bmatrix}" in s.latex()
+
+
+def test_gradients_that_are_all_0_are_told_as_such():
+    text = cr.explain(lambda x: np.sum(np.maximum(x, 0)), np.array([-1.0, -2.0])).text()
+    assert "All of them are 0" in text
+    assert "The largest" not in text
+
+
+def test_a_word_that_begins_with_a_greek_letter_stays_a_word():
+    def f(ωmega, σ):
+        return ωmega * σ
+
+    latex = cr.explain(f, 2.0, 3.0).latex()
+    assert r"\mathrm{ωmega}" in latex
+    assert r"\sigma" in latex
+    assert "omegamega" not in latex
+
+
+def test_the_condition_of_a_choice_is_told_by_if():
+    latex = cr.explain(lambda x: np.sum(np.where(x > 0, x, 2 * x)), np.array([1.0, -1.0])).latex()
+    assert r"\text{if } " in latex

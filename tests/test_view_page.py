@@ -85,6 +85,14 @@ def test_the_picture_knows_at_each_step_what_is_known_then(offline, written):
     assert page.locator(".cr-svg .edge.current").count() == 1
 
 
+def test_an_edge_without_a_factor_tells_what_is_done_to_the_gradient(offline, tmp_path):
+    s = cr.explain(lambda x, w: np.sum(x @ w), np.ones((2, 3)), np.ones((3, 2)))
+    page = opened(offline, s.save(tmp_path / "product.html"))
+    page.keyboard.press("End")
+    page.locator(".cr-svg .edge[data-id^='n1->']").focus()
+    assert page.locator(".cr-edge-note .cr-local").inner_text().split("\n") == ["local", "x.T @ ·"]
+
+
 def test_an_edge_tells_its_product(offline, written):
     s, path = written("neuron")
     page = opened(offline, path)

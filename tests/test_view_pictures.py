@@ -267,6 +267,49 @@ def test_it_prints_all_steps_in_light_and_no_controls(browser, path):
         assert page.pdf().startswith(b"%PDF")
 
 
+def test_on_paper_wide_gradients_are_whole_and_no_step_is_lit(browser, tmp_path):
+    w = np.linspace(-1, 1, 16).reshape(2, 8) / 3
+    s = cr.explain(lambda x, w: np.sum(np.tanh(x @ w) ** 2), np.array([0.7, 1e-4]), w)
+    with tab(browser, offline=True) as page:
+        opened(page, s.save(tmp_path / "wide.html"))
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowRight")
+        shape = page.locator(".cr-scroll .box.current .shape").first
+        stroke = "e => getComputedStyle(e).strokeWidth"
+        assert shape.evaluate(stroke) == "2px"
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        page.set_viewport_size({"width": 680, "height": 900})  # a page of A4
+        page.emulate_media(media="print")
+        assert shape.evaluate(stroke) == "1.2px"
+        grid = page.locator(".cr-gradient-side .cr-grid").last
+        assert grid.evaluate("e => e.getBoundingClientRect().right <= innerWidth")
+        heights = grid.locator("td").evaluate_all("all => all.map((e) => e.offsetHeight)")
+        assert len(set(heights)) == 1
+
+
+def test_long_names_stay_in_their_panels(browser, tmp_path):
+    def f(a_name_that_goes_on_and_on_and_on, another_name_that_is_no_shorter):
+        both = a_name_that_goes_on_and_on_and_on * another_name_that_is_no_shorter
+        return both * both
+
+    saved = cr.explain(f, 2.0, 3.0).save(tmp_path / "long.html")
+    for viewport in ({"width": 1280, "height": 800}, PHONE):
+        with tab(browser, viewport=viewport, offline=True) as page:
+            opened(page, saved)
+            page.keyboard.press("End")
+            for part in (".cr-through", ".cr-given"):
+                place = page.locator(part)
+                assert place.evaluate("e => e.scrollWidth <= e.clientWidth || e.tabIndex === 0")
+                inside = place.evaluate("e => e.clientWidth <= e.closest('.cr-panel').clientWidth")
+                assert inside
+
+
+def test_a_box_is_offered_to_be_opened_by_its_title(page):
+    page.locator(f"{BOX}[data-id='n0']").click()
+    title = page.locator(f"{BOX}[data-id='n0'] text").first.text_content()
+    assert page.locator("[data-key='open']").inner_text() == f"Open {title} into single numbers"
+
+
 def test_of_very_many_steps_both_ends_are_there(browser, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["chainrule.view.document"], "MOST_STEPS", 40)
 

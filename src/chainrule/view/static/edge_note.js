@@ -46,8 +46,10 @@ export function edgeNote(view) {
     if (!data.gradient) return [...found, sign("no gradient passes here")];
     if (data.known > view.step) return [...found, sign("its gradient is not known yet")];
     if (data.local) {
-      const local = data.symbols.includes(data.local) ? data.symbols : `${data.symbols} = ${data.local}`;
-      found.push(piece("local", data.symbols ? local : data.local, "cr-local"), sign("×"));
+      // Where there is no factor, the symbols are the whole product: "dW = x.T @ dz" of "x.T @ ·".
+      const symbols = data.symbols.includes("∂") ? data.symbols : "";
+      const known = symbols.includes(data.local) ? [symbols] : [symbols, data.local];
+      found.push(piece("local", known.filter(Boolean).join(" = "), "cr-local"), sign("×"));
     } else if (data.symbols && !weight) {
       found.push(piece("local", data.symbols, "cr-local"), sign("×"));
     }

@@ -181,7 +181,7 @@ export function picturePanel(view) {
     } else if (box) {
       const { opens, name } = box.dataset;
       view.chooseBox(box.dataset);
-      note.offer(name || box.getAttribute("aria-label"),
+      note.offer(name || box.querySelector("text").textContent,
         opens ? () => view.opened.openGroup(opens, drawing.place) : null);
     } else if (frame) {
       view.opened.closeGroup(frame.dataset.id, closedBy(frame.dataset.id, drawing), drawing.place);
