@@ -100,8 +100,8 @@ def long_sum(x, w):
     return y
 
 
-def greek(θ, α):
-    μ = θ * α  # ∂μ/∂θ, größer 日
+def greek(θ, α, ωmega):
+    μ = θ * α * ωmega  # ∂μ/∂θ, größer 日
     return μ * μ
 
 
@@ -117,7 +117,7 @@ ODD = {
     "three axes": (wide, np.arange(24.0).reshape(2, 3, 4)),
     "large": (wide, np.arange(100.0) / 100),
     "many terms": (long_sum, [0.125, 2.25, -3.5, 0.1, 0.2, 0.3], [1.5, -2.5, 3.25, 0.4, 0.5, 0.6]),
-    "Greek": (greek, 2.0, 3.0),
+    "Greek": (greek, 2.0, 3.0, 4.0),
     "keys": (odd_keys, {"a_b": 1.0, "c^d{}": 2.0, "e|f`g~\\": 3.0}),
 }
 EVERY_ODD = pytest.mark.parametrize("call", ODD.values(), ids=ODD)
@@ -317,7 +317,7 @@ def test_a_word_that_begins_with_a_greek_letter_stays_a_word():
         return ωmega * σ
 
     latex = cr.explain(f, 2.0, 3.0).latex()
-    assert r"\mathrm{ωmega}" in latex
+    assert r"\mathrm{\omega mega}" in latex
     assert r"\sigma" in latex
     assert "omegamega" not in latex
 

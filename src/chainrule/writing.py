@@ -92,7 +92,7 @@ def latex_name(name: str) -> str:
     >>> latex_name("w[0]"), latex_name("alpha_t"), latex_name("loss")
     ('w_{0}', '\\alpha_{t}', '\\mathrm{loss}')
     >>> latex_name("ω_t"), latex_name("ωmega")
-    ('\\omega_{t}', '\\mathrm{ωmega}')
+    ('\\omega_{t}', '\\mathrm{\\omega mega}')
     """
     greek = None if name[1:2].isalpha() else GREEK_LETTERS.get(name[:1])
     match = re.fullmatch(
@@ -115,8 +115,9 @@ def _indices(path: str) -> list[str]:
     ]
 
 
-#: What a key of a dict may hold and LaTeX takes for markup.
+#: What a name or a key of a dict may hold and LaTeX takes for markup, or cannot set.
 _MARKS = {
+    **{letter: rf"\{name} " for letter, name in GREEK_LETTERS.items()},
     **{sign: rf"\{sign}" for sign in "_#%&$"},
     "\\": r"\backslash ", "{": r"\lbrace ", "}": r"\rbrace ", "^": r"\wedge ", "~": r"\sim ",
 }  # fmt: skip

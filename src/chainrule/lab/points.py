@@ -102,7 +102,10 @@ def _moved(
     array: np.ndarray[Any, Any], rng: np.random.Generator, far: bool
 ) -> np.ndarray[Any, Any]:
     noise = rng.uniform(-1, 1, array.shape)
-    if far:
-        return array * rng.choice([-1.0, 1.0], array.shape) * (1 + 0.5 * noise)
     largest = float(np.max(np.abs(array), initial=0.0)) or 1.0
-    return array * (1 + 0.03 * noise) + 0.01 * largest * noise
+    moved: np.ndarray[Any, Any]
+    if far:
+        moved = array * rng.choice([-1.0, 1.0], array.shape) * (1 + 0.5 * noise)
+    else:
+        moved = array * (1 + 0.03 * noise) + 0.01 * largest * noise
+    return moved
