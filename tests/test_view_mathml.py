@@ -20,6 +20,7 @@ def text(latex):
         ("-0.5", "−0.5"),
         (r"2 \cdot 10^{-8}", "2·10−8"),
         (r"\mathrm{a\_b}", "a_b"),
+        (r"\mathrm{\omega mega}", "ωmega"),
         (r"\mathrm{d}\mathrm{loss}", "dloss"),
         (r"\mathrm{<b>\lbrace }", "<b>{"),
         (r"\begin{bmatrix} 1 & -2 \\ 3 & 4 \cdot 10^{2} \end{bmatrix}", "[1−234·102]"),

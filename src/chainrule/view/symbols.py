@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 
+from chainrule.writing import GREEK_LETTERS
+
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", r"\le": "≤", r"\leq": "≤", r"\ge": "≥", r"\geq": "≥",
     r"\ne": "≠", r"\neq": "≠", r"\approx": "≈", r"\equiv": "≡", r"\sim": "∼", r"\to": "→",
@@ -109,6 +111,7 @@ ALPHABETS = frozenset(_ALPHABETS)
 
 #: What a name may hold and LaTeX takes for markup.
 _MARKS = {
+    **{rf"\{name} ": letter for letter, name in GREEK_LETTERS.items()},
     r"\lbrace ": "{", r"\rbrace ": "}", r"\backslash ": "\\", r"\wedge ": "^", r"\sim ": "~",
     r"\_": "_", r"\#": "#", r"\%": "%", r"\&": "&", r"\$": "$",
 }  # fmt: skip
