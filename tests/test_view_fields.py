@@ -131,3 +131,15 @@ def test_the_explorer_shows_the_numbers_after_a_step_the_same_way(tab, lab):
     assert field.input_value() == exact
     tab.locator("#rate").focus()
     assert field.get_attribute("title") == exact
+
+
+def test_a_zero_is_shown_without_its_sign_and_sent_with_it(shown):
+    page = shown(cr.explain(lambda x: np.sum(x * x), np.array([-0.0, 2.0])))
+    fields = page.locator(".cr-cell")
+    assert fields.nth(0).input_value() == "0"
+    fields.nth(1).fill("3")
+    page.wait_for_function("window.asked.length")
+    assert page.evaluate("window.asked.at(-1).x") == "[-0.0, 3]"
+    fields.nth(1).fill("5-0.0")
+    fields.nth(0).focus()
+    assert fields.nth(1).input_value() == "5-0.0"

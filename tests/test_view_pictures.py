@@ -304,6 +304,26 @@ def test_long_names_stay_in_their_panels(browser, tmp_path):
                 assert inside
 
 
+def test_what_a_file_does_not_hold_is_looked_for_at_other_levels(browser, tmp_path):
+    s = solved("classifier")
+    held = [k.split("/") for k in all_pictures(s.explanation)[1]]
+    numbers = {
+        name: {i for level, *ids in held if level == name for i in ids if i.startswith("n")}
+        for name in ("layers", "tensors")
+    }
+    with tab(browser, offline=True) as page:
+        opened(page, s.save(tmp_path / "page.html"))
+        page.locator("[data-key='level-layers']").click()
+        for name in ("g1", "g2", "g3"):
+            open_group(page, name)
+        there = page.locator(f"{BOX}:not(.group)[data-opens]")
+        ids = there.evaluate_all("all => all.map((e) => e.dataset.opens)")
+        only = [i for i in ids if i in numbers["tensors"] - numbers["layers"]]
+        assert only
+        open_numbers(page, only[0])
+        assert "At the level “Tensors”" in page.locator(".cr-picture-problem").inner_text()
+
+
 def test_a_box_is_offered_to_be_opened_by_its_title(page):
     page.locator(f"{BOX}[data-id='n0']").click()
     title = page.locator(f"{BOX}[data-id='n0'] text").first.text_content()

@@ -1,6 +1,7 @@
 /** Fields for numbers: short to look at, exact to edit. */
 
 const DIGITS = 6; // of a number that is only looked at, as gradients have them
+const ZERO = /^-0\.?0*$/;
 const LONG = /-?\d*\.?\d+(?:e[+-]?\d+)?/gi;
 
 /**
@@ -9,7 +10,9 @@ const LONG = /-?\d*\.?\d+(?:e[+-]?\d+)?/gi;
  * @returns {string}
  */
 export function brief(text) {
-  return text.replace(LONG, (number) => {
+  return text.replace(LONG, (number, at) => {
+    // The sign of a 0 says nothing to a reader; within an expression it is a minus.
+    if (ZERO.test(number) && /(^|[[,])\s*$/.test(text.slice(0, at))) return "0";
     if (number.replace(/[-.]/g, "").length <= DIGITS + 1) return number;
     const value = Number(number);
     if (!Number.isFinite(value)) return number;

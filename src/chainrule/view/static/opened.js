@@ -43,12 +43,20 @@ export class Opened {
     const wanted = [...(place ? this.insets[place - 1].open : this.open), id];
     if (this.known(wanted) || this.view.host.picture) return this.put(wanted, place);
     const inset = this.alone(id);
-    if (!inset) this.tell("This file has no picture of this opened, to stay small. A notebook and chainrule lab draw it.");
+    if (!inset) this.tell(`This file does not hold that picture, to stay small. ${this.where(id)}`);
     else if (!this.insets.some(({ frame }) => frame === inset.frame)) {
       this.insets.push(inset);
       this.tell("");
     }
     return undefined;
+  }
+
+  /** Say where there is a picture that a file does not have at this level. */
+  where(id) {
+    const { levels, pictures } = this.view.doc;
+    const keys = Object.keys(pictures).map((key) => key.split("/"));
+    const found = levels.find((one) => keys.some(([level, ...open]) => level === one.id && open.includes(id)));
+    return found ? `At the level “${found.title}” it does.` : "A notebook and chainrule lab draw it.";
   }
 
   /** Close a frame; `closes` is what this takes out of what is open. */
