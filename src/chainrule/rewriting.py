@@ -6,13 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.graph import Graph, Node
+from chainrule.graph import CONSTANT, Graph, Node
 from chainrule.op import Op
 from chainrule.rules import TABLE
 from chainrule.trace import Recorder, Traced
 
 #: Operations whose two operands may change places, to the last bit.
 _COMMUTATIVE = frozenset(TABLE[name] for name in ("add", "multiply"))
+
+
+#: What a constant is at a glance: which number, of those that rewrites ask for, or an array.
+ZERO, ONE, NEGATIVE, OTHER = NUMBERS = ("zero", "one", "negative number", "other number")
+
+#: What an operand is at a glance: a constant, or else the result of an operation.
+Kind = Op | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +32,22 @@ class Rewrite:
         ``replacement(rewriter, node, *operands, **params)``, written in plain NumPy over the
         traced operands; None where it does not apply. It may look at the node, at its operands
         and at what they were computed from; how the graph around them looks it asks the rewriter.
-    among : frozenset of Op
-        One of these has computed an operand wherever it applies; empty where any may have. So
-        most nodes are passed over at a glance.
+    among : frozenset of Kind
+        Wherever it applies an operand is of one of these kinds; empty where all may be anything.
+        So most nodes are passed over at a glance.
+    every : bool
+        Whether all operands are.
     """
 
     replacement: Callable[..., Any]
-    among: frozenset[Op] = frozenset()
+    among: frozenset[Kind] = frozenset()
+    every: bool = False
+
+    def suits(self, operands: frozenset[Kind]) -> bool:
+        """Whether it may apply to operands of these kinds."""
+        if self.every:
+            return operands <= self.among
+        return not self.among or not self.among.isdisjoint(operands)
 
 
 class Rewrites:
@@ -45,21 +61,36 @@ class Rewrites:
 
     def __init__(self, rows: Mapping[Op, tuple[Rewrite, ...]]) -> None:
         self.rows = rows
-        self._asked = frozenset(op for row in rows.values() for r in row for op in r.among)
-        #: Operation and those among its operands that some rewrite asks for -> what may apply.
-        self._possible: dict[tuple[Op, frozenset[Op]], tuple[Rewrite, ...]] = {}
+        self._asked = frozenset(kind for row in rows.values() for r in row for kind in r.among)
+        #: Operation, kinds of its operands that some rewrite asks for, whether these are all
+        #: kinds -> what may apply.
+        self._possible: dict[tuple[Op, frozenset[Kind], bool], tuple[Rewrite, ...]] = {}
 
     def possible(self, op: Op, inputs: Iterable[Node]) -> tuple[Rewrite, ...]:
         """Return what may apply to an operation on these operands."""
         if op not in self.rows:
             return ()
-        among = self._asked.intersection([i.op for i in inputs])
-        found = self._possible.get((op, among))
+        kinds = frozenset([_constant(i) if i.op is CONSTANT else i.op for i in inputs])
+        asked = kinds & self._asked
+        key = op, asked, len(asked) == len(kinds)
+        found = self._possible.get(key)
         if found is None:
-            row = self.rows[op]
-            found = tuple(r for r in row if not r.among or not r.among.isdisjoint(among))
-            self._possible[op, among] = found
+            found = tuple(r for r in self.rows[op] if r.suits(kinds))
+            self._possible[key] = found
         return found
+
+
+def _constant(node: Node) -> str:
+    """Return what a constant is at a glance."""
+    value = node.value
+    if node.abstract.shape or value.__class__ is Traced:
+        return OTHER
+    if value == 0:
+        return ZERO
+    if value == 1:
+        return ONE
+    is_negative = value.__class__ in (int, float) and value < 0
+    return NEGATIVE if is_negative else OTHER
 
 
 #: Merges alone.
@@ -170,7 +201,10 @@ class Rewriter:
             if node in settled and inputs == node.inputs:
                 image[node] = self._merged(node)
                 continue
-            made = self._replacement(node, inputs, rewrites.possible(node.op, inputs))
+            made = None
+            self._looked_around = False
+            if node.op in rewrites.rows:
+                made = self._replacement(node, inputs, rewrites.possible(node.op, inputs))
             if made is not None:
                 changed = True
                 image[node] = made
@@ -185,7 +219,6 @@ class Rewriter:
         self, node: Node, inputs: tuple[Node, ...], rewrites: tuple[Rewrite, ...]
     ) -> Node | None:
         """Return what the first rewrite that applies puts in the place of a node."""
-        self._looked_around = False
         if not rewrites:
             return None
         operands = self._traced(inputs)
@@ -207,22 +240,19 @@ class Rewriter:
 
     def _merged(self, node: Node) -> Node:
         """Take a node over, or return one that equals it already."""
-        identity = self._identity(node)
-        known = self._equal.get(identity) if identity is not None else None
+        identity = self._identities.get(node)
+        if identity is None:
+            identity = _of_leaf(node) if node.is_leaf else self._of_operation(node)
+            self._identities[node] = identity
+        known = self._equal.get(identity)
         if known is not None and not (node.name and not known.name):
             return known
         self.recorder.nodes.append(node)
-        if identity is not None:
-            self._equal[identity] = node
+        self._equal[identity] = node
         return node
 
     # -- what is equal -------------------------------------------------------------------
-
-    def _identity(self, node: Node) -> Any:
-        """Return what nodes have in common that compute the same; None where no other does."""
-        if node not in self._identities:
-            self._identities[node] = _of_leaf(node) if node.is_leaf else self._of_operation(node)
-        return self._identities[node]
+    # What nodes have in common that compute the same; the node itself where no other does.
 
     def _of_operation(self, node: Node) -> Any:
         read: Any = node.inputs
@@ -240,7 +270,7 @@ class Rewriter:
 
 def _of_leaf(node: Node) -> Any:
     if node.is_input or node.abstract.shape or node.name:
-        return None
+        return node
     if node.value.__class__ is Traced:  # of a trace around this one: all look the same
         return "constant", id(node.value._trace), node.value.index
     return "constant", node.abstract.dtype, node.abstract.weak, repr(node.value)

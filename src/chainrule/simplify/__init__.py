@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chainrule.collector import slowed_down
 from chainrule.graph import Graph, Node
 from chainrule.rewriting import NONE, Rewrite, Rewriter, Rewrites
 from chainrule.rules import TABLE
@@ -79,6 +80,7 @@ LAST = Rewrites({TABLE["broadcast_to"]: (layout.ones,)})
 _TIDY = Rewrites({TABLE["add"]: (arithmetic.flat_sum,)})
 
 
+@slowed_down()
 def tidied(graph: Graph) -> Graph:
     """Write chains of additions as one sum, as people do, and drop what is not needed.
 
@@ -88,8 +90,12 @@ def tidied(graph: Graph) -> Graph:
     return smaller.reachable()
 
 
+@slowed_down()
 def simplify(
-    graph: Graph, same: Iterable[tuple[Node, Node]] = (), loose: bool = False
+    graph: Graph,
+    same: Iterable[tuple[Node, Node]] = (),
+    loose: bool = False,
+    tidy: bool = False,
 ) -> tuple[Graph, dict[Node, Node]]:
     """Rewrite a graph until nothing changes, and drop what its outputs do not need.
 
@@ -100,6 +106,8 @@ def simplify(
         Pairs known to be equal: the first is replaced by the second.
     loose : bool
         See :class:`Rewriter`.
+    tidy : bool
+        Tidy the graph first, at less cost than by :func:`tidied`.
 
     Returns
     -------
@@ -109,10 +117,13 @@ def simplify(
     """
     rewriter = Rewriter(loose)
     # The first pass only merges, so that `same` finds all.
-    graph, image, _ = rewriter.run(graph, NONE)
+    graph, image, changed = rewriter.run(graph, _TIDY if tidy else NONE)
+    if changed:
+        graph, image, _ = _rewritten(rewriter, graph.reachable(), image, NONE)
     place = {node: i for i, node in enumerate(graph.nodes)}
     # What was merged with an earlier node may stand before its equal: it stays.
-    pairs = {image[a]: image[b] for a, b in same if place[image[b]] < place[image[a]]}
+    known = [(image[a], image[b]) for a, b in same if a in image and b in image]
+    pairs = {a: b for a, b in known if place[b] < place[a]}
     graph = _substituted(graph, pairs, image).reachable()
     for _ in range(_PASSES):
         graph, image, changed = _rewritten(rewriter, graph, image, REWRITES)

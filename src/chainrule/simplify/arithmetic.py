@@ -13,7 +13,7 @@ from chainrule.simplify.reading import is_derived, is_inner, is_negative, is_op,
 # -- numbers ---------------------------------------------------------------------------
 
 
-@rewrite("constant")
+@rewrite("number", every=True)
 def folded(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
     """Compute arithmetic on Python numbers."""
     if not all(rw.node(o).is_constant and rw.node(o).abstract.weak for o in operands):
@@ -25,7 +25,7 @@ def folded(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
     return rw.recorder.constant(result) if type(result) in (bool, int, float) else None
 
 
-@rewrite("constant")
+@rewrite("one")
 def without_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Leave out a factor, a divisor or an exponent of 1."""
     if number(rw, b) == 1:
@@ -33,7 +33,7 @@ def without_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return b if number(rw, a) == 1 and node.op is TABLE["multiply"] else None
 
 
-@rewrite("constant")
+@rewrite("zero")
 def without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Leave terms of 0 out of a sum."""
     kept = [t for t in terms if number(rw, t) != 0]
@@ -42,13 +42,13 @@ def without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
     return kept[0] if len(kept) == 1 else TABLE["add"](*kept)
 
 
-@rewrite("constant")
+@rewrite("zero")
 def from_zero(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn 0 - b into -b."""
     return -b if is_derived(node) and number(rw, a) == 0 else None
 
 
-@rewrite("constant", "multiply")
+@rewrite("one", "multiply")
 def plain_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Write the upstream gradient 1 as a number where it is divided, and leave out a factor 1."""
     if rw.node(a).name and number(rw, a) == 1:
@@ -134,7 +134,7 @@ def _opposite(rw: Rewriter, traced: Any) -> Any:
     return -c if type(c) in (int, float) and c < 0 else None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number")
 def sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Move a minus sign out of a quotient."""
     if is_op(rw, a, "negative"):
@@ -143,7 +143,7 @@ def sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return -(-c / b) if type(c) in (int, float) and c < 0 else None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number")
 def sign_out_of_product(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Move a minus sign out of a product, matrix products among them."""
     if not is_derived(node):
@@ -157,7 +157,7 @@ def sign_out_of_product(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number")
 def sign_out_of_divisor(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn a / -b into -(a / b)."""
     positive = _opposite(rw, b) if is_derived(node) else None
@@ -207,7 +207,7 @@ def sign_spent(rw: Rewriter, node: Node, a: Any) -> Any:
     return None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number")
 def sign_in_sum(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Turn a + -b and -b + a into a - b."""
     if len(terms) != 2 or not is_derived(node):
@@ -219,7 +219,7 @@ def sign_in_sum(rw: Rewriter, node: Node, *terms: Any) -> Any:
     return None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number")
 def sign_in_difference(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn a - -b into a + b, and -a - b into -(a + b)."""
     if not is_derived(node):

@@ -86,7 +86,7 @@ def repeated_sum(rw: Rewriter, node: Node, a: Any, *start: Any, **params: Any) -
     return origin * np.size(like[0]) if origin.shape == () and like else None
 
 
-@rewrite("constant")
+@rewrite("one")
 def ones(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
     """Write a repeated 1 as ones."""
     if not like or number(rw, a) != 1 or node.shape == () or not is_derived(node):

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.graph import CONSTANT, Node
-from chainrule.rewriting import Rewrite, Rewriter
+from chainrule.graph import Node
+from chainrule.rewriting import NUMBERS, Rewrite, Rewriter
 from chainrule.rules import TABLE
 from chainrule.trace import Traced
 
 
-def rewrite(*among: str) -> Callable[[Callable[..., Any]], Rewrite]:
-    """Make a row of a function; names what has computed an operand wherever it applies."""
-    ops = frozenset(CONSTANT if name == "constant" else TABLE[name] for name in among)
-    return lambda replacement: Rewrite(replacement, ops)
+def rewrite(*among: str, every: bool = False) -> Callable[[Callable[..., Any]], Rewrite]:
+    """Make a row of a function; names what an operand is wherever it applies, as `Rewrite` has it.
+
+    Operations go by their names; "number" is any constant.
+    """
+    kinds = {name if name in NUMBERS else TABLE[name] for name in among if name != "number"}
+    any_number = NUMBERS if "number" in among else ()
+    return lambda replacement: Rewrite(replacement, frozenset([*kinds, *any_number]), every)
 
 
 def known(node: Node) -> Any:
