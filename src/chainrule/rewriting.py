@@ -37,17 +37,40 @@ class Rewrite:
         So most nodes are passed over at a glance.
     every : bool
         Whether all operands are.
+    derived : bool
+        It applies only to what no line of the user's computes.
     """
 
     replacement: Callable[..., Any]
     among: frozenset[Kind] = frozenset()
     every: bool = False
+    derived: bool = False
 
     def suits(self, operands: frozenset[Kind]) -> bool:
         """Whether it may apply to operands of these kinds."""
-        if self.every:
+        if self.every and self.among:
             return operands <= self.among
         return not self.among or not self.among.isdisjoint(operands)
+
+
+class _Row:
+    """The rewrites of one operation."""
+
+    def __init__(self, rewrites: Iterable[Rewrite]) -> None:
+        self.rewrites = tuple(rewrites)
+        self.asked = frozenset(kind for r in self.rewrites for kind in r.among)
+        self.anywhere = tuple(r for r in self.rewrites if not r.among)
+        #: Kinds that are asked for, and whether there are no others -> what may apply.
+        self._known: dict[tuple[frozenset[Kind], bool], tuple[Rewrite, ...]] = {}
+
+    def possible(self, kinds: list[Kind]) -> tuple[Rewrite, ...]:
+        if self.asked.isdisjoint(kinds):
+            return self.anywhere
+        asked = self.asked.intersection(kinds)
+        key = asked, asked.issuperset(kinds)
+        if key not in self._known:
+            self._known[key] = tuple(r for r in self.rewrites if r.suits(frozenset(kinds)))
+        return self._known[key]
 
 
 class Rewrites:
@@ -61,23 +84,20 @@ class Rewrites:
 
     def __init__(self, rows: Mapping[Op, tuple[Rewrite, ...]]) -> None:
         self.rows = rows
-        self._asked = frozenset(kind for row in rows.values() for r in row for kind in r.among)
-        #: Operation, kinds of its operands that some rewrite asks for, whether these are all
-        #: kinds -> what may apply.
-        self._possible: dict[tuple[Op, frozenset[Kind], bool], tuple[Rewrite, ...]] = {}
+        self._of_derived = {op: _Row(row) for op, row in rows.items()}
+        self._of_others = {op: _Row(r for r in row if not r.derived) for op, row in rows.items()}
 
-    def possible(self, op: Op, inputs: Iterable[Node]) -> tuple[Rewrite, ...]:
-        """Return what may apply to an operation on these operands."""
-        if op not in self.rows:
+    def possible(self, node: Node, inputs: Iterable[Node]) -> tuple[Rewrite, ...]:
+        """Return what may apply to a node once it has these operands."""
+        row = (self._of_derived if is_derived(node) else self._of_others).get(node.op)
+        if row is None:
             return ()
-        kinds = frozenset([_constant(i) if i.op is CONSTANT else i.op for i in inputs])
-        asked = kinds & self._asked
-        key = op, asked, len(asked) == len(kinds)
-        found = self._possible.get(key)
-        if found is None:
-            found = tuple(r for r in self.rows[op] if r.suits(kinds))
-            self._possible[key] = found
-        return found
+        return row.possible([_constant(i) if i.op is CONSTANT else i.op for i in inputs])
+
+
+def is_derived(node: Node) -> bool:
+    """Whether no line of the user's computes a node, so that it may be written in any way."""
+    return node.where is None and node.name is None
 
 
 def _constant(node: Node) -> str:
@@ -201,10 +221,9 @@ class Rewriter:
             if node in settled and inputs == node.inputs:
                 image[node] = self._merged(node)
                 continue
-            made = None
             self._looked_around = False
-            if node.op in rewrites.rows:
-                made = self._replacement(node, inputs, rewrites.possible(node.op, inputs))
+            possible = rewrites.possible(node, inputs)
+            made = self._replacement(node, inputs, possible) if possible else None
             if made is not None:
                 changed = True
                 image[node] = made
@@ -219,8 +238,6 @@ class Rewriter:
         self, node: Node, inputs: tuple[Node, ...], rewrites: tuple[Rewrite, ...]
     ) -> Node | None:
         """Return what the first rewrite that applies puts in the place of a node."""
-        if not rewrites:
-            return None
         operands = self._traced(inputs)
         mark = len(self.recorder.nodes)
         for rewrite in rewrites:

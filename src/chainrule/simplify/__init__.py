@@ -129,7 +129,7 @@ def simplify(
         graph, image, changed = _rewritten(rewriter, graph, image, REWRITES)
         if not changed:
             break
-    if changed or any(LAST.possible(node.op, node.inputs) for node in graph.nodes):
+    if changed or any(LAST.possible(node, node.inputs) for node in graph.nodes):
         graph, image, _ = _rewritten(rewriter, graph, image, LAST)
     alive = set(graph.nodes)
     return graph, {node: now for node, now in image.items() if now in alive}

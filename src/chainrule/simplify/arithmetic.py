@@ -6,9 +6,9 @@ from itertools import chain
 from typing import Any
 
 from chainrule.graph import Node
-from chainrule.rewriting import Rewriter
+from chainrule.rewriting import Rewriter, is_derived
 from chainrule.rules import TABLE
-from chainrule.simplify.reading import is_derived, is_inner, is_negative, is_op, number, rewrite
+from chainrule.simplify.reading import is_inner, is_negative, is_op, number, rewrite
 
 # -- numbers ---------------------------------------------------------------------------
 
@@ -42,10 +42,10 @@ def without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
     return kept[0] if len(kept) == 1 else TABLE["add"](*kept)
 
 
-@rewrite("zero")
+@rewrite("zero", derived=True)
 def from_zero(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn 0 - b into -b."""
-    return -b if is_derived(node) and number(rw, a) == 0 else None
+    return -b if number(rw, a) == 0 else None
 
 
 @rewrite("one", "multiply")
@@ -78,11 +78,11 @@ def flat_sum(rw: Rewriter, node: Node, first: Any, *rest: Any) -> Any:
     return TABLE["add"](*rw.operands(first), *chain.from_iterable(reversed(later)))
 
 
-@rewrite()
+@rewrite(derived=True)
 def doubled(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Turn a + a into 2 · a."""
     twice = len(terms) == 2 and rw.node(terms[0]) is rw.node(terms[1])
-    return 2 * terms[0] if twice and is_derived(node) else None
+    return 2 * terms[0] if twice else None
 
 
 @rewrite("divide")
@@ -143,11 +143,9 @@ def sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return -(-c / b) if type(c) in (int, float) and c < 0 else None
 
 
-@rewrite("negative", "negative number")
+@rewrite("negative", "negative number", derived=True)
 def sign_out_of_product(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Move a minus sign out of a product, matrix products among them."""
-    if not is_derived(node):
-        return None
     for i, (factor, other) in enumerate(((a, b), (b, a))):
         positive = _opposite(rw, factor)
         if positive is not None:
@@ -157,17 +155,17 @@ def sign_out_of_product(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return None
 
 
-@rewrite("negative", "negative number")
+@rewrite("negative", "negative number", derived=True)
 def sign_out_of_divisor(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn a / -b into -(a / b)."""
-    positive = _opposite(rw, b) if is_derived(node) else None
+    positive = _opposite(rw, b)
     return None if positive is None else -(a / positive)
 
 
-@rewrite("negative")
+@rewrite("negative", derived=True)
 def sign_passed(rw: Rewriter, node: Node, a: Any, *rest: Any, **params: Any) -> Any:
     """Let a minus sign come after a sum, a repetition or a change of shape."""
-    if not is_derived(node) or not is_negative(rw, a):
+    if not is_negative(rw, a):
         return None
     return -node.op(rw.operands(a)[0], *rest, **params)
 
@@ -186,10 +184,10 @@ def sign_turned(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return None
 
 
-@rewrite("subtract", "multiply", "divide")
+@rewrite("subtract", "multiply", "divide", derived=True)
 def sign_spent(rw: Rewriter, node: Node, a: Any) -> Any:
     """Turn -(c · (a - b)) into c · (b - a), and quotients and bare differences likewise."""
-    if not is_derived(node) or not is_inner(rw, a, node.inputs[0]):
+    if not is_inner(rw, a, node.inputs[0]):
         return None
     if is_op(rw, a, "subtract"):
         left, right = rw.operands(a)
@@ -207,10 +205,10 @@ def sign_spent(rw: Rewriter, node: Node, a: Any) -> Any:
     return None
 
 
-@rewrite("negative", "negative number")
+@rewrite("negative", "negative number", derived=True)
 def sign_in_sum(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Turn a + -b and -b + a into a - b."""
-    if len(terms) != 2 or not is_derived(node):
+    if len(terms) != 2:
         return None
     for i in (1, 0):
         positive = _opposite(rw, terms[i])
@@ -219,11 +217,9 @@ def sign_in_sum(rw: Rewriter, node: Node, *terms: Any) -> Any:
     return None
 
 
-@rewrite("negative", "negative number")
+@rewrite("negative", "negative number", derived=True)
 def sign_in_difference(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn a - -b into a + b, and -a - b into -(a + b)."""
-    if not is_derived(node):
-        return None
     positive = _opposite(rw, b)
     if positive is not None:
         return TABLE["add"](a, positive)

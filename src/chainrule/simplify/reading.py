@@ -11,14 +11,16 @@ from chainrule.rules import TABLE
 from chainrule.trace import Traced
 
 
-def rewrite(*among: str, every: bool = False) -> Callable[[Callable[..., Any]], Rewrite]:
-    """Make a row of a function; names what an operand is wherever it applies, as `Rewrite` has it.
+def rewrite(
+    *among: str, every: bool = False, derived: bool = False
+) -> Callable[[Callable[..., Any]], Rewrite]:
+    """Make a row of a function; says of it what :class:`Rewrite` has.
 
     Operations go by their names; "number" is any constant.
     """
     kinds = {name if name in NUMBERS else TABLE[name] for name in among if name != "number"}
-    any_number = NUMBERS if "number" in among else ()
-    return lambda replacement: Rewrite(replacement, frozenset([*kinds, *any_number]), every)
+    numbers = NUMBERS if "number" in among else ()
+    return lambda replacement: Rewrite(replacement, frozenset([*kinds, *numbers]), every, derived)
 
 
 def known(node: Node) -> Any:
@@ -35,11 +37,6 @@ def number(rw: Rewriter, traced: Any) -> Any:
 def is_op(rw: Rewriter, traced: Any, name: str) -> bool:
     """Whether a traced value is the result of the operation of that name."""
     return rw.node(traced).op is TABLE[name]
-
-
-def is_derived(node: Node) -> bool:
-    """Whether no line of the user's computes a node, so that it may be written in any way."""
-    return node.where is None and node.name is None
 
 
 def is_inner(rw: Rewriter, traced: Any, original: Node) -> bool:
