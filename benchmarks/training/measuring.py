@@ -28,6 +28,8 @@ FLOOR = 0.01  # of the first loss: what is left of a loss near 0 is rounding
 SLOW = 2.0
 # Threads that still spin after a peer's turn have gone to sleep by then.
 PAUSE = 0.1
+# Processes that are started with a filled cache.
+STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -202,15 +204,17 @@ def compared(
 
 
 def _from_cache(case: Case, peer: str, caches: Path) -> float:
-    """Return the first epoch of a fresh process beyond the next one: the cache is filled by now.
+    """Return the first epoch of fresh processes beyond the next one: the cache is filled by now.
 
     The next one is of the same process: where products are large, the same epoch may take longer
     in one process than in another by more than loading takes.
     """
-    with Process(case.name, peer, _cache(caches, case, peer)) as process:
-        first, later = process.ask("start"), process.ask("run", epochs=1)
-        seconds = first.get("seconds", math.nan) - later.get("seconds", math.nan)
-        return max(seconds, 0.0)  # in this order, a NaN stays one
+    seconds = []
+    for _ in range(STARTS):
+        with Process(case.name, peer, _cache(caches, case, peer)) as process:
+            first, later = process.ask("start"), process.ask("run", epochs=1)
+            seconds.append(first.get("seconds", math.nan) - later.get("seconds", math.nan))
+    return max(float(np.median(seconds)), 0.0)  # in this order, a NaN stays one
 
 
 def _round(result: Result, timed: dict[str, tuple[Process, int]], number: int) -> None:

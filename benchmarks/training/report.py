@@ -75,8 +75,8 @@ def page(
         ),
         *_section(
             "How long does compiling take?",
-            "Seconds of the first epoch beyond a later one; after the slash in a fresh process"
-            " with a filled cache.",
+            "Seconds of the first epoch beyond a later one; after the slash in fresh processes"
+            " with a filled cache, the median of three.",
             _grid(results, _compiling),
         ),
         *_section(

@@ -11,9 +11,19 @@ from typing import Any
 
 from chainrule.arguments import name_of, signature_of
 from chainrule.collector import slowed_down
+from chainrule.compiling import kept
 from chainrule.compiling.arguments import TracedArgumentError, builder, flatten
 from chainrule.compiling.choice import Choice
-from chainrule.compiling.plans import Call, Plan, all_finite, differing_axes, likely_axes, planned
+from chainrule.compiling.plans import (
+    Call,
+    Plan,
+    all_finite,
+    differing_axes,
+    kept_plan,
+    key_for,
+    likely_axes,
+    planned,
+)
 from chainrule.compiling.report import CompileReport, reported
 from chainrule.compiling.tracing import Kinds, kinds_of
 from chainrule.errors import ArgumentError, ExecutorWarning
@@ -70,9 +80,15 @@ class Plans:
         """Make a plan; where the executor cannot run an operation, NumPy does."""
         earlier = [p for p in known if p.executor.name == wanted.name]
         other = earlier[-1].kinds if earlier else None
+        key = key_for(call, kinds, wanted, leading, other)
+        plan = kept_plan(key, call, kinds, wanted)
+        if plan is not None:
+            return plan
         axes = differing_axes(kinds, other) if other else likely_axes(call, kinds, leading)
         try:
-            return planned(call, kinds, wanted, axes, other)
+            plan = planned(call, kinds, wanted, axes, other)
+            kept.keep(key, plan.kernel, plan.runnable.emitted, plan.note)
+            return plan
         except NotForThisExecutorError as error:
             if not self.choice.is_automatic and not self._warned:
                 self._warned = True

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.compiling import kept
+from chainrule.compiling.kept import Kept
 from chainrule.compiling.sizes import DiffersError, grown, refilled, unified
 from chainrule.compiling.tracing import Kinds, Outline, outlined
 from chainrule.emit.kernel import Kernel
@@ -120,9 +122,30 @@ def planned(
     if kernel is None:
         kernel = unified(first)
     kernel = replace(kernel, carry=call.carry)
-    plan = Plan(executor, kinds, kernel, executor.make(kernel), outline.result, note=note)
-    plan.given[tuple(k.shape for k in kinds)] = kernel.values
+    return _plan(executor, kinds, Kept(kernel, None, note), outline)
+
+
+def _plan(executor: Executor, kinds: Kinds, found: Kept, outline: Outline) -> Plan:
+    runnable = executor.make(found.kernel, found.emitted)
+    plan = Plan(executor, kinds, found.kernel, runnable, outline.result, note=found.note)
+    plan.given[tuple(k.shape for k in kinds)] = found.kernel.values
     return plan
+
+
+def key_for(
+    call: Call, kinds: Kinds, executor: Executor, leading: Sequence[int], other: Kinds | None
+) -> str:
+    """Return what a plan would be kept under; empty where none is kept."""
+    if executor.decided_by is None:
+        return ""
+    decided = executor.name, executor.decided_by()
+    return kept.key_of(call.outline(kinds), *decided, call.carry, tuple(leading), other)
+
+
+def kept_plan(key: str, call: Call, kinds: Kinds, executor: Executor) -> Plan | None:
+    """Return a plan that was made before, of a function that computes the same."""
+    found = kept.found(key)
+    return None if found is None else _plan(executor, kinds, found, call.outline(kinds))
 
 
 def _why(error: Exception) -> str:

@@ -6,6 +6,7 @@ fixed; what differs follows from the sizes, and is handed to the emitted code as
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,20 +23,31 @@ class Size(int):
     """
 
     name: str
-    _follows: Callable[[Mapping[str, int]], int] | None
+    #: An operation and its two operands, for what follows from sizes that have names.
+    _follows: tuple[Callable[[int, int], int], int, int] | None
 
     def __new__(
-        cls, value: int, name: str, follows: Callable[[Mapping[str, int]], int] | None = None
-    ) -> Size:
+        cls, value: int, name: str,
+        follows: tuple[Callable[[int, int], int], int, int] | None = None,
+    ) -> Size:  # fmt: skip
         """Make a number that is written by a name, and may follow from sizes that have names."""
         size = super().__new__(cls, value)
         size.name = name
         size._follows = follows
         return size
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Size, (int(self), self.name, self._follows)
+
     def at(self, sizes: Mapping[str, int]) -> int:
         """Return what it is for other sizes."""
-        return sizes[self.name] if self._follows is None else self._follows(sizes)
+        if self._follows is None:
+            return sizes[self.name]
+        apply, first, second = self._follows
+        return apply(at(first, sizes), at(second, sizes))
+
+    def _from(self, name: str, apply: Any, first: int, second: int) -> Size:
+        return Size(apply(int(first), int(second)), name, (apply, first, second))
 
     def __repr__(self) -> str:
         return self.name
@@ -48,8 +60,7 @@ class Size(int):
     def __add__(self, other: int) -> Size:
         if other == 0:
             return self
-        name = f"{self.name} + {other}"
-        return Size(int(self) + int(other), name, lambda s: self.at(s) + at(other, s))
+        return self._from(f"{self.name} + {other}", operator.add, self, other)
 
     def __radd__(self, other: int) -> Size:
         return self + other
@@ -57,24 +68,21 @@ class Size(int):
     def __sub__(self, other: int) -> Size:
         if other == 0:
             return self
-        name = f"{self.name} - {factor(other)}"
-        return Size(int(self) - int(other), name, lambda s: self.at(s) - at(other, s))
+        return self._from(f"{self.name} - {factor(other)}", operator.sub, self, other)
 
     def __rsub__(self, other: int) -> Size:
-        name = f"{other} - {factor(self)}"
-        return Size(int(other) - int(self), name, lambda s: at(other, s) - self.at(s))
+        return self._from(f"{other} - {factor(self)}", operator.sub, other, self)
 
     def __mul__(self, other: int) -> Size:
         if other == 1:
             return self
-        name = f"{factor(self)} * {factor(other)}"
-        return Size(int(self) * int(other), name, lambda s: self.at(s) * at(other, s))
+        return self._from(f"{factor(self)} * {factor(other)}", operator.mul, self, other)
 
     def __rmul__(self, other: int) -> Size:
         return self * other
 
     def __neg__(self) -> Size:
-        return Size(-int(self), f"-{factor(self)}", lambda s: -self.at(s))
+        return self._from(f"-{factor(self)}", operator.mul, -1, self)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same for all sizes."""

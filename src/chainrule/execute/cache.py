@@ -16,6 +16,8 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
+_SOURCE = "kernel.py"
+
 
 def cache_directory() -> Path:
     """Return where compiled code is kept: ``CHAINRULE_CACHE``, or the user's own cache."""
@@ -51,17 +53,32 @@ def stored(key: str, source: str) -> Path | None:
     A file that is there and has the right content is left alone, since its time stamp is part
     of what says that compiled code beside it is up to date.
     """
+    told = source.encode()
+    with contextlib.suppress(OSError, RuntimeError):  # no home to look in
+        path = cache_directory() / key / _SOURCE
+        if read(key, _SOURCE) == told:
+            return path if os.access(path.parent, os.W_OK) else None
+    return write(key, _SOURCE, told)
+
+
+def read(key: str, name: str) -> bytes | None:
+    """Return a file of an entry, or None where there is none."""
+    try:
+        return (cache_directory() / key / name).read_bytes()
+    except (OSError, RuntimeError):
+        return None
+
+
+def write(key: str, name: str, content: bytes) -> Path | None:
+    """Write a file of an entry, all of it or nothing; None where that is not possible."""
     try:
         directory = cache_directory() / key
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = directory / "kernel.py"
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if path.read_text(encoding="utf-8") == source:
-                return path if os.access(directory, os.W_OK) else None
+        path = directory / name
         handle, temporary = tempfile.mkstemp(dir=directory, suffix=".tmp")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(source)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
             Path(temporary).replace(path)
         except OSError:
             with contextlib.suppress(OSError):

@@ -27,14 +27,18 @@ class Executor:
     prepare : callable
         Takes a graph, returns one of operations that it can run.
     make : callable
-        Takes a kernel, returns what runs it.
+        Takes a kernel, and what was written for it before or None; returns what runs it.
+    decided_by : callable, optional
+        Returns what it goes by, besides the kernel, when it writes code. None where what it
+        writes is not worth keeping on disk.
     """
 
     name: str
     modules: tuple[str, ...]
     extra: str
     prepare: Callable[[Graph], Graph]
-    make: Callable[[Kernel], Runnable]
+    make: Callable[[Kernel, Any], Runnable]
+    decided_by: Callable[[], Any] | None = None
 
     @property
     def is_installed(self) -> bool:
@@ -71,16 +75,22 @@ def _with_loops(graph: Graph) -> Graph:
         raise NotForThisExecutorError(f"{error.node.op.name}{where} has no loops") from error
 
 
-def _numpy(kernel: Kernel) -> Runnable:
+def _numpy(kernel: Kernel, _: Any) -> Runnable:
     from chainrule.execute.numpy_executor import NumpyRunnable
 
     return NumpyRunnable(kernel)
 
 
-def _numba(kernel: Kernel) -> Runnable:
+def _numba(kernel: Kernel, emitted: Any) -> Runnable:
     from chainrule.execute.numba_executor import NumbaRunnable
 
-    return NumbaRunnable(kernel)
+    return NumbaRunnable(kernel, emitted)
+
+
+def _decided_by_size() -> Any:
+    from chainrule.execute.numba_executor import large_work
+
+    return large_work()
 
 
 def executor(name: str, mesh: Any = None, specs: Any = None) -> Executor:
@@ -93,7 +103,7 @@ def executor(name: str, mesh: Any = None, specs: Any = None) -> Executor:
     """
     if name == "jax":
 
-        def make(kernel: Kernel) -> Runnable:
+        def make(kernel: Kernel, _: Any) -> Runnable:
             from chainrule.execute.jax_executor import JaxRunnable
 
             return JaxRunnable(kernel, mesh, specs)
@@ -101,5 +111,7 @@ def executor(name: str, mesh: Any = None, specs: Any = None) -> Executor:
         return Executor("jax", ("jax",), "jax", _as_it_is, make)
     return {
         "numpy": Executor("numpy", (), "", _as_it_is, _numpy),
-        "numba": Executor("numba", ("numba", "scipy"), "fast", _with_loops, _numba),
+        "numba": Executor(
+            "numba", ("numba", "scipy"), "fast", _with_loops, _numba, _decided_by_size
+        ),
     }[name]

@@ -75,6 +75,8 @@ class JaxRunnable:
         The emitted module.
     """
 
+    emitted = None
+
     def __init__(
         self, kernel: Kernel, mesh: Any = None, specs: Mapping[Any, Any] | None = None
     ) -> None:

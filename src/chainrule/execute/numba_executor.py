@@ -23,12 +23,19 @@ from chainrule.execute.workspace import KEPT, Sizes, Workspace
 _LARGE_WORK = 20_000_000
 
 
+def large_work() -> int:
+    """Return from how many floating-point operations on loops are written for several threads."""
+    return _LARGE_WORK
+
+
 class NumbaRunnable:
     """A kernel that numba has compiled.
 
     Parameters
     ----------
     kernel : Kernel
+    emitted : NumbaCode, optional
+        What was written for it before.
 
     Raises
     ------
@@ -36,20 +43,14 @@ class NumbaRunnable:
         When an operation has no loops.
     """
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, emitted: NumbaCode | None = None) -> None:
         self.kernel = kernel
-        #: Large work is shared among threads; small work would wait for them longer than it takes.
-        self._team = sum(work(kernel)) >= _LARGE_WORK
-        try:
-            self._code = numba_code(kernel, kernel.carry, self._team)
-        except NoLoopsError as error:
-            raise NotForThisExecutorError(str(error)) from error
-        if self._team and self._code.loops.asks:  # who stops at a position is missed by the others
-            self._team, self._code = False, numba_code(kernel, kernel.carry)
-        loops = self._code.loops
+        self.emitted = _emitted(kernel) if emitted is None else emitted
+        loops = self.emitted.loops
+        self._team = loops.shared is not None
         #: Number of inputs that are carried from step to step -> the loop over steps; None -> one
         #: call. The one that is likely to be called is there at once.
-        self._functions = {kernel.carry: self._named(self._code, kernel.carry)}
+        self._functions = {kernel.carry: self._named(self.emitted, kernel.carry)}
         self._apart: dict[int, list[int]] = {}
         self._squared: dict[int, list[int]] = {}
         self._sizes: list[Sizes] = []
@@ -65,7 +66,7 @@ class NumbaRunnable:
     def source(self) -> str:
         """The source that runs."""
         steps = [f.code for carry, f in self._functions.items() if carry is not None]
-        return (steps or [self._code])[-1].with_cache(True)
+        return (steps or [self.emitted])[-1].with_cache(True)
 
     def _function(self, carry: int | None) -> Function:
         """Return the loop over steps, or what runs once, written when it is first asked for."""
@@ -170,11 +171,23 @@ class NumbaRunnable:
 
     def facts(self) -> Facts:
         """Tell what runs."""
-        loops = self._code.loops
+        loops = self.emitted.loops
         size = sum(int(np.prod([int(n) for n in b.dims])) * b.dtype.itemsize for b in loops.buffers)
         notes = ["several threads share each loop"] * self._team
         notes += [f"products of matrices by {blas().title}"] * loops.products
         return Facts("numba", loops.groups, len(loops.buffers), size, tuple(notes))
+
+
+def _emitted(kernel: Kernel) -> NumbaCode:
+    """Write loops: for large work of several threads; for small they would wait too long."""
+    team = sum(work(kernel)) >= large_work()
+    try:
+        code = numba_code(kernel, kernel.carry, team)
+    except NoLoopsError as error:
+        raise NotForThisExecutorError(str(error)) from error
+    if team and code.loops.asks:  # who stops at a position is missed by the others
+        return numba_code(kernel, kernel.carry)
+    return code
 
 
 def _check_positions(positions: Any, end: int) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 import types
 from collections.abc import Sequence
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,12 @@ class Function:
             source, self._key = self.code.with_cache(False), ""
             filename = f"<chainrule {cache.key_of(source)}>"
             linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        else:
-            filename = str(path)
         module = types.ModuleType(f"chainrule_{self._key or 'kernel'}")
         sys.modules[module.__name__] = module  # compiled code that was kept asks for it by name
-        exec(compile(source, filename, "exec"), module.__dict__)
+        if path is None:
+            exec(compile(source, filename, "exec"), module.__dict__)
+        else:  # Python keeps its own code beside the file, as for any module
+            SourceFileLoader(module.__name__, str(path)).exec_module(module)
         return getattr(module, self._name)
 
 

@@ -72,6 +72,8 @@ class NumpyRunnable:
         The code that ran last: one call, or steps over minibatches.
     """
 
+    emitted = None
+
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self._code = _Code(buffered(kernel))

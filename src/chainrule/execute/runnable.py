@@ -85,6 +85,11 @@ class Runnable(Protocol):
     """A kernel made ready to run."""
 
     @property
+    def emitted(self) -> Any:
+        """What was written for the kernel, where that can be kept; else None."""
+        ...
+
+    @property
     def source(self) -> str:
         """The emitted source, as it runs."""
         ...
