@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph import Graph, Node
+from chainrule.op import Vjp
 from chainrule.simplify import simplify
 from chainrule.trace import Recorder, Traced
 
@@ -56,14 +57,17 @@ class Single:
     def _pulled(self, position: int, local: bool) -> Any:
         vjp = self.consumer.op.vjp
         assert vjp is not None
-        given = (1.0 if local else self._upstream, self._out, *self._operands)
         if isinstance(vjp, tuple):
             rule = vjp[position]
             assert rule is not None
-            return rule(*given, **self.consumer.params)
+            return self._asked(rule, local)
         if local not in self._answers:
-            self._answers[local] = vjp(*given, **self.consumer.params)
+            self._answers[local] = self._asked(vjp, local)
         return self._answers[local](position)
+
+    def _asked(self, rule: Vjp, local: bool) -> Any:
+        upstream = 1.0 if local else self._upstream
+        return rule(upstream, self._out, *self._operands, **self.consumer.params)
 
     def _simplified(self, pulled: Any) -> Node:
         graph, _ = simplify(Graph.behind([self._recorder.node(pulled)]), loose=True)
