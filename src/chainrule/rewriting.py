@@ -142,7 +142,6 @@ class Rewriter:
         #: Parameters, by the address of the mapping: nodes on other operands share them.
         self._params: dict[int, tuple[Any, str]] = {}
         self._settled: dict[Rewrites, set[Node]] = {}
-        self._begin(Graph((), ()))
 
     def _begin(self, graph: Graph) -> None:
         self.recorder = Recorder(values=all(n.value is not None for n in graph.nodes))
