@@ -1,4 +1,4 @@
-"""Graphs rewritten node by node: sums of many terms, and what is looked at again and what is not."""
+"""Graphs rewritten node by node: sums of many terms, what is looked at again and what is not."""
 
 import corpus
 import numpy as np

@@ -105,7 +105,7 @@ def named_sums(n):
     return lambda: explained(lambda x: wide(x, n), 0.5)
 
 
-def products(n):
+def squares(n):
     return lambda: explained(lambda a: sum(v * v for v in a), [0.5] * n)
 
 
@@ -134,7 +134,7 @@ def softmaxes(n):
     return lambda: explained(f, np.ones(3))
 
 
-@pytest.mark.parametrize("of", [one_sum, named_sums, products, used_by_all, layers, softmaxes])
+@pytest.mark.parametrize("of", [one_sum, named_sums, squares, used_by_all, layers, softmaxes])
 def test_the_work_of_an_explanation_grows_with_its_operations(of):
     of(5)()  # what is looked up once
     few, many = calls(of(20)), calls(of(80))
