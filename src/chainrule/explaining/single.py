@@ -29,6 +29,12 @@ class Single:
         Names of the nodes of the forward pass.
     upstream : number or array
         Value of the upstream gradient.
+
+    Attributes
+    ----------
+    consumer : Node
+    upstream : Node
+        What stands for the upstream gradient in a product.
     """
 
     def __init__(self, consumer: Node, labels: Mapping[Node, str], upstream: Any) -> None:
@@ -43,6 +49,7 @@ class Single:
         self._operands = [stands[i] for i in consumer.inputs]
         self._out = stands[consumer]
         self._upstream = self._recorder.input(f"d{labels[consumer]}", upstream)
+        self.upstream = self._recorder.node(self._upstream)
         #: What a rule for all operands at once has answered, with the upstream gradient and with 1.
         self._answers: dict[bool, Callable[[int], Any]] = {}
 
