@@ -145,7 +145,7 @@ class Recorder(Trace):
         """Append the node of an operation."""
         if not self.open:
             self.check_open()
-        inputs = tuple(self.node(o) for o in operands)
+        inputs = tuple([self.node(o) for o in operands])
         value = None
         try:
             if self.values:
