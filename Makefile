@@ -19,6 +19,9 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .PHONY: help tour test chromium test-peers test-pythons check format bench fuzz grade docs lock clean
 
+# A process for each core, up to eight; the tests of a file stay together.
+SHARED := -n auto --maxprocesses 8 --dist loadfile
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # $(call create,venv): an empty environment, or one line that says which Python is needed.
@@ -55,7 +58,7 @@ tour: $(TOUR)  ## See what chainrule does
 	@$(BIN)/chainrule tour
 
 test: $(DEV) chromium  ## Run the tests, then the checks
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SHARED)
 	@$(MAKE) --no-print-directory check
 
 # The tests of pages need a browser; where it cannot be installed they are skipped, and say so.
@@ -111,7 +114,7 @@ test-pythons:  ## Run the tests not marked slow under newer Pythons, where found
 		if [ -z "$$found" ]; then echo "test-pythons: no Python $$version here, skipped."; continue; fi; \
 		echo "test-pythons: Python $$version"; \
 		$(MAKE) --no-print-directory .venv-$$version/.stamp PYTHON="$$found"; \
-		.venv-$$version/bin/python -m pytest -m "not slow and not peers"; \
+		.venv-$$version/bin/python -m pytest $(SHARED) -m "not slow and not peers"; \
 	done
 
 lock:  ## Pin the newest dependencies in requirements-*.txt; needs the oldest Python

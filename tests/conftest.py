@@ -35,7 +35,27 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     seed = config.getoption("seed")
-    config.stash[SEED] = time.time_ns() % 10**9 if seed is None else seed
+    handed = getattr(config, "workerinput", {}).get("seed")  # by the process that others work for
+    config.stash[SEED] = (
+        handed if handed is not None else time.time_ns() % 10**9 if seed is None else seed
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["seed"] = node.config.stash[SEED]
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["fuzzed"] = session.config.stash.get(FUZZED, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    fuzzed = getattr(node, "workeroutput", {}).get("fuzzed")
+    if fuzzed:
+        node.config.stash[FUZZED] = fuzzed
 
 
 def pytest_terminal_summary(terminalreporter, config):

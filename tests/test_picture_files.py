@@ -13,8 +13,10 @@ from chainrule.cli import main
 from chainrule.errors import ArgumentError, MissingExtraError
 from chainrule.examples.neuron import neuron
 from chainrule.picture import files
+from chainrule.picture.animation import _palette
 from chainrule.picture.layout import draw
 from chainrule.picture.raster import to_bytes
+from chainrule.picture.styles import COLOURS
 
 Image = pytest.importorskip("PIL.Image")
 STARTS = {".svg": b"<svg", ".png": b"\x89PNG", ".pdf": b"%PDF", ".gif": b"GIF89a"}
@@ -71,6 +73,16 @@ def test_an_animation_has_a_frame_for_each_step_and_pauses_at_the_end(solution, 
     assert reds[0] == 0
     assert reds == sorted(reds)
     assert reds[-1] > 100
+
+
+def test_an_animation_has_the_colours_of_the_picture(solution, tmp_path):
+    image = Image.open(io.BytesIO(solution.animate(tmp_path / "neuron.gif").read_bytes()))
+    assert len(_palette()) <= 256
+    image.seek(image.n_frames - 1)
+    found = {colour for _, colour in image.convert("RGB").getcolors(10**6)}
+    for name in ("paper", "gradient", "value", "local", "pill", "wire", "accent"):
+        light = COLOURS[name][0]
+        assert tuple(int(light[at : at + 2], 16) for at in (1, 3, 5)) in found, name
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), 1e9, "fast", True])

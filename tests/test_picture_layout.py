@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_scenes import chain, random_scene, wide
 
-from chainrule.picture.coordinates import nearest
 from chainrule.picture.drawing import strokes
-from chainrule.picture.layering import circle, layers
 from chainrule.picture.layout import draw
+from chainrule.picture.layout.coordinates import nearest
+from chainrule.picture.layout.layering import circle, layers
+from chainrule.picture.layout.ordering import Link, ordered
 from chainrule.picture.measure import FACES, Face, plain, shortened, width
-from chainrule.picture.ordering import Link, ordered
 from chainrule.picture.scene import Box, Edge, Group, Known, Scene
 
 SCENES = {f"seed {seed}": random_scene(seed) for seed in range(100)}
@@ -188,6 +188,55 @@ def test_long_chains_are_broken_into_rows_that_fit_a_page():
     )
 
 
+def test_rows_begin_where_few_wires_go_over():
+    # Eight values side by side, then two, then eight again: the row ends at the two.
+    boxes = [Box(f"x{i}", "input", f"x{i}") for i in range(8)]
+    edges, row = [], [f"x{i}" for i in range(8)]
+    for at, wide_one in enumerate((8, 8, 2, 8, 8, 1)):
+        names = [f"n{at}.{i}" for i in range(wide_one)]
+        boxes += [Box(name, "operation", "some_operation(·)", name) for name in names]
+        edges += [
+            Edge(f"{source}->{name}:{k}", source, name, Known("-0.123456", 0), Known("-1.5", 9))
+            for i, name in enumerate(names)
+            for k, source in enumerate(row if len(row) < 8 or wide_one < 8 else row[i : i + 1])
+        ]
+        row = names
+    drawing = draw(Scene("scalars", tuple(boxes), tuple(edges)))
+    place = {placed.box.id: placed.area for placed in drawing.boxes}
+    assert place["n2.0"].x > place["n1.0"].x > place["n0.0"].x
+    assert place["n3.0"].x < place["n2.0"].x
+    bottom = max(place[f"n{at}.{i}"].y for at in (0, 1, 2) for i in range(2 if at == 2 else 8))
+    assert min(place[f"n3.{i}"].y for i in range(8)) > bottom
+
+
+@pytest.mark.parametrize(("length", "title"), [(7, 13 * "e"), (9, 7 * "e"), (10, 13 * "e")])
+def test_no_row_has_nothing_but_the_end_of_a_wire(length, title):
+    # Sixteen lanes that all lead into the output: a row could rather begin behind than before it.
+    boxes, edges = [], []
+    for lane in range(16):
+        boxes.append(Box(f"n0.{lane}", "input", "x"))
+        for i in range(1, length):
+            source, target = f"n{i - 1}.{lane}", f"n{i}.{lane}"
+            boxes.append(Box(target, "operation", title))
+            edges.append(Edge(target, source, target, Known("1.23456", i), Known("1", 40)))
+    boxes.append(Box("s", "output", "+", "s", Known("12345.678", 1)))
+    edges += [Edge(f"s.{k}", f"n{length - 1}.{k}", "s", Known("1", 4)) for k in range(16)]
+    (*_, last) = draw(Scene("scalars", tuple(boxes), tuple(edges))).boxes
+    assert len({y for _, y in last.tail}) == 1
+
+
+def test_a_wire_past_other_boxes_is_level():
+    boxes = [Box("x", "input", "x")]
+    boxes += [Box(f"n{i}", "operation", "exp(·)", f"y{i}") for i in range(3)]
+    boxes.append(Box("s", "output", "+", "s", Known("1", 3)))
+    names = ["x", "n0", "n1", "n2", "s"]
+    edges = [Edge(f"{a}->{b}:0", a, b, Known("1", 0)) for a, b in itertools.pairwise(names)]
+    edges.append(Edge("x->s:1", "x", "s", Known("1", 0)))
+    drawing = draw(Scene("tensors", tuple(boxes), tuple(edges)))
+    (past,) = [wire for wire in drawing.wires if wire.edge.id == "x->s:1"]
+    assert len({y for _, y in past.points}) <= 3
+
+
 def test_the_same_scene_gives_the_same_drawing():
     assert draw(random_scene(3)) == draw(random_scene(3))
 
@@ -262,6 +311,15 @@ def test_long_texts_are_shortened_and_fit():
     text = shortened("a very long text", face, 50)
     assert text.endswith("…")
     assert width(text, face) <= 50
+
+
+def test_the_index_of_a_long_name_is_kept():
+    face = FACES["title"]
+    one, other = (shortened(f"a_very_long_name_of_an_array[{i}, 0]", face, 190) for i in (0, 1))
+    assert one.endswith("…[0, 0]")
+    assert one != other
+    assert width(one, face) <= 190
+    assert shortened("[[0.125, 12.5], [3, 44444444444444]]", face, 190).endswith("…")
 
 
 @given(st.text(max_size=40), st.sampled_from(list(FACES.values())))

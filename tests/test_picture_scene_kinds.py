@@ -10,13 +10,18 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ArgumentError, ChainruleError
-from chainrule.picture.levels import scene
 from chainrule.picture.scene import LEVELS
+from chainrule.picture.scenes import scene
 from fuzz.generate import generate
 
 
 def of(solution, level="auto", open=()):
     return scene(solution._explanation, level, open).validate()
+
+
+def as_float(text):
+    """Read a number that is written with the minus sign of mathematics."""
+    return float(text.replace("−", "-"))
 
 
 @contextlib.contextmanager
@@ -204,7 +209,7 @@ def test_the_formula_of_an_activation():
 
     solution = cr.explain(f, np.ones((2, 3)), np.ones((4, 3)), np.zeros(4), wrt=("W", "b"))
     made = of(solution, "neurons")
-    assert [b.title for b in made.boxes].count("1 / (1 + exp(-Σ))") == 4
+    assert [b.title for b in made.boxes].count("1 / (1 + exp(−Σ))") == 4
 
 
 def test_names_of_layers_of_a_model():
@@ -231,12 +236,12 @@ def test_one_of_very_many_numbers_is_opened_to_the_largest_of_what_it_reads():
     solution = cr.explain(lambda x, w: np.sum(np.max(x @ w, axis=1)), x, w)
     made = of(solution, "tensors", ["n2[1,7]", "n3[2]"])
     found = {b.id: b for b in made.boxes}
-    products = [float(b.value.full) for i, b in found.items() if i.startswith("n2[1,7].")]
+    products = [as_float(b.value.full) for i, b in found.items() if i.startswith("n2[1,7].")]
     assert len(products) == 13
     assert found["n2[1,7].rest"].title == "288 more"
     assert sum(products) == pytest.approx((x @ w)[1, 7])
     assert found["n3[2].rest"].title == "188 more"
-    into = {e.source: float(e.gradient.full) for e in made.edges if e.target == "n3[2]"
+    into = {e.source: as_float(e.gradient.full) for e in made.edges if e.target == "n3[2]"
             and e.gradient}  # fmt: skip
     assert into[f"n2[2,{np.argmax((x @ w)[2])}]"] == 1
     assert sum(into.values()) == 1
@@ -278,9 +283,9 @@ def check_sums(made, seed):
     found = {}
     for edge in made.edges:
         if edge.gradient is not None:
-            found.setdefault(edge.source, []).append(float(edge.gradient.full))
+            found.setdefault(edge.source, []).append(as_float(edge.gradient.full))
     for box in made.boxes:
         if box.kind == "input" and box.gradient is not None and box.id in found:
             total, size = sum(found[box.id]), max(map(abs, found[box.id]))
-            gradient = float(box.gradient.full)
+            gradient = as_float(box.gradient.full)
             assert abs(total - gradient) <= 1e-4 * size + 1e-9, (seed, box.title, total, gradient)

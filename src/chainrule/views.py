@@ -168,7 +168,7 @@ class Views:
 
     def _drawing(self, level: str = "auto", open: str | Sequence[str] = ()) -> Drawing:
         from chainrule.picture.layout import draw
-        from chainrule.picture.levels import scene
+        from chainrule.picture.scenes import scene
 
         return draw(scene(self._explanation, level, (open,) if isinstance(open, str) else open))
 

@@ -10,12 +10,15 @@ import numpy as np
 from chainrule.errors import ArgumentError
 from chainrule.picture.drawing import Drawing
 from chainrule.picture.raster import to_pixels
+from chainrule.picture.styles import COLOURS
 
 #: How much longer the last frame stays, which shows everything.
 _LAST = 3
 _SCALE = 1.5
 _LARGEST = 1600
 _LONGEST = 60.0
+#: How many shades there are of a colour on another one.
+_SHADES = 8
 
 
 def check_seconds(seconds: Any) -> float:
@@ -40,6 +43,31 @@ def check_seconds(seconds: Any) -> float:
     return float(seconds)
 
 
+def _palette() -> list[tuple[int, ...]]:
+    """Return the colours of all pictures: each on each, and what smooth edges have in between.
+
+    They are the same for all frames, so that none flickers, and none is lost because it is rare.
+    """
+    light = {name: _parts(colours[0]) for name, colours in COLOURS.items()}
+    shades = [
+        tuple(round(a + (b - a) * share / _SHADES) for a, b in zip(back, front, strict=True))
+        for back in (light[name] for name in ("paper", "pill", "frame", "lit"))
+        for front in light.values()
+        for share in range(_SHADES + 1)
+    ]
+    # Colours are compared roughly: what is all but one of them would be taken in its place.
+    distinct = [shade for shade in shades if not any(_is_near(shade, c) for c in light.values())]
+    return list(dict.fromkeys([*light.values(), *distinct]))
+
+
+def _is_near(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) < 6
+
+
+def _parts(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
+
+
 def to_gif(drawing: Drawing, steps: range, seconds: float = 0.9) -> bytes:
     """Return an animated GIF that shows one step after the other, again and again.
 
@@ -61,11 +89,8 @@ def to_gif(drawing: Drawing, steps: range, seconds: float = 0.9) -> bytes:
     from PIL import Image  # comes with matplotlib, whose absence has been told by now
 
     images = [Image.fromarray(np.asarray(frame)).convert("RGB") for frame in frames]
-    # The colours of the last frame, which has them all, and of the lit one: no frame flickers.
-    both = Image.new("RGB", (images[-1].width, 2 * images[-1].height))
-    both.paste(images[-1], (0, 0))
-    both.paste(images[len(images) // 2], (0, images[-1].height))
-    palette = both.quantize(64)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for colour in _palette() for part in colour])
     first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     long = round(seconds * 1000)
     written = io.BytesIO()

@@ -52,7 +52,7 @@ _NARROW = frozenset("ijltf.,:;'|!()[]{}`\"/\\ ·")
 _WIDE = frozenset("mwMWQO@%&")
 _SIGNS = frozenset("+=<>~^×÷−≤≥≠≈±")
 #: Beside ASCII, what fonts with fixed advances hold: Latin, Greek and Cyrillic letters, and signs.
-_COMMON = frozenset("×÷−±·…∂Σ∑√∞≤≥≠≈←→↑↓′″ᵀ⊙∘∈⟨⟩")
+_COMMON = frozenset("×÷−±·…∂Σ∑√∞≤≥≠≈←→↑↓′″ᵀ⊙∘∈⟨⟩⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 #: Marks on one letter beyond these are dropped: they pile up into the lines above and below.
 _MARKS = 2
 
@@ -128,19 +128,28 @@ def width(text: str, face: Face) -> float:
 def shortened(text: str, face: Face, most: float) -> str:
     """Return a text that is at most so wide; what is cut off is an ellipsis.
 
+    Of a name with an index it is the name that is cut: the index tells it from its neighbours.
+
     Examples
     --------
     >>> shortened("a long name", Face("mono", 10), 45)
     'a long…'
+    >>> shortened("a_long_name[0, 1]", Face("mono", 10), 80)
+    'a_lon…[0, 1]'
     """
     text = plain(text)
     if width(text, face) <= most:
         return text
-    room = most - width("…", face)
+    name, bracket, index = text.rpartition("[")
+    tail = bracket + index if name and index.find("]") == len(index) - 1 else ""
+    if width(tail, face) > most / 2:
+        tail = ""
+    text = text.removesuffix(tail) if tail else text
+    room = most - width("…" + tail, face)
     cut, used = 0, 0.0
     for char in text:
         used += _advance(char, face.family) * face.size
         if used > room:
             break
         cut += 1
-    return text[:cut].rstrip() + "…"
+    return f"{text[:cut].rstrip()}…{tail}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule.errors import MissingExtraError
 from chainrule.picture.drawing import ARROW, Area, Drawing, Point, Text, strokes
-from chainrule.picture.measure import FACES
+from chainrule.picture.measure import FACES, is_doubtful
 from chainrule.picture.styles import COLOURS
 
 if TYPE_CHECKING:
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
 
 #: Pixels of the picture to the inch, and points of a font to the pixel.
 _INCH, _POINT = 96.0, 0.75
-#: Families that matplotlib brings, and some that hold the letters of other scripts.
+#: Families that matplotlib brings; for other letters it is asked which fonts there are.
 _FAMILIES = {"mono": "DejaVu Sans Mono", "serif": "DejaVu Serif"}
-_OTHERS = (
-    "DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC",
-    "Hiragino Sans", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Noto Sans Arabic",
-)  # fmt: skip
+#: Where the controls of a quarter of a circle lie, as a share of its radius.
+_ARC = 0.5523
 #: The most pixels that a side of a PNG may have.
 _LARGEST = 2**15
 
@@ -97,9 +96,14 @@ class _Painter:
     def __init__(self, axes: Any, step: int | None) -> None:
         self.axes, self.step = axes, step
         self.layer = 0
-        self.families = _installed()
+        self.families: tuple[str, ...] = ()
 
     def paint(self, drawing: Drawing) -> None:
+        texts = [frame.title for frame in drawing.frames]
+        texts += [text for wire in drawing.wires for text in wire.texts]
+        texts += [text for placed in drawing.boxes for text in placed.texts]
+        rare = {letter for text in texts for letter in text.text if is_doubtful(letter)}
+        self.families = _families_for(frozenset(rare))
         for frame in drawing.frames:
             self._rect(frame.area, 10, "frame", "muted", 1.0, (6, 3))
             self._text(frame.title)
@@ -141,7 +145,7 @@ class _Painter:
             style="italic" if face.italic else "normal",
             color=_colour(colour.get(text.role, text.role)), verticalalignment="baseline",
             horizontalalignment={"start": "left", "middle": "center", "end": "right"}[text.anchor],
-            zorder=self._above(),
+            zorder=self._above(), clip_on=False,
         )  # fmt: skip
 
     def _wire(self, points: tuple[Point, ...], lit: bool, aside: bool) -> None:
@@ -158,12 +162,14 @@ class _Painter:
         width = (2.0 if lit else 1.3) * _POINT
         way = PathPatch(
             Path(corners, codes), fill=False, edgecolor=colour, linewidth=width,
-            linestyle=(0, (2, 3)) if aside else "solid", zorder=self._above(),
+            linestyle=(0, (2, 3)) if aside else "solid", zorder=self._above(), clip_on=False,
         )  # fmt: skip
-        self.axes.add_patch(way)
+        self.axes.add_artist(way)
         long, half = ARROW
         head = [(x, y), (x - long, y - half), (x - long, y + half)]
-        self.axes.add_patch(Polygon(head, closed=True, color=colour, lw=0, zorder=self._above()))
+        self.axes.add_artist(
+            Polygon(head, closed=True, color=colour, lw=0, zorder=self._above(), clip_on=False)
+        )
 
     def _rect(
         self,
@@ -174,17 +180,15 @@ class _Painter:
         width: float = 0.0,
         dashes: tuple[float, float] | None = None,
     ) -> None:
-        from matplotlib.patches import FancyBboxPatch
+        from matplotlib.patches import PathPatch
 
-        radius = min(radius, area.height / 2, area.width / 2)
-        self.axes.add_patch(
-            FancyBboxPatch(
-                (area.x, area.y), area.width, area.height,
-                boxstyle=f"round,pad=0,rounding_size={radius}",
+        self.axes.add_artist(
+            PathPatch(
+                _rounded(area, min(radius, area.height / 2, area.width / 2)),
                 facecolor="none" if fill is None else _colour(fill),
                 edgecolor="none" if stroke is None else _colour(stroke),
                 linewidth=width * _POINT, linestyle="solid" if dashes is None else (0, dashes),
-                zorder=self._above(),
+                zorder=self._above(), clip_on=False,
             )
         )  # fmt: skip
 
@@ -194,13 +198,44 @@ class _Painter:
         return self.layer
 
 
+def _rounded(area: Area, radius: float) -> Any:
+    """Return a rectangle with round corners as a path."""
+    from matplotlib.path import Path
+
+    left, top, right, low = area.x, area.y, area.x + area.width, area.y + area.height
+    points: list[Point] = []
+    for (x, y), (across, down) in zip(
+        ((left, top), (right, top), (right, low), (left, low)),
+        ((1, 1), (-1, 1), (-1, -1), (1, -1)), strict=True,
+    ):  # fmt: skip
+        near, far = (x, y + radius * down), (x + radius * across, y)
+        bend = radius * (1 - _ARC)
+        corner = [near, (x, y + bend * down), (x + bend * across, y), far]
+        points += corner if across == down else corner[::-1]
+    codes = [Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4] * 4
+    return Path([*points, points[0]], [Path.MOVETO, *codes[1:], Path.CLOSEPOLY])
+
+
 def _colour(name: str) -> str:
     return COLOURS[name][0]
 
 
-def _installed() -> list[str]:
-    """Return those families for other scripts that this machine has."""
-    from matplotlib.font_manager import fontManager
+@lru_cache(maxsize=64)
+def _families_for(letters: frozenset[str]) -> tuple[str, ...]:
+    """Return families of fonts on this machine that hold letters which few fonts hold."""
+    from matplotlib.font_manager import fontManager, get_font
 
-    there = {font.name for font in fontManager.ttflist}
-    return [family for family in _OTHERS if family in there]
+    found, missing = ["DejaVu Sans"], {ord(letter) for letter in letters}
+    for entry in sorted(fontManager.ttflist, key=lambda font: (font.name, font.fname)):
+        if not missing:
+            break
+        if entry.style != "normal" or entry.name == "Last Resort":
+            continue
+        try:
+            holds = missing.intersection(get_font(entry.fname).get_charmap())
+        except (OSError, RuntimeError):  # a font that cannot be read holds nothing
+            continue
+        if holds:
+            found.append(entry.name)
+            missing -= holds
+    return tuple(dict.fromkeys(found))

@@ -74,6 +74,9 @@ class Box:
         The steps that it stands for.
     aside : bool
         Computed by the user's lines, and not passed on the way back.
+    equal : str
+        In place of a name, that of another box whose value it has, too: what the user wrote in
+        several lines, and chainrule recognised as one operation.
     """
 
     id: str
@@ -88,6 +91,7 @@ class Box:
     opens: str = ""
     steps: tuple[int, ...] = ()
     aside: bool = False
+    equal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

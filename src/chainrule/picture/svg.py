@@ -149,7 +149,7 @@ def _text(text: Text) -> str:
         fitted += ' lengthAdjust="spacingAndGlyphs"'
     anchor = {"start": " start", "middle": "", "end": " end"}[text.anchor]
     title = ""
-    if text.full and (text.text.endswith("…") or (number and not text.text.endswith(text.full))):
+    if text.full and ("…" in text.text or (number and not text.text.endswith(text.full))):
         title = f"<title>{_content(text.full)}</title>"
     return (
         f'<text class="{text.role}{anchor}" x="{_number(text.x)}" y="{_number(text.y)}"'
@@ -163,6 +163,8 @@ def _text(text: Text) -> str:
 def _box_label(box: Box) -> str:
     name = f"{box.name} = {box.title}" if box.name and box.name != box.title else box.title
     words = [name]
+    if box.equal:
+        words.append(f"equal to {box.equal}")
     if box.detail:
         words.append(box.detail)
     if box.value is not None:

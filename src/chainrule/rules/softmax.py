@@ -99,8 +99,7 @@ LOG_SOFTMAX = Op(
     notation=Notation(
         _log_softmax_code,
         lambda z, axis, out="": f"log_softmax({z})",
-        lambda z, axis, out="": rf"\ln \operatorname{{softmax}}\left({z}\right)",
-        latex_level="product",
+        lambda z, axis, out="": rf"\operatorname{{log\_softmax}}\left({z}\right)",
         statement=True,
         jax=lambda z, axis, out="": f"jax.nn.log_softmax({z}, axis={_number(axis)})",
     ),

@@ -8,15 +8,14 @@ from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.explaining.explanation import Explanation
-from chainrule.picture import scalars
-from chainrule.picture.grouping import Grouping, parameters
 from chainrule.picture.layout import draw
-from chainrule.picture.levels import scene
-from chainrule.picture.opened import MOST
 from chainrule.picture.scene import LEVELS, Edge, Known, Scene
-from chainrule.picture.shown import Shown
+from chainrule.picture.scenes import scalars, scene
+from chainrule.picture.scenes.grouping import Grouping, parameters
+from chainrule.picture.scenes.opened import MOST
+from chainrule.picture.scenes.shown import Shown
+from chainrule.picture.scenes.units import layers_of
 from chainrule.picture.svg import to_svg
-from chainrule.picture.units import layers_of
 
 #: What one file holds of pictures with a group opened, in characters before they are packed.
 ROOM = 500_000

@@ -9,7 +9,7 @@ from chainrule.errors import ChainruleError, MissingExtraError
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.step import Step
 from chainrule.picture.layout import draw
-from chainrule.picture.levels import scene
+from chainrule.picture.scenes import scene
 from chainrule.picture.svg import to_svg
 from chainrule.render import page
 from chainrule.render.formulas import Equation, equations

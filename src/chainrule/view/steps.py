@@ -7,7 +7,7 @@ from typing import Any
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
-from chainrule.picture.shown import Shown
+from chainrule.picture.scenes.shown import Shown
 from chainrule.render import page
 from chainrule.render.formulas import Equation, equations
 from chainrule.view.mathml import mathml

@@ -15,7 +15,7 @@ from chainrule.explaining.derivation import Derivation
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.step import Planned, Step
 from chainrule.graph import Node
-from chainrule.picture.titles import is_folded
+from chainrule.picture.scenes.titles import is_folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class Shown:
         self.derivation = explanation.derivation
         self.joint = self.derivation.joint
         self.place = places(self.derivation)
+        self._twin = dict(self.derivation.same)
         #: Copy made by recognition -> the user's line that it is a copy of, and back.
         self._original = self._copies()
         self._copy = {original: copy for copy, original in self._original.items()}
@@ -94,8 +95,13 @@ class Shown:
         """Return what a node is called."""
         return self.derivation.label(node)
 
+    def is_equal_to_another(self, node: Node) -> bool:
+        """Whether it was recognised in lines that have a box, and so a name, of their own."""
+        twin = self._twin.get(node)
+        return twin in self.place and self.stands(node) is node
+
     def _copies(self) -> dict[Node, Node]:
-        twin = dict(self.derivation.same)
+        twin = self._twin
         found: dict[Node, Node] = {}
         for copy, original in self.derivation.same:
             if copy in self.place and original in self.place and _is_copy(copy, original, twin):
@@ -208,9 +214,8 @@ class Shown:
     @cached_property
     def _known(self) -> dict[Node, int]:
         known: dict[Node, int] = {}
-        twin = dict(self.derivation.same)
         for node in self.nodes:
-            planned = self.forward.get(node) or self.forward.get(twin.get(node, node))
+            planned = self.forward.get(node) or self.forward.get(self._twin.get(node, node))
             known[node] = (
                 planned.number
                 if planned is not None

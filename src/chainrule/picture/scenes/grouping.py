@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from chainrule.explaining.update import moved_names
 from chainrule.graph import Node
-from chainrule.picture.layers import layer_starts, layer_title, loss_start
-from chainrule.picture.reads import is_move
-from chainrule.picture.shown import Shown
+from chainrule.picture.scenes.layers import layer_starts, layer_title, loss_start
+from chainrule.picture.scenes.reads import is_move
+from chainrule.picture.scenes.shown import Shown
 
 #: More than this at one level is put into groups.
 LIMIT = 40
@@ -180,7 +180,13 @@ def _run_title(chunk: Sequence[Member], first: int) -> str:
     run = _joined(chunk)
     plain = run is not None and (titles[0].endswith(f"turn {run[1]}") or titles[0] == "layer "
                                  f"{run[1]}")  # fmt: skip
-    return f"{run[0]} {run[1]} to {run[2]}" if plain and run else f"{titles[0]} to {titles[-1]}"
+    return f"{run[0]} {run[1]} to {run[2]}" if plain and run else _span(titles[0], titles[-1])
+
+
+def _span(first: str, last: str) -> str:
+    """Write two names as one span: ``params[0] to [9]`` where they differ by their index alone."""
+    head = first.rpartition("[")[0]
+    return f"{first} to {last.removeprefix(head) if head and last.startswith(f'{head}[') else last}"
 
 
 def _stretch_title(chunk: Sequence[Member], first: int) -> str:
@@ -295,4 +301,4 @@ def _head(node: Node) -> str:
 
 def _leaf_title(chunk: Sequence[Member], first: int) -> str:
     names = [n.name or "" for n in (chunk[0], chunk[-1]) if isinstance(n, Node)]
-    return " to ".join(names) if all(names) else f"constants {first} to {first + len(chunk) - 1}"
+    return _span(*names) if all(names) else f"constants {first} to {first + len(chunk) - 1}"

@@ -7,15 +7,16 @@ regression, solved by pooling adjacent violators. Sweeps over the columns let he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from chainrule.picture.ordering import Link
+from chainrule.picture.layout.ordering import Link
 
 #: Rounds of sweeps: more where they cost little.
 _ROUNDS, _SMALL = 6, 1500
 #: Steps in a wire up to this height are taken out.
-_STEP = 14.0
+_STEP = 24.0
 
 
 def nearest(asked: Sequence[float], weights: Sequence[float], gaps: Sequence[float]) -> list[float]:
@@ -54,7 +55,7 @@ def heights(
     links: Sequence[Link],
     above: Sequence[float],
     below: Sequence[float],
-    gap: float,
+    gap: Callable[[int], float],
     stiff: Sequence[bool],
 ) -> list[float]:
     """Return the height of each item's axis.
@@ -66,8 +67,8 @@ def heights(
     links : sequence of Link
     above, below : sequence of float
         How far each item reaches from its axis.
-    gap : float
-        The least distance between items of a column.
+    gap : callable
+        Number of a column -> the least distance between its items.
     stiff : sequence of bool
         Items that only pass a wire on: it should run straight through them.
     """
@@ -82,8 +83,8 @@ def heights(
         near[link.target].append((link.source, lift, weight))
         near[link.source].append((link.target, -lift, weight))
     spaces = [
-        [0.0][: len(column)] + [below[a] + gap + above[b] for a, b in pairwise(column)]
-        for column in columns
+        [0.0][: len(column)] + [below[a] + gap(at) + above[b] for a, b in pairwise(column)]
+        for at, column in enumerate(columns)
     ]
     y = [0.0] * size
     for column, space in zip(columns, spaces, strict=True):
@@ -108,6 +109,7 @@ def heights(
             for item, height in zip(column, nearest(asked, weights, spaces[at]), strict=True):
                 y[item] = height
     _straighten(columns, spaces, left, y)
+    _level(columns, spaces, links, stiff, y)
     return y
 
 
@@ -131,3 +133,56 @@ def _straighten(
             if at + 1 < len(column):
                 wanted = min(wanted, y[column[at + 1]] - space[at + 1])
             y[item] = wanted
+
+
+def _level(
+    columns: Sequence[Sequence[int]],
+    spaces: Sequence[Sequence[float]],
+    links: Sequence[Link],
+    stiff: Sequence[bool],
+    y: list[float],
+) -> None:
+    """Give the pieces of a wire that passes several columns one height, as far as there is room."""
+    into: dict[int, list[Link]] = {}
+    out: dict[int, list[Link]] = {}
+    for link in links:
+        into.setdefault(link.target, []).append(link)
+        out.setdefault(link.source, []).append(link)
+    near = {}  # item -> those above and below it, and how far away they have to be
+    for column, space in zip(columns, spaces, strict=True):
+        for at, item in enumerate(column):
+            above = (column[at - 1], space[at]) if at else None
+            below = (column[at + 1], space[at + 1]) if at + 1 < len(column) else None
+            near[item] = above, below
+
+    def goes_on(item: int) -> bool:
+        return stiff[item] and len(out.get(item, ())) == 1
+
+    for first in (item for column in columns for item in column if stiff[item]):
+        begin = into[first][0] if first in into else None
+        if begin is not None and goes_on(begin.source):
+            continue  # in the middle of a wire
+        run = [first]
+        while goes_on(run[-1]) and stiff[out[run[-1]][0].target]:
+            run.append(out[run[-1]][0].target)
+        end = out[run[-1]][0] if len(out.get(run[-1], ())) == 1 else None
+        wanted = [] if begin is None else [y[begin.source] + begin.leave]
+        if end is not None:
+            wanted.append(y[end.target] + end.enter)
+        while len(run) > 1:
+            low, high, count = -math.inf, math.inf, 0
+            for item in run:
+                above, below = near[item]
+                lower = max(low, y[above[0]] + above[1]) if above else low
+                upper = min(high, y[below[0]] - below[1]) if below else high
+                if lower > upper:
+                    break
+                low, high, count = lower, upper, count + 1
+            piece, run = run[:count], run[max(1, count) :]
+            if not piece:
+                continue
+            fitting = [height for height in wanted if low <= height <= high]
+            mean = sum(y[item] for item in piece) / len(piece)
+            height = fitting[0] if fitting else min(max(mean, low), high)
+            for item in piece:
+                y[item] = height

@@ -6,6 +6,7 @@ Places are relative: to the middle of a box, to the wire of a label.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from chainrule.picture.drawing import SHEETS, Anchor, Role, Text
@@ -13,8 +14,10 @@ from chainrule.picture.measure import FACES, plain, shortened, width
 from chainrule.picture.scene import Box, Edge, Known
 
 #: The most that texts may be wide, in pixels.
-_MOST = {"title": 190.0, "name": 190.0, "detail": 190.0, "value": 200.0, "gradient": 200.0}
+_MOST = {"title": 250.0, "name": 190.0, "detail": 190.0, "value": 200.0, "gradient": 200.0}
 _MOST_LOCAL = 170.0
+#: Names of products that are wider go over several lines.
+_PRODUCT = 104.0
 _SIDE = 12.0  # between the text of a box and its border
 _LEAST_WIDTH, _LEAST_HEIGHT = 48.0, 40.0
 #: Widths are multiples of it: boxes one below the other look alike.
@@ -81,7 +84,9 @@ def box_part(box: Box, inlets: int, *, value: bool, total: Known | None, many: b
     """
     lines: list[tuple[Role, str]] = [("title" if box.kind != "constant" else "name", box.title)]
     if box.name and box.name != box.title:
-        lines.append(("name", box.name))
+        lines += [("name", piece) for piece in _factors(box.name)]
+    if box.equal:
+        lines.append(("name", f"= {box.equal}"))
     if box.detail:
         lines.append(("detail", box.detail))
     heights = [FACES[role].size * _LEADING for role, _ in lines]
@@ -113,6 +118,24 @@ def box_part(box: Box, inlets: int, *, value: bool, total: Known | None, many: b
         [wide + (2 * SHEETS if box.kind == "group" else 0.0), *(text.width for text in outside)]
     )
     return Part(around, above, below, (*texts, *outside), half=half, box=wide)
+
+
+def _factors(name: str) -> list[str]:
+    """Break the name of a product after its signs: a column of products is as wide as its names.
+
+    Examples
+    --------
+    >>> _factors("x[0] · w[0]"), _factors("inputs[0, 12] · weights[12, 0]")
+    (['x[0] · w[0]'], ['inputs[0, 12] ·', 'weights[12, 0]'])
+    """
+    lines = [""]
+    for factor in re.split(r"(?<= ·) ", name):
+        longer = f"{lines[-1]} {factor}".lstrip()
+        if lines[-1] and width(longer, FACES["name"]) > _PRODUCT:
+            lines.append(factor)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def label_part(value: Known | None, back: Known | None, local: Known | None) -> Part:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from chainrule.graph import Node
-from chainrule.picture.reads import contraction, is_move
+from chainrule.picture.scenes.reads import contraction, is_move
 
 
 def layer_starts(operations: Sequence[Node], parameters: Collection[Node]) -> list[int]:

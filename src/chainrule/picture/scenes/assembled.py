@@ -9,12 +9,12 @@ from operator import add
 
 from chainrule.explaining.elements import Index
 from chainrule.graph import Node
-from chainrule.picture import tensors
-from chainrule.picture.grouping import Member, Part
-from chainrule.picture.numbers import known
-from chainrule.picture.opened import Opened
 from chainrule.picture.scene import Box, Edge, Group, Known
-from chainrule.picture.shown import Line, Shown
+from chainrule.picture.scenes import tensors
+from chainrule.picture.scenes.grouping import Member, Part
+from chainrule.picture.scenes.numbers import known
+from chainrule.picture.scenes.opened import Opened
+from chainrule.picture.scenes.shown import Line, Shown
 
 #: Of more values than this between two boxes, one edge tells how many.
 MOST_BETWEEN = 8

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import pairwise
 
-from chainrule.picture.arrange import Arranged, Node, Way, arrange
 from chainrule.picture.drawing import Area, Drawing, Frame, Placed, Point, Text, Wire
-from chainrule.picture.layering import circle
+from chainrule.picture.layout.arrange import Arranged, Node, Way, arrange
+from chainrule.picture.layout.layering import circle
+from chainrule.picture.layout.parts import Part, box_part, edge_part, label_part, line, pill_height
 from chainrule.picture.measure import FACES
-from chainrule.picture.parts import Part, box_part, edge_part, label_part, line, pill_height
 from chainrule.picture.scene import Box, Edge, Scene
 
 #: Around the whole picture, and between a frame and what is in it.

@@ -16,12 +16,12 @@ import numpy as np
 from chainrule.explaining.elements import Index, Locals
 from chainrule.explaining.why import element_name
 from chainrule.graph import Node
-from chainrule.picture import tensors
-from chainrule.picture.numbers import brief, known
-from chainrule.picture.reads import Reads, is_move, row, terms
 from chainrule.picture.scene import Box, Edge, Known
-from chainrule.picture.shown import Line, Shown
-from chainrule.picture.titles import is_folded, title
+from chainrule.picture.scenes import tensors
+from chainrule.picture.scenes.numbers import brief, known, signed
+from chainrule.picture.scenes.reads import Reads, is_move, row, terms
+from chainrule.picture.scenes.shown import Line, Shown
+from chainrule.picture.scenes.titles import is_folded, title
 
 #: Of more numbers than this that one is computed from, a dozen are shown.
 MANY, SHOWN = 40, 12
@@ -78,6 +78,7 @@ class Scalars:
         self.boxes: list[Box] = []
         self._wholes: dict[Node, Box] = {}
         self.edges: dict[tuple[str, str, int], Edge] = {}
+        self._factors: dict[tuple[str, str, int], float] = {}
 
     def element(self, node: Node, index: Index, parent: str = "") -> None:
         """Add the box of one element, with those of the products that it adds up."""
@@ -130,7 +131,8 @@ class Scalars:
         gradient = self.shown.gradient_of(node)
         return replace(
             whole, id=element_id(self.shown, node, index), title=heading,
-            name="" if node.is_input else label, detail="",
+            name="" if node.is_input or whole.equal else label, equal=label if whole.equal else "",
+            detail="",
             value=known(_at(node.value, index), self.shown.known(node)),
             gradient=None if gradient is None or whole.gradient is None
             else known(_at(gradient[0], index), gradient[1]),
@@ -158,26 +160,21 @@ class Scalars:
         derivative = self.locals.column(line.reader, line.position, place).get(index, 0.0)
         upstream = self.upstream(line, index)
         number = line.back.number
+        # What is read twice at one place is read once, twice as much.
+        key = (source.box, target, line.position)
+        factor = self._factors[key] = self._factors.get(key, 0.0) + derivative
         self.put(
             replace(
-                plain, gradient=known(product(upstream, derivative), number),
-                local=known(derivative, number), symbols=self.symbols(line, place, index, factors),
+                plain, gradient=known(product(upstream, factor), number),
+                local=known(factor, number), symbols=self.symbols(line, place, index, factors),
                 upstream=self.upstream_text(line, index),
                 steps=tuple(sorted({*source.steps, number})),
             ), line.position,
         )  # fmt: skip
 
     def put(self, edge: Edge, position: int) -> None:
-        """Add an edge; what is read twice at one place is read once, twice as much."""
+        """Add an edge, with its id."""
         key = (edge.source, edge.target, position)
-        before = self.edges.get(key)
-        if before is not None and before.gradient and edge.gradient:
-            assert before.local is not None
-            assert edge.local is not None
-            edge = replace(
-                before, gradient=_added(before.gradient, edge.gradient),
-                local=_added(before.local, edge.local),
-            )  # fmt: skip
         self.edges[key] = replace(edge, id=f"{edge.source}->{edge.target}:{position}")
 
     def upstream(self, line: Line, index: Index) -> Any:
@@ -199,7 +196,7 @@ class Scalars:
         if not line.reader.op.elementwise or line.back is None:
             return f"∂{of}/∂{by}"
         step = self.shown.step(line.back)
-        return f"∂{of}/∂{by}" + (f" = {step.local.symbols.text}" if step.local else "")
+        return f"∂{of}/∂{by}" + (f" = {signed(step.local.symbols.text)}" if step.local else "")
 
     @staticmethod
     def _complex(line: Line, place: Index, plain: Edge) -> Edge:
@@ -330,10 +327,6 @@ def _largest(values: Sequence[Any]) -> Sequence[int]:
     """Return which numbers are largest, in their order."""
     sizes = np.nan_to_num(np.abs(np.asarray(values)), nan=np.inf)
     return sorted(np.argsort(-sizes, kind="stable")[:SHOWN].tolist())
-
-
-def _added(a: Known, b: Known) -> Known:
-    return known(float(a.full) + float(b.full), max(a.step, b.step))
 
 
 def whole(shown: Shown) -> tuple[list[Box], list[Edge]]:

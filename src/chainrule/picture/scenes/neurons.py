@@ -12,15 +12,15 @@ from chainrule.explaining.elements import Index
 from chainrule.explaining.why import element_name
 from chainrule.graph import Node
 from chainrule.notation import Written
-from chainrule.picture import tensors
-from chainrule.picture.grouping import parameters
-from chainrule.picture.numbers import brief, known
-from chainrule.picture.reads import aligned
-from chainrule.picture.scalars import element_id
 from chainrule.picture.scene import Box, Edge
-from chainrule.picture.shown import Line, Shown
-from chainrule.picture.titles import LONGEST, is_folded
-from chainrule.picture.units import Layer, Weighted, layers_of
+from chainrule.picture.scenes import tensors
+from chainrule.picture.scenes.grouping import parameters
+from chainrule.picture.scenes.numbers import brief, known, signed
+from chainrule.picture.scenes.reads import aligned
+from chainrule.picture.scenes.scalars import element_id
+from chainrule.picture.scenes.shown import Line, Shown
+from chainrule.picture.scenes.titles import LONGEST, is_folded
+from chainrule.picture.scenes.units import Layer, Weighted, layers_of
 from chainrule.writing import number, write
 
 
@@ -200,7 +200,7 @@ def _activation(shown: Shown, layer: Layer) -> str:
             return Written("Σ", "atom", "text")
         return number(node.value, "text", 4) if is_folded(node) else None
 
-    text = write(layer.end, "text", label).string
+    text = signed(write(layer.end, "text", label).string)
     return text if len(text) <= LONGEST else f"{layer.end.op.name}(Σ)"
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from chainrule.graph import Node
 from chainrule.notation import Written
+from chainrule.picture.scenes.numbers import signed
 from chainrule.writing import number, write
 
 #: Longer ones are cut down to the operation's name.
 LONGEST = 26
 _SLOT = "\ue000"
-_RAISED = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
 def is_folded(node: Node) -> bool:
@@ -41,9 +41,9 @@ def title(node: Node, fixed: Mapping[Node, Any] | None = None) -> str:
     text = write(node, "text", slot).string
     text = re.sub(r", keepdims=True", "", text)
     text = re.sub(rf"(?<=[{_SLOT}\w)]) · (?=[{_SLOT}\w(])", " × ", text)
-    text = re.sub(rf"{_SLOT}\^(\d+)$", lambda m: f"{_SLOT}{m[1].translate(_RAISED)}", text)
+    text = re.sub(rf"{_SLOT}\^(?=-?\d+$)", f"({_SLOT})^", text)  # a raised dot is hard to see
     text = _sign(text)
-    text = text.replace(_SLOT, "·")
+    text = signed(text.replace(_SLOT, "·"))
     return text if len(text) <= LONGEST else f"{node.op.name}(·)"
 
 

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chainrule.picture import rows
-from chainrule.picture.coordinates import heights
 from chainrule.picture.drawing import Point
-from chainrule.picture.layering import layers
-from chainrule.picture.ordering import Link, ordered
-from chainrule.picture.parts import PITCH, Part
+from chainrule.picture.layout import rows
+from chainrule.picture.layout.coordinates import heights
+from chainrule.picture.layout.layering import layers
+from chainrule.picture.layout.ordering import Link, ordered
+from chainrule.picture.layout.parts import PITCH, Part
 
-#: Between things of one column.
-_GAP = 16.0
+#: Between things of one column: boxes and frames, or labels.
+_GAP, _GAP_LABELS = 16.0, 10.875
 #: Between columns where all wires run level, before a label and before a node.
 _BEFORE_LABEL, _BEFORE_NODE = 12.0, 16.0
 #: Between columns: the share of the greatest rise, and the most of it.
-_RISE, _STEEPEST = 0.2, 64.0
+_RISE, _STEEPEST = 0.2, 40.0
 _TEXT_TO_PILL = 8.0
+#: Where a column is higher than this, rows may be so many times as wide.
+_HIGH, _WIDER = 900.0, 1.25
 #: What a wire needs that only passes by.
 _PASSING = 4.0
 
@@ -132,10 +134,11 @@ class _Arrangement:
         return len(self.above) - 1
 
     def placed(self) -> Arranged:
-        order = ordered(self.columns, self.links)
-        self._spread(order)
-        stiff = [item >= len(self.nodes) for item in range(len(self.above))]
-        self.y = heights(order, self.links, self.above, self.below, _GAP, stiff)
+        self.order = ordered(self.columns, self.links)
+        self._spread(self.order)
+        self.y = self._heights(self.order, self.links, self.above, self.below)
+        #: Where a wire enters a row: what it leaves, at which height, and the row's first column.
+        self.entry: dict[tuple[int, float, int], float] = {}
         self._across()
         width, height = self._in_rows()
         places = []
@@ -152,6 +155,13 @@ class _Arrangement:
             labels.append((texts, self.rights[at] - self.pills[at] / 2, self.y[chain[-2]]))
             routes.append(self._route(way, chain, places))
         return Arranged(width, height, places, routes, labels)
+
+    def _heights(
+        self, columns: list[list[int]], links: list[Link], above: list[float], below: list[float]
+    ) -> list[float]:
+        stiff = [item >= len(self.nodes) for item in range(len(above))]
+        gaps = (_GAP, _GAP_LABELS)  # every other column is one of labels
+        return heights(columns, links, above, below, lambda at: gaps[at % 2], stiff)
 
     def _spread(self, order: list[list[int]]) -> None:
         """Let links enter a box one below the other, in the order in which they come."""
@@ -184,7 +194,8 @@ class _Arrangement:
         y, rise = self.y, [0.0] * count
         for link in self.links:
             at = self.column[link.target]
-            change = abs(y[link.source] + link.leave - y[link.target] - link.enter)
+            leaves = self.entry.get((link.source, link.leave, at), y[link.source] + link.leave)
+            change = abs(leaves - y[link.target] - link.enter)
             rise[at] = max(rise[at], change)
         self.lefts, self.rights = [0.0], [widths[0]]
         self.gaps = [_gap(at, rise[at]) for at in range(count)]
@@ -197,44 +208,99 @@ class _Arrangement:
     def _in_rows(self) -> tuple[float, float]:
         """Break the columns into rows where they get too long; return the width and height."""
         over = self._over()
+        high = max(map(self._extent, self.columns), default=0.0)
+        most = self.most * _WIDER if high > _HIGH else self.most
         counts = {at: len(found) for at, found in over.items()}
-        starts = rows.breaks(self.lefts, self.rights, counts, self.most)
-        ends = [*starts[1:], len(self.columns)]
+        starts = rows.breaks(self.lefts, self.rights, counts, most)
+        self.keys = {start: sorted(over[start]) if start else [] for start in starts}
+        self.moved = {start: self._inputs(start - 1) if start else [] for start in starts}
         self.carries: dict[tuple[int, float, int], rows.Carry] = {}
-        self.spans = {}  # of inputs that begin a row with those that read them
-        moved = {start: self._inputs(start - 1) for start in starts[1:]}
-        width = bottom = right = lifted = 0.0
-        for start, end in zip(starts, ends, strict=True):
-            inputs = moved.get(start, [])
-            later = moved.get(end, [])
-            items = [i for at in range(start, end) for i in self.columns[at] if i not in later]
-            items += inputs
-            keys = sorted(over[start]) if start else []
-            entering = [self.y[item] + leave - lifted for item, leave in keys] if keys else []
-            tops = [self.y[i] - self.above[i] for i in items] + [y - 4.0 for y in entering]
-            top = (bottom + rows.room(len(keys)) if start else 0.0) - min(tops, default=0.0)
-            for item in items:
-                self.y[item] += top
-            carries = []
-            for key, height in zip(keys, entering, strict=True):
-                carries.append(rows.Carry(height + lifted, height + top))
-                self.carries[*key, start] = carries[-1]
-            rows.route(carries, right, bottom)
-            indent = rows.beside(len(keys)) if start else 0.0
-            if inputs:
-                wide = max(max(self.nodes[i].width, self.nodes[i].around) for i in inputs)
-                self.spans.update(dict.fromkeys(inputs, (indent, indent + wide)))
-                indent += wide
-            indent += (self.gaps[start] if start else 0.0) - self.lefts[start]
-            for at in range(start, end):
-                self.lefts[at] += indent
-                self.rights[at] += indent
-            for carry in carries:
-                width = max(width, carry.right)
-            lowest = [self.y[i] + self.below[i] for i in items] + [c.enters + 4 for c in carries]
-            bottom, right, lifted = max(lowest, default=bottom), self.rights[end - 1], top
-            width = max(width, right)
+        self.spans: dict[int, tuple[float, float]] = {}  # of inputs that begin a row
+        pieces = list(zip(starts, [*starts[1:], len(self.columns)], strict=True))
+        if len(pieces) > 1:
+            for start, end in pieces:
+                self._settle(start, end)
+            self._across()
+        width = bottom = right = 0.0
+        for start, end in pieces:
+            right, bottom, most = self._placed_row(start, end, right, bottom)
+            width = max(width, most)
         return width, bottom
+
+    def _members(self, at: int) -> list[int]:
+        """Return what of a column stays in its row: inputs may stand in the next one."""
+        return [item for item in self.order[at] if item not in self.moved.get(at + 1, ())]
+
+    def _settle(self, start: int, end: int) -> None:
+        """Let heights settle in one row anew: nothing in another row pulls at them.
+
+        What comes over from the row before enters in a column of its own, with the inputs that
+        have moved there.
+        """
+        count = len(self.above)
+        keys, inputs = self.keys[start], self.moved[start]
+        enters = {key: count + at for at, key in enumerate(keys)}
+        place = {item: at for at, item in enumerate(self.order[start - 1])} if start else {}
+        first = [(place[item], leave, enters[item, leave]) for item, leave in keys]
+        first += [(place[item], 0.0, item) for item in inputs]
+        columns = [[item for _, _, item in sorted(first)]] if start else []
+        columns += [self._members(at) for at in range(start, end)]
+        there = {item for column in columns for item in column}
+        links = []
+        for link in self.links:
+            came = enters.get((link.source, link.leave))
+            if came is not None and self.column[link.target] == start:
+                links.append(Link(came, link.target, 0.0, link.enter))
+            elif link.source in there and link.target in there:
+                links.append(link)
+        extent = [_PASSING] * len(keys)
+        y = self._heights(columns, links, [*self.above, *extent], [*self.below, *extent])
+        for item in there:
+            if item < count:
+                self.y[item] = y[item]
+        for (item, leave), at in enters.items():
+            self.entry[item, leave, start] = y[at]
+
+    def _placed_row(
+        self, start: int, end: int, right: float, bottom: float
+    ) -> tuple[float, float, float]:
+        """Put a row below the one that ends at the right and at the bottom.
+
+        Returns
+        -------
+        tuple of float
+            Where it ends at the right and at the bottom, and how far its wires reach.
+        """
+        keys, inputs = self.keys[start], self.moved[start]
+        items = [item for at in range(start, end) for item in self._members(at)] + inputs
+        entering = [self.entry[*key, start] for key in keys]
+        tops = [self.y[i] - self.above[i] for i in items] + [y - _PASSING for y in entering]
+        top = (bottom + rows.room(len(keys)) if start else 0.0) - min(tops, default=0.0)
+        for item in items:
+            self.y[item] += top
+        carries = []
+        for (item, leave), height in zip(keys, entering, strict=True):
+            carries.append(rows.Carry(self.y[item] + leave, height + top))
+            self.carries[item, leave, start] = carries[-1]
+        rows.route(carries, right, bottom)
+        indent = rows.beside(len(keys)) if start else 0.0
+        if inputs:
+            wide = max(max(self.nodes[i].width, self.nodes[i].around) for i in inputs)
+            self.spans.update(dict.fromkeys(inputs, (indent, indent + wide)))
+            indent += wide
+        indent += (self.gaps[start] if start else 0.0) - self.lefts[start]
+        for at in range(start, end):
+            self.lefts[at] += indent
+            self.rights[at] += indent
+        lowest = [self.y[i] + self.below[i] for i in items]
+        lowest += [carry.enters + _PASSING for carry in carries]
+        ends = self.rights[end - 1]
+        return ends, max(lowest, default=bottom), max([ends, *(c.right for c in carries)])
+
+    def _extent(self, column: list[int]) -> float:
+        tops = [self.y[item] - self.above[item] for item in column]
+        lows = [self.y[item] + self.below[item] for item in column]
+        return max(lows, default=0.0) - min(tops, default=0.0)
 
     def _inputs(self, at: int) -> list[int]:
         """Return the nodes of a column that read nothing: they can stand in the next row, too."""
@@ -252,9 +318,14 @@ class _Arrangement:
             at = self.column[link.target]
             if at % 2 and link.source not in inputs:
                 over[at].setdefault((link.source, link.leave), []).append(link.target)
-        # Where a column has nothing but inputs, which move on, a row could be left empty.
+        last = max((a for n, a in zip(self.nodes, self.column, strict=False) if n.side != "end"),
+                   default=0)  # fmt: skip
+        # Where a column has nothing but inputs, which move on, a row could be left empty; and the
+        # ends of wires alone are no row.
         return {
-            at: keys for at, keys in over.items() if not inputs.issuperset(self.columns[at - 1])
+            at: keys
+            for at, keys in over.items()
+            if at < last and not inputs.issuperset(self.columns[at - 1])
         }
 
     def _span(self, item: int) -> tuple[float, float]:

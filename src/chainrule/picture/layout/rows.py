@@ -15,8 +15,9 @@ from chainrule.picture.drawing import Point
 
 #: A picture up to so much wider than a row stays one.
 _SPARE = 1.1
-#: A row is at least so full, where there is a choice, and broken where so many wires go over.
-_FULL, _MANY = 0.55, 8
+#: What it costs, in pixels that a row is too wide: that it is at all, to begin another one, each
+#: wire that goes over to it, the square of their number, and a row that is all but empty.
+_WIDE, _BREAK, _OVER, _CROWD, _EMPTY = 400.0, 120.0, 12.0, 1.0, 240.0
 #: Between wires that run side by side, and between them and what is in the rows.
 _LANE, _CLEAR = 9.0, 14.0
 
@@ -24,7 +25,7 @@ _LANE, _CLEAR = 9.0, 14.0
 def breaks(
     lefts: Sequence[float], rights: Sequence[float], over: Mapping[int, int], most: float
 ) -> list[int]:
-    """Return the first column of each row.
+    """Return the first column of each row: those with the least cost of all.
 
     Parameters
     ----------
@@ -37,26 +38,29 @@ def breaks(
 
     Examples
     --------
-    >>> breaks([0, 50, 100, 150], [40, 90, 140, 190], {1: 1, 2: 5, 3: 1}, 160)
+    >>> breaks([0, 50, 100, 150], [40, 90, 140, 190], {1: 1, 2: 9, 3: 1}, 160)
     [0, 3]
     """
-    starts = [0]
     if rights[-1] <= most * _SPARE:
-        return starts
-    while rights[-1] - lefts[starts[-1]] > most:
-        begin = starts[-1]
-        possible = [at for at in over if at > begin and over[at] <= _MANY]
-        fitting = [at for at in possible if most * _FULL <= rights[at - 1] - lefts[begin] <= most]
-        if fitting:
-            chosen = min(fitting, key=lambda at: (over[at], -at))
-        else:
-            narrow = [at for at in possible if rights[at - 1] - lefts[begin] <= most]
-            wide = [at for at in possible if at not in narrow]
-            if not narrow and not wide:
+        return [0]
+    count = len(lefts)
+    best: dict[int, tuple[float, int]] = {0: (0.0, 0)}  # column -> cost up to it, the row before it
+    for end in [*sorted(at for at in over if at), count]:
+        wires = over.get(end, 0)
+        begins = 0.0 if end == count else _BREAK + _OVER * wires + _CROWD * wires**2
+        found: list[tuple[float, int]] = []
+        for start in reversed(best):
+            wide = rights[end - 1] - lefts[start] + beside(over.get(start, 0)) + beside(wires)
+            if found and wide > 4 * most:
                 break
-            chosen = narrow[-1] if narrow else wide[0]
-        starts.append(chosen)
-    return starts
+            cost = _WIDE + wide - most if wide > most else _EMPTY * (1 - wide / most) ** 2
+            found.append((best[start][0] + cost + begins, start))
+        best[end] = min(found, key=lambda one: (one[0], -one[1]))
+    starts, at = [], count
+    while at:
+        at = best[at][1]
+        starts.append(at)
+    return starts[::-1]
 
 
 @dataclass(slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
-from chainrule.picture.numbers import brief, known, shape_text
 from chainrule.picture.scene import Box, Edge, Kind, Known
-from chainrule.picture.shown import Line, Shown
-from chainrule.picture.titles import title
+from chainrule.picture.scenes.numbers import brief, known, shape_text, signed
+from chainrule.picture.scenes.shown import Line, Shown
+from chainrule.picture.scenes.titles import title
 
 #: A local derivative that is no formula of single numbers is drawn up to this many characters.
 LONGEST_LOCAL = 22
@@ -31,14 +33,15 @@ def box(shown: Shown, node: Node, parent: str = "", opens: str = "") -> Box:
     told = node.is_input or node is shown.output or shown.several(node)
     heading = brief(node.value) if node.is_constant else title(node)
     named = node.name or ("" if node.is_leaf else shown.label(node))
+    equals = shown.is_equal_to_another(node)
     return Box(
         shown.id(node), kind_of(shown, node), named if node.is_input else heading,
-        name="" if node.is_input else named,
+        name="" if node.is_input or equals else named,
         value=known(node.value, shown.known(node)),
         gradient=known(*gradient) if gradient is not None and told else None,
         detail=shape_text(node.shape) if node.shape else "",
         where=node.where, parent=parent, opens=opens,
-        steps=shown.steps_of(node), aside=shown.aside(node),
+        steps=shown.steps_of(node), aside=shown.aside(node), equal=named if equals else "",
     )  # fmt: skip
 
 
@@ -63,9 +66,9 @@ def local(step: Step) -> Known | None:
     """Return the local derivative: its number, else its formula where that is short."""
     if step.local is not None:
         number = known(step.local.value, step.number)
-        if number.text == number.full or step.local.value is None:
+        if number.text == number.full or np.ndim(step.local.value) == 0:
             return number
-        text = step.local.symbols.text
+        text = signed(step.local.symbols.text)
         return Known(text if len(text) <= LONGEST_LOCAL else number.text, step.number, number.full)
     text = _applied(step)
     return Known(text, step.number, text) if 0 < len(text) <= LONGEST_LOCAL else None
@@ -74,8 +77,8 @@ def local(step: Step) -> Known | None:
 def symbols(step: Step) -> str:
     """Return the local derivative in symbols, or the product where it is no factor."""
     if step.local is not None:
-        return f"∂{step.local.of}/∂{step.local.by} = {step.local.symbols.text}"
-    return "" if step.symbols is None else f"{step.target} = {step.symbols.text}"
+        return f"∂{step.local.of}/∂{step.local.by} = {signed(step.local.symbols.text)}"
+    return "" if step.symbols is None else f"{step.target} = {signed(step.symbols.text)}"
 
 
 def _applied(step: Step) -> str:
@@ -83,7 +86,7 @@ def _applied(step: Step) -> str:
     if step.symbols is None:
         return ""
     name = rf"(?<![\w.\]]){re.escape(step.upstream)}(?![\w\[])"
-    return re.sub(name, "·", step.symbols.text)
+    return signed(re.sub(name, "·", step.symbols.text))
 
 
 def boxes(

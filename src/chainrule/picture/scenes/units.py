@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from chainrule.explaining.elements import Index
 from chainrule.graph import Node
-from chainrule.picture.reads import contraction
-from chainrule.picture.shown import Line, Shown
+from chainrule.picture.scenes.reads import contraction
+from chainrule.picture.scenes.shown import Line, Shown
 from chainrule.rules import TABLE
 
 #: A number of the forward pass.

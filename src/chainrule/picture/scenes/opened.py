@@ -13,12 +13,12 @@ from chainrule.errors import ArgumentError
 from chainrule.explaining.elements import Index
 from chainrule.explaining.why import element_name
 from chainrule.graph import Node
-from chainrule.picture.numbers import known
-from chainrule.picture.reads import terms
-from chainrule.picture.scalars import Scalars, Source, element_id
 from chainrule.picture.scene import Box, Edge, Group, Known
-from chainrule.picture.shown import Shown
-from chainrule.picture.titles import is_folded
+from chainrule.picture.scenes.numbers import known, signed
+from chainrule.picture.scenes.reads import terms
+from chainrule.picture.scenes.scalars import Scalars, Source, element_id
+from chainrule.picture.scenes.shown import Shown
+from chainrule.picture.scenes.titles import is_folded
 from chainrule.writing import symbol, write
 
 #: More boxes than this are not drawn at once.
@@ -60,7 +60,7 @@ class Opened:
         shown = self.shown
         self._frame = frame_id(shown, node)
         formula = write(node, "text", lambda n: symbol(shown.label(n), "text")).string
-        title = shown.label(node) + ("" if node.is_leaf else f" = {formula}")
+        title = shown.label(node) + ("" if node.is_leaf else f" = {signed(formula)}")
         self.groups.append(Group(self._frame, title, parent, closes))
         first = len(self.scalars.boxes)
         for index in indices:

@@ -12,13 +12,13 @@ from chainrule.errors import ArgumentError
 from chainrule.explaining.elements import Index
 from chainrule.explaining.explanation import Explanation
 from chainrule.graph import Node
-from chainrule.picture import scalars
-from chainrule.picture.assembled import Assembled
-from chainrule.picture.grouping import LIMIT, Grouping, Part
-from chainrule.picture.neurons import Neurons
-from chainrule.picture.opened import MOST, cost, too_many
 from chainrule.picture.scene import LEVELS, Level, Scene
-from chainrule.picture.shown import Shown
+from chainrule.picture.scenes import scalars
+from chainrule.picture.scenes.assembled import Assembled
+from chainrule.picture.scenes.grouping import LIMIT, Grouping, Part
+from chainrule.picture.scenes.neurons import Neurons
+from chainrule.picture.scenes.opened import MOST, cost, too_many
+from chainrule.picture.scenes.shown import Shown
 from chainrule.render.page import call
 
 
