@@ -107,6 +107,27 @@ def test_what_is_settled_would_not_have_changed(monkeypatch):
     assert list(simplified()) == expected
 
 
+def zeros_among(a, b):
+    first = a + b + a * 0.0 + b + 0.0
+    return (first + a + 0 * b) * (a + b + a + 0) + a
+
+
+def signs_among(a, b):
+    x = -a + b + -(b / 2) + a
+    return np.tanh(x - (a - b) + (-b) + 0) + x + x + -b
+
+
+@pytest.mark.parametrize("f", [*(f for f, _ in SUMS), zeros_among, signs_among])
+def test_a_chain_taken_as_a_whole_is_the_chain_taken_sum_by_sum(f, monkeypatch):
+    def found():
+        s = cr.explain(f, 0.5, 2.0)
+        return structure(s._derivation.graph), structure(s._derivation.simplified[0])
+
+    expected = found()
+    monkeypatch.setattr(rewriting.Rewriter, "may_defer", lambda self, node: False)
+    assert found() == expected
+
+
 def test_a_settled_node_is_not_looked_at_again(monkeypatch):
     looked = []
     real = rewriting.Rewrites.possible

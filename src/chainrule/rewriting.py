@@ -142,6 +142,8 @@ class Rewriter:
         #: Parameters, by the address of the mapping: nodes on other operands share them.
         self._params: dict[int, tuple[Any, str]] = {}
         self._settled: dict[Rewrites, set[Node]] = {}
+        #: Nodes that were deferred to a reader which then did something else.
+        self._unreliable: set[Node] = set()
 
     def _begin(self, graph: Graph) -> None:
         self.recorder = Recorder(values=all(n.value is not None for n in graph.nodes))
@@ -153,7 +155,8 @@ class Rewriter:
         #: Node of the new graph -> its index, of as many nodes as have been counted.
         self._index: dict[Node, int] = {}
         self._counted = 0
-        self._deferred: set[int] = set()
+        #: Place of a replacement that is not finished -> the node of the original.
+        self._deferred: dict[int, Node] = {}
 
     # -- what rewrites ask for -----------------------------------------------------------
 
@@ -181,14 +184,18 @@ class Rewriter:
         """Return the node of a traced value."""
         return self.recorder.node(traced)
 
-    def defer(self, traced: Traced) -> Traced:
-        """Note that the only reader of a replacement made just now will see to the rest of it."""
-        self._deferred.add(traced.index)
+    def may_defer(self, node: Node) -> bool:
+        """Whether the only reader of a node can be relied on to see to it."""
+        return node not in self._unreliable
+
+    def defer(self, node: Node, traced: Traced) -> Traced:
+        """Leave the rest of what is to be done to the only reader of a node."""
+        self._deferred[traced.index] = node
         return traced
 
-    def is_deferred(self, traced: Traced) -> bool:
-        """Whether :meth:`defer` was told of a traced value."""
-        return traced.index in self._deferred
+    def take_up(self, traced: Traced) -> bool:
+        """Whether something was left to do to an operand; the one who asks does it."""
+        return self._deferred.pop(traced.index, None) is not None
 
     def _traced(self, nodes: Iterable[Node]) -> tuple[Traced, ...]:
         """Return traced values that stand for nodes of the new graph."""
@@ -211,6 +218,15 @@ class Rewriter:
         changed : bool
             Whether a rewrite applied.
         """
+        while True:
+            made = self._run(graph, rewrites)
+            waiting = set(self._deferred.values())
+            if not waiting:
+                return made
+            # Of a chain, it is the last one that has to be seen to after all.
+            self._unreliable.update(n for n in waiting if self.only_reader(n) not in waiting)
+
+    def _run(self, graph: Graph, rewrites: Rewrites) -> tuple[Graph, dict[Node, Node], bool]:
         self._begin(graph)
         settled = self._settled.setdefault(rewrites, set())
         image: dict[Node, Node] = {}

@@ -69,10 +69,11 @@ def flat_sum(rw: Rewriter, node: Node, first: Any, *rest: Any) -> Any:
     if not is_op(rw, first, "add") or not is_inner(rw, first, inner) or inner.name:
         return None
     reader = rw.only_reader(node)
-    if not node.name and reader and reader.op is node.op and reader.inputs[0] is node:
-        return rw.defer(TABLE["add"](first, *rest))
+    goes_on = reader is not None and reader.op is node.op and reader.inputs[0] is node
+    if goes_on and not node.name and rw.may_defer(node):
+        return rw.defer(node, TABLE["add"](first, *rest))
     later = [rest]
-    while rw.is_deferred(first):
+    while rw.take_up(first):
         first, *more = rw.operands(first)
         later.append(tuple(more))
     return TABLE["add"](*rw.operands(first), *chain.from_iterable(reversed(later)))
