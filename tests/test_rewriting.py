@@ -12,6 +12,7 @@ from chainrule.graph import Graph
 from chainrule.graphing import record
 from chainrule.rules import TABLE
 from chainrule.simplify import simplify, tidied
+from chainrule.trace import Recorder
 from chainrule.writing import symbol, write
 
 X = np.array([0.5, -1.0, 2.0])
@@ -126,6 +127,22 @@ def test_a_chain_taken_as_a_whole_is_the_chain_taken_sum_by_sum(f, monkeypatch):
     expected = found()
     monkeypatch.setattr(rewriting.Rewriter, "may_defer", lambda self, node: False)
     assert found() == expected
+
+
+def test_a_sum_left_to_a_reader_that_does_something_else_is_taken_as_a_whole_at_once(monkeypatch):
+    recorder = Recorder()
+    a, n, z = (
+        recorder.input(name, value) for name, value in zip("anz", (2.0, 3.0, 5.0), strict=True)
+    )
+    # The second term turns into -(z / n) in the second run: were it then still in a sum of two
+    # terms, that would become a difference.
+    total = a + (1.0 / n) * -z + a
+    graph = recorder.graph([np.tanh(total + 0.0)])
+    found, _ = simplify(graph)
+    (sum_,) = [node for node in found.nodes if node.op is TABLE["add"]]
+    assert [node.name or node.op.name for node in sum_.inputs] == ["a", "negative", "a"]
+    monkeypatch.setattr(rewriting.Rewriter, "may_defer", lambda self, node: False)
+    assert structure(simplify(graph)[0]) == structure(found)
 
 
 def test_a_settled_node_is_not_looked_at_again(monkeypatch):
