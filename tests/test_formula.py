@@ -296,10 +296,10 @@ def test_whole_numbers_stay_whole(text, kind):
 def test_whole_numbers_do_not_grow_without_bound():
     text = "y = 9;" + "y = y*y;" * 60
     with np.errstate(all="ignore"):
-        started = time.perf_counter()
+        started = time.process_time()
         assert parse(text, {})() == math.inf
         assert parse("((x**100)**100)**100", {})(9) == math.inf
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
 
 
 def test_long_sums_are_not_deep():
@@ -579,9 +579,9 @@ def test_only_text_is_parsed(text):
     ids=lambda text: repr(text)[:30],
 )
 def test_bounds(text):
-    started = time.perf_counter()
+    started = time.process_time()
     refused(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_within_the_bounds():

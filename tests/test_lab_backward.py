@@ -3,7 +3,6 @@
 import pytest
 
 pytest.importorskip("starlette")
-pytest.importorskip("latex2mathml")
 
 from chainrule.lab.answers import ANSWERS
 
@@ -27,6 +26,18 @@ def check(state, *lines):
 def verdicts(found):
     return [line["verdict"] for line in found["lines"]]
 
+
+ROWS = {
+    "formula": "z = x @ w + b\nloss = sum(z)",
+    "values": {
+        "x": "[[3, 1, 2], [1, 1, 0], [2, 2, 1]]", "w": "[[1, 2], [0, 1], [-1, 3]]",
+        "b": "[[1, 2]]",
+    },
+}  # fmt: skip
+SCALAR = {
+    "formula": "z = w*x + b\nloss = sum(max(z, 0))",
+    "values": {"w": "2", "x": "[3, -1, 2]", "b": "1"},
+}
 
 RIGHT = [
     (NEURON, ["dz = dy * (z > 0)", "dw = dz * x", "dx = dz * w", "db = dz"]),
@@ -64,6 +75,17 @@ WRONG = [
     (LAYER, [DA, DZ, DW, "db = dz"], 4, "not summed", "db = sum(dz, axis=0)"),
     ({"formula": "y = max(x, 0)", "values": {"x": "0"}}, ["dx = dy * (x >= 0)"], 1, "edge", ""),
     ({"example": "softmax"}, ["dlogits = probabilities * dprobabilities"], 1, "off-diagonal", ""),
+    # What does not even have the right shape.
+    (LAYER, [DA, DZ, "dw = x @ dz", DB], 3, "transposed", DW),
+    (LAYER, [DA, DZ, "dw = dz @ x.T", DB], 3, "transposed", ""),
+    (LAYER, [DA, DZ, DW, "db = sum(dz, axis=0, keepdims=True)"], 4, "shape", DB),
+    (LAYER, [DA, DZ, DW, "db = sum(dz)"], 4, "axis", DB),
+    (ROWS, ["dz = ones_like(z)", "db = sum(dz, axis=0)"], 2, "shape",
+     "db = sum(dz, axis=0, keepdims=True)"),
+    (ROWS, ["dz = ones_like(z)", "dx = dz @ w"], 2, "transposed", "dx = dz @ w.T"),
+    (ROWS, ["dw = dloss * x"], 1, "", ""),
+    (SCALAR, ["dz = dloss * (z > 0)", "dw = dz * x"], 2, "not summed", "dw = sum(dz * x)"),
+    (SCALAR, ["dz = dloss * (z > 0)", "db = dz"], 2, "not summed", "db = sum(dz)"),
 ]  # fmt: skip
 
 
@@ -105,7 +127,10 @@ def test_lines_before_a_fault_are_judged():
     found = check(NEURON, "dz = dy * (z > 0)", "dw = dz * q")
     assert "'q' is no value" in found["faults"][0]["message"]
     found = check(LAYER, DA, DZ, "dw = x @ dz")
-    assert verdicts(found) == ["right", "right"]
+    assert verdicts(found) == ["right", "right", "raises"]
+    assert "sizes do not fit" in found["wrong"]["note"]
+    assert found["faults"] == []
+    found = check(LAYER, DA, DZ, "q = x @ dz", DB)
     assert found["faults"][0]["line"] == 3
     found = check(NEURON, "dz = dy * (z > 0)", "dz * x")
     assert "has no name" in found["faults"][0]["message"]
@@ -118,5 +143,5 @@ def test_lines_before_a_fault_are_judged():
 )  # fmt: skip
 def test_nothing_runs_as_python(text):
     found = check(NEURON, text)
-    assert found["faults"]
+    assert found["faults"] or found["wrong"]["note"]
     assert not found["ok"]

@@ -3,18 +3,21 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 pytest.importorskip("uvicorn")
-pytest.importorskip("latex2mathml")
 pytest.importorskip("playwright")
+pytest.importorskip("PIL")
 
 from browsing import PHONE, serious_faults
 from browsing import tab as new_tab
+from PIL import Image
 from playwright.sync_api import expect
 
 import chainrule as cr
 from chainrule.examples.neuron import neuron
+from chainrule.lab import limits
 from chainrule.lab.server import Lab, listening
 
 RIGHT = "dz = dy * (z > 0)\ndw = dz * x\ndx = dz * w\ndb = dz"
@@ -92,6 +95,40 @@ def test_hostile_text_is_text_wherever_it_is_shown(page):
     assert page.locator("#verdict b, #verdict svg").count() == 0
 
 
+def test_code_that_is_pasted(page):
+    own(page, "z = w*x + b\ny = max(z, 0)", w="5", x="6", b="7")
+    has(page, ".cr-result", "37")
+    code = "w = [1, 2]  # weights\nx = np.array([3, 4])\nb = 1\nprint(w)\ny = sum(w * x) + b"
+    page.fill("#formula", code)
+    has(page, ".cr-result", "12")
+    fields = page.locator(".values input")
+    assert [f.input_value() for f in fields.all()] == ["[1, 2]", "[3, 4]", "1"]
+    assert "begin with those in the formula" in page.locator("#room-explorer").inner_text()
+    # A field that is edited keeps its value, until the one in the formula is another.
+    fields.nth(2).fill("10")
+    has(page, ".cr-result", "21")
+    page.fill("#formula", code.replace("w * x", "w * x * 2"))
+    has(page, ".cr-result", "32")
+    page.fill("#formula", code.replace("b = 1", "b = 2"))
+    has(page, ".cr-result", "13")
+    page.locator("#field-value\\:b").fill("4")
+    has(page, ".cr-result", "15")
+    page.reload()
+    has(page, ".cr-result", "15")
+
+
+def test_names_that_javascript_has_a_use_for(page):
+    own(page, "valueOf = w * constructor\ny = valueOf + toString")
+    page.locator("#field-value\\:constructor").wait_for()
+    has(page, ".cr-call", "constructor")
+    names = page.locator(".values label").all_inner_texts()
+    assert names == ["w", "constructor", "toString"]
+    values = [field.input_value() for field in page.locator(".values input").all()]
+    assert values == ["2", "3", "1"]
+    page.locator(".cr-why-panel select").select_option("constructor")
+    has(page, ".cr-why-panel", "constructor reaches y by one path")
+
+
 def test_a_pass_is_checked_while_it_is_typed(page):
     own(page)
     has(page, ".cr-result", "7")
@@ -120,7 +157,7 @@ def test_a_step(page):
 
     done = cr.explain(two_layer.two_layer, wrt=two_layer.WRT).step(0.01)
     has(page, ".cr-result", f"{done.after:.4g}"[:5])
-    w1 = json.loads(page.locator('[id="field-value:w1"]').input_value())
+    w1 = json.loads(page.locator('[id="field-value:w1"]').get_attribute("title"))  # in full
     assert w1 == done.parameters["w1"].tolist()
     page.fill("#rate", "fast")
     page.get_by_role("button", name="Take a step").click()
@@ -139,6 +176,73 @@ def test_export_and_reopen_offline(page, browser, tmp_path):
         offline.goto(path.as_uri())
         offline.wait_for_selector(".cr-view")
         assert "7" in result(offline).inner_text()
+
+
+@pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG\r\n"), (".pdf", b"%PDF-")])
+def test_a_picture_as_a_file(page, tmp_path, suffix, begin):
+    pytest.importorskip("matplotlib")
+    own(page, "z = w*x + b\ny = max(z, 0)")
+    has(page, ".cr-result", "7")
+    page.select_option("#file", suffix)
+    with page.expect_download() as waiting:
+        page.click("#save")
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    assert path.suffix == suffix
+    assert path.read_bytes().startswith(begin)
+    assert page.locator("#file-error").is_hidden()
+    if suffix == ".png":
+        pixels = np.asarray(Image.open(path).convert("L"))
+        assert pixels.shape[0] > 100
+        assert pixels.shape[1] > 300
+        assert 0.005 < np.mean(pixels < 128) < 0.5
+
+
+def test_a_file_that_takes_too_long_says_so_beside_its_kind(page, monkeypatch):
+    monkeypatch.setattr(limits, "APART_SECONDS", 0.05)
+    page.select_option("#file", ".png")
+    page.click("#save")
+    page.wait_for_selector("#file-error:not([hidden])")
+    assert "Save it as SVG" in page.locator("#file-error").inner_text()
+    assert page.locator("#file").get_attribute("aria-invalid") == "true"
+    page.select_option("#file", ".svg")
+    assert page.locator("#file-error").is_hidden()
+    with page.expect_download() as waiting:
+        page.click("#save")
+    assert waiting.value.suggested_filename == "neuron.svg"
+
+
+def test_the_typed_line_of_a_step_is_lit(page):
+    own(page, "k = 3\n\nz = k*w*x + b\ny = max(z, 0)")
+    has(page, ".cr-result", "19")
+    lines = page.locator(".cr-code-text").all_inner_texts()
+    assert [line.strip() for line in lines] == ["k = 3", "", "z = k*w*x + b", "y = max(z, 0)"]
+    numbers = page.locator(".cr-code-number").all_inner_texts()
+    assert numbers == ["1", "2", "3", "4"]
+    page.locator("[data-id]").first.focus()
+    page.keyboard.press("Home")
+    seen = []
+    while page.locator("[aria-label='Next step']").is_enabled():
+        page.keyboard.press("ArrowRight")
+        seen.append(page.locator("[aria-current=true] .cr-code-text").inner_text())
+    first, last = "z = k*w*x + b", "y = max(z, 0)"
+    assert list(dict.fromkeys(seen)) == [first, last]
+    assert seen[-1] == first
+
+
+def test_a_repair_takes_the_place_of_its_statement_alone(page):
+    own(page, "z = w*x + b\ny = max(z, 0)", w="2", x="3", b="1")
+    page.fill("#backward", "dz = (dy *\n (z > 0)); dw = dz * w; db = dz\ndx = dz * w")
+    page.wait_for_selector("#verdict .wrong[data-line='2']")
+    page.get_by_role("button", name="Use this line").click()
+    page.wait_for_selector("#verdict .good")
+    fixed = "dz = (dy *\n (z > 0)); dw = dz * x; db = dz\ndx = dz * w"
+    assert page.locator("#backward").input_value() == fixed
+    page.fill("#backward", "dz = (upstream *\n 2); dw = dz * x; db = dz\ndx = dz * w")
+    page.wait_for_selector("#verdict .wrong[data-line='1']")
+    page.get_by_role("button", name="Use this line").click()
+    page.wait_for_selector("#verdict .good")
+    assert page.locator("#backward").input_value().endswith("; dw = dz * x; db = dz\ndx = dz * w")
 
 
 def test_a_reload_keeps_all_and_tabs_keep_apart(page, browser, lab):
@@ -215,6 +319,8 @@ def test_accessible_in_both_rooms(browser, lab, scheme, viewport):
         page.goto(lab.link)
         page.wait_for_selector(".cr-view")
         own(page)
+        if viewport is PHONE:
+            page.get_by_text("Your backward pass").click()
         page.fill("#backward", "dz = dy\ndw = dz x")
         page.wait_for_selector("#verdict .wrong")
         assert serious_faults(page) == []

@@ -155,9 +155,9 @@ def loop(turns):
 
 def test_ten_thousand_operations_in_a_loop():
     solution = loop(3334)
-    start = time.perf_counter()
+    start = time.process_time()
     made = of(solution)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert made.level == "layers"
     assert len(made.boxes) <= 42
     assert seconds < 1.5
@@ -174,10 +174,12 @@ def test_ten_thousand_operations_in_a_loop():
 def test_time_grows_with_the_graph_alone():
     def seconds(turns):
         solution = loop(turns)
-        of(solution)
-        start = time.perf_counter()
-        of(solution)
-        return time.perf_counter() - start
+        taken = []
+        for _ in range(3):
+            start = time.process_time()
+            of(solution)
+            taken.append(time.process_time() - start)
+        return min(taken)
 
     assert seconds(3200) < 16 * max(seconds(400), 0.005)
 

@@ -12,6 +12,7 @@ from browsing import tab as tab_of
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.lab import limits
 from chainrule.lab.playground import api, why
 
 pytestmark = pytest.mark.usefixtures("no_run_is_left")
@@ -110,6 +111,12 @@ def test_train_on_the_spiral_click_a_weight_and_read_its_why(page):
     page.click("text=Why this gradient now")
     total = page.locator("#room-explorer [data-sum]")
     total.wait_for()
+    said = page.inner_text(".moment")
+    assert "on the next 16 samples" in said
+    assert name in said
+    page.click("text=Go to its paths")
+    box = page.locator(".cr-why-panel").bounding_box()
+    assert 0 <= box["y"] < 500
     assert page.get_attribute("#tab-explorer", "aria-selected") == "true"
     at = why.moment(next(s["playground"] for s in states if "playground" in s))
     assert at.why == name
@@ -140,7 +147,7 @@ def test_a_sample_is_asked_about(page):
     assert at.labels.tolist() == [points.labels[sample]]
 
 
-def test_a_run_goes_on_through_a_reload_and_a_dropped_socket(page):
+def test_a_run_goes_on_through_a_reload(page):
     page.select_option("#pg-pace", "1000")
     train(page)
     until(page, "Number(document.querySelector('.pg').dataset.step) > 100")
@@ -150,6 +157,54 @@ def test_a_run_goes_on_through_a_reload_and_a_dropped_socket(page):
     assert before > 100
     assert page.input_value("#pg-pace") == "1000"
     until(page, f"Number(document.querySelector('.pg').dataset.step) > {before + 50}")
+
+
+def test_a_socket_that_the_server_drops_comes_back_to_its_run(page, lab, monkeypatch):
+    page.select_option("#pg-pace", "100")
+    train(page)
+    until(page, "Number(document.querySelector('.pg').dataset.step) > 5")
+    name = page.evaluate("sessionStorage.getItem('chainrule-playground-run')")
+    monkeypatch.setattr(limits, "MAX_SOCKETS", 0)  # for a while, no other is let in
+    drop_sockets(lab)
+    lost = page.locator("[data-lost]")
+    lost.wait_for()
+    assert "Training goes on meanwhile" in lost.inner_text()
+    assert page.is_disabled("[data-do=train]")
+    step = step_of(page)
+    assert step > 5  # what was last seen stays
+    page.fill("#pg-rate", "0.05")  # what is set meanwhile is not lost
+    page.wait_for_timeout(500)
+    page.fill("#pg-rate", "0.03")
+    page.wait_for_timeout(500)
+    monkeypatch.undo()
+    lost.wait_for(state="hidden")
+    page.watched.errors.clear()  # that sockets were refused
+    assert page.evaluate("sessionStorage.getItem('chainrule-playground-run')") == name
+    until(page, told_of("rate", 0.03))
+    page.click("[data-do=train]")
+    page.wait_for_selector(".pg[data-state=running]")
+
+
+def test_a_run_goes_on_while_its_socket_is_away(page, lab):
+    page.select_option("#pg-pace", "100")
+    train(page)
+    until(page, "Number(document.querySelector('.pg').dataset.step) > 5")
+    name, step = page.evaluate("sessionStorage.getItem('chainrule-playground-run')"), step_of(page)
+    drop_sockets(lab)
+    page.locator("[data-lost]").wait_for()
+    page.locator("[data-lost]").wait_for(state="hidden")
+    assert page.evaluate("sessionStorage.getItem('chainrule-playground-run')") == name
+    assert page.get_attribute(".pg", "data-state") == "running"
+    until(page, f"Number(document.querySelector('.pg').dataset.step) > {step + 20}")
+
+
+def drop_sockets(lab):
+    """Break all sockets off, as a server does that is in trouble."""
+    server = lab._server
+    loop = server.servers[0].get_loop()
+    for one in list(server.server_state.connections):
+        if "WebSocket" in type(one).__name__:
+            loop.call_soon_threadsafe(one.transport.abort)
 
 
 def test_a_link_gives_the_same_losses(browser, lab, page):
@@ -194,6 +249,8 @@ def test_a_table_of_ones_own_with_script_in_it(page):
     until(page, "document.querySelectorAll('.pg-key').length === 3")
     assert page.locator(".pg-key").all_inner_texts() == ["&lt;b&gt;", "<script>", "c"]
     assert page.locator(".playground img, .playground script").count() == 0
+    sources = page.locator("select[aria-label=From] option").all_inner_texts()
+    assert sources == [name, "depth", "bias"]
     train(page)
     until(page, "Number(document.querySelector('.pg').dataset.step) > 50")
     pause(page)
@@ -210,8 +267,49 @@ def test_numbers_that_are_not_finite_are_told(page):
     page.wait_for_selector(".pg[data-state=diverged]")
     assert "rate" in page.inner_text(".pg-finding")
     assert page.is_disabled("[data-do=train]")
+    told = page.inner_text("[data-stopped]")
+    for word in ("NaN", "infinite", "last that are finite", "smaller learning rate than 1000"):
+        assert word in told
+    assert page.locator(".pg-figures dd").nth(1).inner_text() == "not finite"
+    assert page.is_disabled("text=Why this gradient now")
     page.click("[data-do=reset]")
     page.wait_for_selector(".pg[data-state=paused]")
+    assert page.locator("[data-stopped]").is_hidden()
+    # A smaller rate is enough to go on: it begins anew.
+    page.click("[data-do=train]")
+    page.wait_for_selector(".pg[data-state=diverged]")
+    set_field(page, "l2", "0")
+    set_field(page, "rate", "0.01")
+    page.wait_for_selector(".pg[data-state=paused]")
+    train(page)
+    until(page, "Number(document.querySelector('.pg').dataset.step) > 20")
+
+
+def test_a_long_table_is_pasted_at_once(page):
+    page.select_option("#pg-data", "table")
+    rows = "".join(f"{i % 37},{(i * i) % 41},{'ab'[i % 2]}\n" for i in range(1500))
+    paste = (
+        "text => { const data = new DataTransfer(); data.setData('text/plain', text);"
+        " document.getElementById('pg-table').dispatchEvent(new ClipboardEvent('paste',"
+        " {clipboardData: data, cancelable: true})); }"
+    )
+    page.evaluate(paste, f"across,up,kind\n{rows}")
+    until(page, "document.querySelectorAll('#pg-table-x option').length === 2")
+    until(page, told_of("table?.x", "across"))
+    page.evaluate(paste, "1,2,a\n" * 50_000)
+    error = page.locator("#pg-table-error")
+    error.wait_for(state="visible")
+    assert "300,000 characters" in error.inner_text()
+    page.fill("#pg-table", "a,b,c\n1,2,x\n,3,y\n4,5,x")
+    until(page, "document.querySelector('#pg-table-error').textContent.includes('row 3')")
+
+
+def test_numbers_have_true_minus_signs(page):
+    written = page.evaluate(
+        "import('/static/playground_dom.js').then(({number, minus}) => "
+        "[number(-1e-5), number(-2.5), number(3e18), minus('dense1-2 is (-1e+05), -∞ and 1e-07')])"
+    )
+    assert written == ["−1.0e−5", "−2.5", "3.0e18", "dense1-2 is (−1e5), −∞ and 1e−7"]
 
 
 def test_a_file_gives_the_same_run(page, tmp_path):

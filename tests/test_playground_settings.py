@@ -84,6 +84,13 @@ def test_a_table_gives_points_in_its_own_units():
     assert np.allclose(np.sort(back, axis=0), np.sort(columns, axis=0), atol=1e-5)
 
 
+def test_a_table_as_europe_writes_it():
+    read = table.read("\ufeffHöhe;Breite;Art\r\n1,5;-2,25;a\r\n3;4,5;b\r\n\r\n")
+    assert read.rows == [["1.5", "-2.25", "a"], ["3", "4.5", "b"]]
+    points = table.points(read, "Höhe", "Breite", "Art", 0.0, seed=0)
+    assert points.centre == (2.25, 1.125)
+
+
 def test_cells_with_script_are_text():
     names = table.read("<b>x</b>,y,<img src=x onerror=alert(1)>\n1,2,<i>\n3,5,&amp;\n")
     points = table.points(names, "<b>x</b>", "y", names.names[2], 0.0, seed=0)

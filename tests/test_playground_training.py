@@ -152,6 +152,15 @@ def test_a_frame_has_what_the_network_says(data):
     planes = parts["surface"].reshape(-1, SIDE * SIDE)
     expected = shares[:, 1:].T if data == "spiral" else shares.T
     assert np.allclose(planes / 255, expected, atol=0.003)
+    # Where no class leads, two are equally likely, however flat all is.
+    lead = parts["lead"].reshape(planes.shape) / 32_767 * 8
+    others = (
+        1 - shares.T[1:]
+        if data == "spiral"
+        else np.array([np.delete(shares, k, axis=1).max(axis=1) for k in range(3)])
+    )
+    odds = np.log(expected) - np.log(others)
+    assert np.allclose(lead, np.clip(odds, -8, 8), atol=0.001)
     assert parts["units"].size == 9 * SMALL * SMALL
     norms = header["norms"]
     _, gradients = training.gradients()

@@ -4,7 +4,6 @@ import zlib
 
 import numpy as np
 import pytest
-from latex2mathml.converter import convert
 from numeric import assert_gradients, direction_like, with_arguments
 
 import chainrule as cr
@@ -13,6 +12,7 @@ from chainrule.graphing import record
 from chainrule.notation import Written
 from chainrule.op import Abstract
 from chainrule.rules import TABLE
+from chainrule.view.mathml import mathml
 
 ROWS = list(TABLE.values())
 SAMPLES = [
@@ -267,7 +267,7 @@ def written(row, sample, style, names=None, level="atom"):
 @pytest.mark.parametrize(("row", "sample"), SAMPLES)
 def test_latex_parses(row, sample):
     latex = written(row, sample, "latex")
-    assert "<math" in convert(latex)
+    assert not mathml(latex).startswith("<math><mtext>")  # that is: shown as it is written
     assert latex.count("{") == latex.count("}")
     assert latex.count(r"\left") == latex.count(r"\right")
 

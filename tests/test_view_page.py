@@ -5,13 +5,11 @@ import re
 import numpy as np
 import pytest
 from browsing import DESKTOP, PHONE, serious_faults, tab
+from pages import opened, solved
 
 import chainrule as cr
-from chainrule.cli.targets import found
-from chainrule.view.mathml import mathml
 from chainrule.writing import scalar_text
 
-pytest.importorskip("latex2mathml")
 pytest.importorskip("playwright")
 
 
@@ -22,22 +20,11 @@ def written(tmp_path_factory):
 
     def save(name, solution=None):
         if name not in known:
-            if solution is None:
-                with found(name, []) as target:
-                    args, kwargs = target.call(target.values)
-                    solution = cr.explain(
-                        target.function, *args, wrt=target.wrt, upstream=target.upstream, **kwargs
-                    )
+            solution = solution or solved(name)
             known[name] = solution, solution.save(folder / f"{name}.html")
         return known[name]
 
     return save
-
-
-def opened(page, path):
-    page.goto(path.as_uri())
-    page.wait_for_selector(".cr-view")
-    return page
 
 
 @pytest.fixture
@@ -174,20 +161,6 @@ def test_a_number_can_be_chosen_from_the_list_and_in_the_picture(offline, writte
     assert page.locator("[data-key='why-select']").input_value() == "x[1]"
 
 
-def test_groups_open_and_close(offline, written):
-    _, path = written("classifier")
-    page = opened(offline, path)
-    page.locator("[data-key='level-layers']").click()
-    group = page.locator(".cr-svg .box.group").first
-    name = group.get_attribute("data-opens")
-    closed = page.locator(".cr-svg .box").count()
-    group.focus()
-    page.keyboard.press("Enter")
-    assert page.locator(".cr-svg .box").count() > closed
-    page.locator(f".cr-svg .frame[data-id='{name}'] text").click()
-    assert page.locator(".cr-svg .box").count() == closed
-
-
 def test_notations_are_there_without_a_host(offline, written):
     s, path = written("classifier")
     page = opened(offline, path)
@@ -248,21 +221,6 @@ def test_picture_and_step_are_seen_together(browser, written):
         for name in (".cr-scroll", ".cr-card-body .cr-lines", ".cr-bar"):
             box = page.locator(name).first.bounding_box()
             assert box["y"] + box["height"] <= DESKTOP["height"], name
-
-
-def test_it_prints_all_steps_and_no_controls(offline, written):
-    s, path = written("neuron")
-    page = opened(offline, path)
-    page.keyboard.press("Home")
-    page.emulate_media(media="print")
-    for name in (".cr-bar", ".cr-quiet", ".cr-segments", ".cr-field"):
-        assert not any(e.is_visible() for e in page.locator(name).all()), name
-    assert all(e.is_visible() for e in page.locator(".cr-row").all())
-    assert page.locator(".cr-row").count() == s.steps[-1].number
-    hidden = "[...document.querySelectorAll('.cr-unknown')].filter("
-    hidden += "e => getComputedStyle(e).visibility === 'hidden').length"
-    assert page.evaluate(hidden) == 0
-    assert page.pdf().startswith(b"%PDF")
 
 
 HOSTILE = "</script><img src=x onerror=alert(1)><!-- \u2028 ${1} \\u003c"
@@ -377,10 +335,3 @@ def test_with_a_host_numbers_are_edited(browser, written, tmp_path):
         assert page.locator(".cr-count").inner_text() == "step 3 of 17"
         page.evaluate("view.destroy()")
         assert page.locator("#view *").count() == 0
-
-
-def test_signs_stand_close_and_names_apart():
-    product = mathml(r"1 \cdot \left(-3\right) = a - 2")
-    assert product.count('<mo form="prefix">−</mo>') == 1
-    assert "<mi>a</mi><mo>−</mo>" in product
-    assert "<mi>mean</mi></mrow><mspace" in mathml(r"l = \operatorname{mean} 2.5")

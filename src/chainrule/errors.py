@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 from dataclasses import dataclass
 
 from numpy.linalg import LinAlgError
@@ -62,11 +63,26 @@ class Location:
     @property
     def short(self) -> str:
         """File name and line, as in ``neuron.py:12``."""
-        return f"{os.path.basename(self.file)}:{self.line}"
+        return f"{file_title(self.file)}:{self.line}"
 
     def __str__(self) -> str:
         source = self.source
         return f"{self.short}, in {self.function}" + (f":  {source}" if source else "")
+
+
+def file_title(file: str) -> str:
+    """Return the name of a file without its folders; ``cell`` for a cell of a notebook.
+
+    Examples
+    --------
+    >>> file_title("/home/me/neuron.py"), file_title("/tmp/ipykernel_71/622809819.py")
+    ('neuron.py', 'cell')
+    """
+    return "cell" if _CELL.search(file) else os.path.basename(file)
+
+
+#: What Jupyter and marimo call the files that they compile cells from.
+_CELL = re.compile(r"(?:^|[/\\])(?:ipykernel_\d+[/\\]\d+\.py|__marimo__cell_\w+\.py)$")
 
 
 class ChainruleError(Exception):

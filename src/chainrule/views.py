@@ -85,15 +85,11 @@ class Views:
 
         It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
         paths of each number and other notations are in it.
-
-        Raises
-        ------
-        MissingExtraError
-            Where latex2mathml is not installed.
         """
         from chainrule.view import document, page  # what the text alone has no need of
 
-        return page(document(self._explanation, alone=True), self.text())
+        made = document(self._explanation, alone=True)
+        return page(made, "" if made["left_out"] else self.text())
 
     def code(self, executor: str = "numpy") -> str:
         """Return the forward and backward pass as code that runs on its own.
@@ -213,7 +209,7 @@ class Views:
     def save(self, path: str | Path) -> Path:
         """Write a view to a file, chosen by its suffix.
 
-        .txt, .md, .tex, .json and .py; .html to step through, with latex2mathml; as a picture
+        .txt, .md, .tex, .json and .py; .html to step through; as a picture
         .svg, and with matplotlib .png, .pdf and .gif.
 
         Returns

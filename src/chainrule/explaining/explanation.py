@@ -115,7 +115,9 @@ class Explanation:
     @property
     def has_upstream(self) -> bool:
         """Whether an upstream gradient was given."""
-        return self.derivation.program.upstream is not None
+        joint = self.derivation.joint
+        seed = joint.gradients.get(joint.forward.output)
+        return seed is not None and seed.is_input
 
 
 def _like(gradient: Any, leaf: Node) -> Any:

@@ -11,12 +11,14 @@ import numpy as np
 from chainrule.rules import BY_FUNCTION, COMPOSED
 
 
-def _largest(*values: Any) -> Any:
-    return np.max(values[0]) if len(values) == 1 else reduce(np.maximum, values)
+def _largest(*values: Any, **keywords: Any) -> Any:
+    alone = len(values) == 1 or keywords  # np.max(x, axis=1)
+    return np.max(*values, **keywords) if alone else reduce(np.maximum, values)
 
 
-def _smallest(*values: Any) -> Any:
-    return np.min(values[0]) if len(values) == 1 else reduce(np.minimum, values)
+def _smallest(*values: Any, **keywords: Any) -> Any:
+    alone = len(values) == 1 or keywords
+    return np.min(*values, **keywords) if alone else reduce(np.minimum, values)
 
 
 #: Name -> function: NumPy's that have a rule or a composition, and what people write for them.

@@ -6,6 +6,7 @@ The page sends ``{"state": {...}, ...}``; what a state is, `targets` says.
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,8 @@ from typing import Any
 from chainrule.errors import ChainruleError
 from chainrule.explaining.update import Update
 from chainrule.formula import parse_value
+from chainrule.lab import limits
+from chainrule.lab.apart import apart
 from chainrule.lab.checked import report
 from chainrule.lab.explorer import (
     Explained,
@@ -61,9 +64,21 @@ def _picture(asked: Asked) -> dict[str, Any]:
     return picture(explained(state).explanation(notation_of(state)), level, groups)
 
 
-def _why(asked: Asked) -> dict[str, Any]:
+def _why(asked: Asked) -> Any:
+    """Answer the paths of a number; those through many others in a process that can be ended."""
+    state, name = _state(asked), asked.get("name")
+    if not isinstance(name, str) or len(name) > limits.MAX_NAME:
+        raise Faulty(Fault("name", "A number has a name such as w[0]."))
+    explanation = explained(state).explanation(notation_of(state))
+    nodes = explanation.derivation.graph.nodes
+    if sum(math.prod(n.shape) for n in nodes if not n.is_input) > limits.MAX_BETWEEN:
+        return apart.answer("why", asked, Fault("name", _TOO_MANY))
+    return _why_here(asked)
+
+
+def _why_here(asked: Asked) -> dict[str, Any]:
     state = _state(asked)
-    return why(explained(state).explanation(notation_of(state)), str(asked.get("name", "")))
+    return why(explained(state).explanation(notation_of(state)), str(asked["name"]))
 
 
 def _check(asked: Asked) -> dict[str, Any]:
@@ -100,14 +115,24 @@ def _stepped(found: Explained, lr: Any) -> Update:
         raise Faulty(fault_of(error, "lr")) from None
 
 
-def _export(asked: Asked) -> dict[str, Any]:
+def _export(asked: Asked) -> Any:
     """Answer a file: its name, its type, and its bytes in base 64."""
-    found = explained(_state(asked))
     suffix = str(asked.get("suffix"))
     if suffix not in TYPES:
         raise Faulty(Fault("suffix", f"Choose among {', '.join(TYPES)}."))
+    if suffix not in SLOW:
+        return _export_here(asked)
+    too_much = (
+        f"This is too large for {suffix[1:].upper()}: it would take longer than "
+        f"{limits.APART_SECONDS:g} seconds, or more memory than there is. {SLOW[suffix]}."
+    )
+    return apart.answer("export", asked, Fault("suffix", too_much))
+
+
+def _export_here(asked: Asked) -> dict[str, Any]:
+    solution, suffix = explained(_state(asked)).solution, str(asked["suffix"])
     with TemporaryDirectory(prefix="chainrule-lab-") as folder:
-        path = found.solution.save(Path(folder) / f"{found.solution.explanation.name}{suffix}")
+        path = solution.save(Path(folder) / f"{solution.explanation.name}{suffix}")
         content = path.read_bytes()
     return {
         "name": path.name, "type": TYPES[suffix], "content": base64.b64encode(content).decode()
@@ -127,6 +152,18 @@ TYPES = {
     ".json": "application/json",
 }
 
+#: Files that may take long -> what to do instead. The others cost little more than an edit.
+SLOW = {
+    ".html": "Save a picture (SVG), Markdown or text, or shorten the formula",
+    ".png": "Save it as SVG, which stays sharp at any size, or shorten the formula",
+    ".pdf": "Save it as SVG, which prints as well, or shorten the formula",
+}
+
+_TOO_MANY = (
+    "The paths of this number are too many to be told one by one here. Write smaller arrays, or "
+    "ask for the number at which they come together."
+)
+
 ANSWERS: dict[str, Callable[[Asked], Any]] = {
     "examples": _examples,
     "form": _form,
@@ -137,6 +174,9 @@ ANSWERS: dict[str, Callable[[Asked], Any]] = {
     "step": _step,
     "export": _export,
 }
+
+#: What is worked out in a process of its own where it may take long.
+HERE: dict[str, Callable[[Asked], Any]] = {"why": _why_here, "export": _export_here}
 
 #: Those that need no state, and are asked with GET.
 WITHOUT_STATE = frozenset({"examples"})

@@ -15,11 +15,13 @@ from starlette.staticfiles import StaticFiles
 
 from chainrule.errors import ChainruleError
 from chainrule.lab import answers
+from chainrule.lab.apart import apart
 from chainrule.lab.bodies import Refusal, parse
 from chainrule.lab.guard import Guard
 from chainrule.lab.playground import api as playground
 from chainrule.lab.targets import Faulty, fault_of
 from chainrule.lab.work import Workers
+from chainrule.view.page import style
 
 _HERE = Path(__file__).parent
 _STATIC = {"/static/view": _HERE.parent / "view" / "static", "/static": _HERE / "static"}
@@ -44,6 +46,7 @@ def application(*, token: str, port: int, stop: Callable[[], None] = lambda: Non
         Route("/api/stop", _stopping(stop), methods=["POST"]),
         *(_route(name, answer, workers) for name, answer in answers.ANSWERS.items()),
         *playground.routes,
+        Route("/static/view/view.css", _style, methods=["GET"]),
         *(
             Mount(path, StaticFiles(directory=folder))
             for path, folder in _STATIC.items()
@@ -61,6 +64,7 @@ def application(*, token: str, port: int, stop: Callable[[], None] = lambda: Non
             yield
         finally:
             workers.close()
+            apart.close()
             playground.runs.close()
 
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
@@ -81,6 +85,10 @@ def _route(name: str, answer: Answer, workers: Workers) -> Route:
 
 async def _page(request: Request) -> Response:
     return FileResponse(_HERE / "static" / "index.html")
+
+
+async def _style(request: Request) -> Response:
+    return Response(style(), media_type="text/css")  # its parts in one
 
 
 def _stopping(stop: Callable[[], None]) -> Callable[[Request], Any]:

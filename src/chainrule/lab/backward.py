@@ -25,11 +25,18 @@ from chainrule.graph import Node
 from chainrule.graphing import record
 from chainrule.lab.sizes import Meter, soon
 from chainrule.lab.targets import Call, Fault, fault_of
+from chainrule.lab.written import bare
 
 Verdict = Literal["right", "wrong", "carried", "kink", "helper", "raises"]
 
+#: An output that people call by what it comes from: drelu_dz.
+_CALLED = {"maximum": "relu"}
+#: An element of an array.
+_PART = re.compile(r"(.+)\[(\d+)\]")
+#: Of lines that are to be changed.
+_WRONG = ("wrong", "raises")
 #: Besides ``dy`` of an output y: what people call the gradient that comes from what follows.
-_UPSTREAM = ("upstream", "dout", "dvalues")
+UPSTREAM = ("upstream", "dout", "dvalues", "dvalue")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +70,11 @@ class Line:
     of : str
         What that is the gradient of; empty for a helper.
     verdict
-        ``"kink"``: there is no derivative at this point, and near it the line is right.
+        ``"kink"``: there is no derivative at this point, and near it the line is right;
+        ``"raises"``: it cannot be worked out, and none after it has been.
     got, expected : array or number
-        At the given point; what is expected follows from the lines before.
+        At the given point; what is expected follows from the lines before. Nothing was got
+        where it raises.
     note : str
     """
 
@@ -106,7 +115,7 @@ class Pass:
     @property
     def first_wrong(self) -> Line | None:
         """The first line that is wrong given those before it."""
-        return next((line for line in self.lines if line.verdict == "wrong"), None)
+        return next((line for line in self.lines if line.verdict in _WRONG), None)
 
 
 def points_of(call: Call, output: str, wrt: Sequence[str]) -> tuple[Point, ...]:
@@ -140,7 +149,7 @@ def _point(
     reference = Traced(recording, upstream)
     scope = {n.name: n.value for n in reference.graph.nodes if n.name and "[" not in n.name}
     scope |= {name: np.asarray(value)[()] for name, value in values.items()}
-    for name in (f"d{output}", *_UPSTREAM):
+    for name in (f"d{output}", *UPSTREAM):
         scope.setdefault(name, upstream)
     return Point(reference, {n: v for n, v in scope.items() if n not in FUNCTIONS}, near)
 
@@ -183,18 +192,25 @@ def judged(text: str, points: tuple[Point, ...], wrt: Sequence[str]) -> Pass:
         faults = [fault, *faults]
     whole = [(p, run) for p, (run, _) in zip(points, runs, strict=True) if len(run) >= len(worked)]
     places, usable = [p for p, _ in whole], [run for _, run in whole]
-    lines = tuple(_lines(formula, worked, usable, places))
-    done = {line.of.partition("[")[0] for line in lines if line.of}
-    return Pass(
-        lines, tuple(faults), tuple(n for n in wrt if n not in done), tuple(places), formula,
-        dict(whole),
-    )  # fmt: skip
+    lines = tuple(_lines(formula, worked, usable, places, fault))
+    first = next((line for line in lines if line.verdict in _WRONG), None)
+    if first is not None and first.verdict == "raises":
+        faults = faults[1:]  # it is what is said about that line
+    missing = tuple(n for n in wrt if not _is_done(n, lines, points[0].scope.get(n)))
+    return Pass(lines, tuple(faults), missing, tuple(places), formula, dict(whole))
+
+
+def _is_done(name: str, lines: Sequence[Line], value: Any) -> bool:
+    """Whether the gradient of an argument is there, whole or element by element."""
+    of = {line.of for line in lines}
+    parts = [f"{name}[{i}]" for i in range(len(value))] if np.ndim(value) else []
+    return name in of or (bool(parts) and of.issuperset(parts))
 
 
 def _read(text: str, names: Mapping[str, Any]) -> tuple[Formula | None, list[Fault]]:
     """Parse a pass; where a line has a fault, those before it are read all the same."""
     faults: list[Fault] = []
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = bare(text).split("\n")
     while any(line.strip() for line in lines):
         try:
             return _parsed("\n".join(lines), names), faults
@@ -215,7 +231,7 @@ def _parsed(text: str, names: Mapping[str, Any]) -> Formula:
     for name in formula.names:
         if name not in names:
             at = _first(formula, name)
-            known = ", ".join(n for n in names if n not in _UPSTREAM)
+            known = ", ".join(n for n in names if n not in UPSTREAM)
             error = FormulaError(
                 f"'{name}' is no value of the forward pass, and no line before has computed it",
                 expected=f"one of {known}" if len(known) < 120 else None,
@@ -257,11 +273,13 @@ def _lines(
     worked: Sequence[tuple[str, Any]],
     runs: Sequence[Sequence[tuple[str, Any]]],
     points: Sequence[Point],
+    fault: Fault | None,
 ) -> Iterator[Line]:
     first = points[0].reference
     wanted = targets_in({n: _as_given(v) for n, v in first.recording.values.items()})
     known = list(dict.fromkeys([*wanted, *instances_of(first)]))
-    outputs = [first.graph.output.name or "output"]
+    output = first.graph.output
+    outputs = [output.name or "output", _CALLED.get(output.op.name, "")]
     givens: list[dict[Node, Any]] = [{} for _ in points]
     last = {name: i for i, (name, _) in enumerate(worked)}
     for i, (name, got) in enumerate(worked):
@@ -279,6 +297,17 @@ def _lines(
             node = node_of(point.reference, of, np.shape(run[i][1]), wanted)
             if node is not None and not node.is_input and node.shape == np.shape(run[i][1]):
                 given[node] = np.asarray(run[i][1], float)[()]
+    if fault is None:
+        return
+    stopped = formula.statements[len(worked)]
+    of = gradient_of(stopped.name or "", known, outputs)
+    if of is not None:
+        yield Line(
+            _line_of(formula, stopped.at), stopped.name or "", of, "raises", None,
+            expected_of(of, first, givens[0], wanted),
+            fault.message.partition(" Change the formula")[0],
+            tuple(dict(given) for given in givens),
+        )  # fmt: skip
 
 
 def _judged_line(
@@ -296,6 +325,8 @@ def _judged_line(
         expected_of(of, p.reference, given, wanted, shape)
         for p, given in zip(points, givens, strict=True)
     ]
+    if any(t is None for t in true):
+        return Line(number, name, "", "helper", got[0])
     is_true = [close(g, t) for g, t in zip(got, true, strict=True)]
     is_next = [close(g, f) for g, f in zip(got, follows, strict=True)]
     line = Line(number, name, of, "right", got[0], follows[0])
@@ -327,7 +358,15 @@ def expected_of(
     if of in wanted:
         return reference.of(wanted[of], found)
     node = node_of(reference, of, shape, wanted)
-    return None if node is None else reference.of_node(node, found)
+    if node is not None:
+        return reference.of_node(node, found)
+    part = _PART.fullmatch(of)
+    if part is None:
+        return None
+    # dx0 of an array x
+    whole: Any = expected_of(part[1], reference, given, wanted)
+    place = int(part[2])
+    return whole[place] if np.ndim(whole) and place < len(whole) else None
 
 
 def node_of(

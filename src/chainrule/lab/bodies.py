@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from html import escape
 from typing import Any, NoReturn
 
 from chainrule.lab import limits
 
+# Half of a character of two, which may be followed by its other half.
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 # A string that does not end goes to the end of the body: looking for its end from each quotation
 # mark anew would be quadratic.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -33,6 +36,26 @@ class Refusal(Exception):  # noqa: N818  # it is what the lab answers, and no er
 def told(refusal: Refusal) -> bytes:
     """Return a refusal in the form that all errors of the lab have."""
     return json.dumps({"errors": [{"field": "", "message": refusal.message}]}).encode()
+
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>chainrule lab</title>
+<h1>chainrule lab</h1>
+<p>{message}</p>
+<p>If you came by a link that was copied in the lab: open the link of the terminal in this browser
+first, then reload this page.</p>
+</html>
+"""
+
+
+def page(refusal: Refusal) -> bytes:
+    """Return a refusal as a page, for who has typed or followed a link."""
+    return _PAGE.format(message=escape(refusal.message)).encode()
 
 
 async def checked(
@@ -95,7 +118,17 @@ def parse(body: bytes) -> dict[str, Any]:
         raise Refusal(400, f"The body is no JSON: {error}") from None
     if not isinstance(found_, dict):
         raise Refusal(400, "The body is no JSON object.")
+    if _HALVES.search(body):
+        _refuse_halves(found_)
     return found_
+
+
+def _refuse_halves(found: Any) -> None:
+    """Refuse text that no answer could repeat: half of a character of two."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Refusal(400, "There is half a character in the text.") from None
 
 
 def _too_long() -> Refusal:

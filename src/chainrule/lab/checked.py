@@ -54,8 +54,11 @@ def _wrong(pass_: Pass, line: Line, found: Explained) -> dict[str, Any]:
     repair = repair_of(pass_, line, found.solution)
     known = {step.target for step in found.solution.steps if step.kind != "forward"}
     name = f"d{line.of}"
+    got, expected = compared(line.got, line.expected)
     return {
         **_plain(line),
+        "got": got,
+        "expected": expected,
         "title": repair.title,
         "remedy": repair.remedy,
         "evidence": repair.evidence,
@@ -64,6 +67,23 @@ def _wrong(pass_: Pass, line: Line, found: Explained) -> dict[str, Any]:
         "derived": repair.derived,
         "worked": found.solution.text(of=name) if name in known else "",
     }
+
+
+def compared(got: Any, expected: Any) -> tuple[str, str]:
+    """Write what a line gives and what it should; of large arrays the number that is furthest off.
+
+    Examples
+    --------
+    >>> compared(np.zeros((30, 40)), np.eye(30, 40) * 2)
+    ('0 at [0, 0], of shape (30, 40)', '2 at [0, 0], of shape (30, 40)')
+    """
+    some, other = np.asarray(got, float), np.asarray(expected, float)
+    if got is None or some.shape != other.shape or some.size <= _SMALL:
+        return shown(got), shown(expected)
+    with np.errstate(all="ignore"):
+        place = np.unravel_index(np.argmax(np.abs(some - other)), some.shape)
+    at = f"at [{', '.join(map(str, place))}], of shape {some.shape}"
+    return f"{scalar_text(float(some[place]))} {at}", f"{scalar_text(float(other[place]))} {at}"
 
 
 def shown(value: Any) -> str:

@@ -14,6 +14,7 @@ from chainrule.explaining.notations import rewritten
 from chainrule.lab.backward import Point, points_of
 from chainrule.lab.targets import Call, Fault, Faulty, Target, call_of, fault_of, target_of
 from chainrule.lab.work import Kept
+from chainrule.lab.written import NAME
 from chainrule.solution import Solution
 from chainrule.solving import explain
 from chainrule.view.arguments import value_source
@@ -44,8 +45,22 @@ class Explained:
     def document(self, notation: tuple[str, ...] = ()) -> dict[str, Any]:
         """Return what the view shows."""
         if notation not in self._documents:
-            self._documents[notation] = document(self.solution.explanation, notation=notation)
+            made = document(self.solution.explanation, notation=notation)
+            self._documents[notation] = self._as_typed(made)
         return self._documents[notation]
+
+    def _as_typed(self, made: dict[str, Any]) -> dict[str, Any]:
+        """Show a formula as it was typed: all of its lines, those without an operation, too."""
+        if self.call is None or self.call.target.formula is None:
+            return made
+        whole = {"first": 1, "lines": [line for _, line in self.call.target.lines]}
+        return made | {
+            "place": "",
+            "sources": [b | whole if b["function"] == NAME else b for b in made["sources"]],
+            "steps": [
+                s | {"place": s["place"].replace(f"{NAME}:", "line ")} for s in made["steps"]
+            ],
+        }
 
     @cached_property
     def points(self) -> tuple[Point, ...]:

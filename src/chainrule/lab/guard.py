@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from chainrule.lab import limits
-from chainrule.lab.bodies import Refusal, checked, told
+from chainrule.lab.bodies import Refusal, checked, page, told
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -53,11 +53,14 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 
+#: The port that a link has which names none.
+_HTTP = 80
+
 #: Close code of a socket that breaks the rules.
 _POLICY_VIOLATION = 1008
 
 _NO_TOKEN = (
-    "This page opens with the link that `chainrule lab` printed, which holds a token. "
+    "This page opens with the link that chainrule lab printed, which holds a token. "
     "Copy the whole link from the terminal."
 )
 
@@ -75,11 +78,16 @@ class Guard:
     --------
     >>> sorted(Guard(None, token="secret", port=8765).hosts)
     ['127.0.0.1:8765', 'localhost:8765']
+    >>> sorted(Guard(None, token="secret", port=80).hosts)
+    ['127.0.0.1', '127.0.0.1:80', 'localhost', 'localhost:80']
     """
 
     def __init__(self, app: App, *, token: str, port: int) -> None:
         self.app = app
-        self.hosts = frozenset(f"{host}:{port}" for host in ("127.0.0.1", "localhost"))
+        names = ("127.0.0.1", "localhost")
+        # What browsers send of the port that http has anyway: nothing.
+        bare = names if port == _HTTP else ()
+        self.hosts = frozenset((*(f"{name}:{port}" for name in names), *bare))
         self.origins = frozenset(f"http://{host}" for host in self.hosts)
         # Cookies are shared by all ports of a host, and two labs may run.
         self.cookie = f"chainrule-lab-{port}"
@@ -129,7 +137,7 @@ class Guard:
     # -- requests ------------------------------------------------------------------------
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = _Answer(send)
+        answer = _Answer(send, as_page=_is_for_a_reader(scope))
         if self._requests >= limits.MAX_REQUESTS:
             await answer.refuse(Refusal(503, "The lab is busy. Try again in a moment."))
             return
@@ -149,6 +157,8 @@ class Guard:
             await answer.refuse(refusal)
         except TimeoutError:
             await answer.refuse(Refusal(503, "The request took too long, and was given up."))
+        except asyncio.CancelledError:  # the server ends, and waits for nothing more
+            await answer.refuse(Refusal(503, "The lab is being stopped."))
         finally:
             self._requests -= 1
 
@@ -173,8 +183,8 @@ class Guard:
 class _Answer:
     """Sends an answer with the headers that all have, and a refusal where none has begun."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, as_page: bool) -> None:
+        self._send, self._as_page = send, as_page
         self._begun = False
         self.extra: dict[str, str] = {}
 
@@ -192,10 +202,11 @@ class _Answer:
         """Answer with a refusal; an answer that has begun is only cut off."""
         if self._begun:
             return
-        content = told(refusal)
+        content = page(refusal) if self._as_page else told(refusal)
+        kind = b"text/html" if self._as_page else b"application/json"
         self.extra.pop("set-cookie", None)
         headers = [
-            (b"content-type", b"application/json; charset=utf-8"),
+            (b"content-type", kind + b"; charset=utf-8"),
             (b"content-length", str(len(content)).encode()),
         ]
         await self.send(
@@ -212,6 +223,12 @@ def _headers(scope: Scope) -> dict[str, str]:
         twice = name in found and name in ("host", "origin", HEADER, "content-type", "cookie")
         found[name] = "" if twice else value.decode("latin-1")
     return found
+
+
+def _is_for_a_reader(scope: Scope) -> bool:
+    """Whether a person has opened the lab itself, and not a script something of it."""
+    asked = scope["method"] == "GET" and scope["path"] == "/"
+    return asked and "text/html" in _headers(scope).get("accept", "")
 
 
 def _in_query(scope: Scope) -> str:

@@ -23,3 +23,11 @@ MAX_TOTAL = 500_000
 MAX_OPERATIONS = 3_000
 #: A whole number that is written into a call: a length, a count, an axis.
 MAX_COUNT = 2_000
+#: Seconds and bytes of memory that an answer made in a process of its own may take: less than the
+#: seconds of other work, so that whoever waits is told what to do instead.
+APART_SECONDS = 8.0
+APART_BYTES = 3 * 2**30
+#: Numbers between a parameter and the output up to which its paths are told at once.
+MAX_BETWEEN = 2_000
+#: Characters of the name of a number.
+MAX_NAME = 200

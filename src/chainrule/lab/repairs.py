@@ -9,6 +9,7 @@ the numbers alone may tell the mistake, and the line is taken from the derived p
 from __future__ import annotations
 
 import ast
+import math
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ from chainrule.checking.claims import close
 from chainrule.checking.edits import edits
 from chainrule.checking.hypotheses import explained
 from chainrule.checking.mistakes import MISTAKES
-from chainrule.checking.scene import Edit, Scene
+from chainrule.checking.scene import Edit, Scene, replaced
 from chainrule.checking.surroundings import forward_relations, is_forward
 from chainrule.checking.targets import targets_in
 from chainrule.checking.watching import Event
@@ -29,12 +30,17 @@ from chainrule.errors import ChainruleError
 from chainrule.formula import CONSTANTS, FUNCTIONS, parse
 from chainrule.formula.scanner import statements
 from chainrule.formula.source import Source
-from chainrule.lab.backward import Line, Pass, expected_of, node_of
-from chainrule.lab.sizes import Meter
+from chainrule.lab.backward import UPSTREAM, Line, Pass, expected_of, node_of
+from chainrule.lab.sizes import Meter, soon
 from chainrule.solution import Solution
 
-#: Seconds in which a repair is looked for; somebody is typing meanwhile.
-_SECONDS = 0.4
+#: Seconds of computing in which a repair is looked for, as somebody is typing meanwhile: what else
+#: the machine does must not decide which one is found. A fifth is enough for lines of people.
+_SECONDS = 0.8
+#: Elements of an array that are tried in the place of another.
+_ELEMENTS = 16
+#: How much heavier a change may be that is taken because it is shorter.
+_ALIKE = 0.2
 
 
 @dataclass(frozen=True)
@@ -64,15 +70,18 @@ def repair_of(found: Pass, line: Line, solution: Solution) -> Repair:
     assert found.formula is not None
     trial = _Trial(found, line)
     before = ast.unparse(trial.statement)
-    kind, after = next(_repairing(trial), ("", ""))
+    right = [*_repairing(trial)]
+    kind, after = right[0] if right else ("", "")
     if kind:
+        after = min((text for same, text in right if same == kind), key=len)
         mistake = MISTAKES[kind]
         return Repair(mistake.title, mistake.remedy, "", before, after)
     after = _derived(trial, solution)
     reference = found.points[0].reference
     node = node_of(reference, line.of, np.shape(line.got))
-    named = explained(reference, node, line.got, line.givens[0])[:1] if node is not None else []
-    for diagnosis in named:
+    if node is None or line.got is None:
+        return Repair(before=before, after=after, derived=bool(after))
+    for diagnosis in explained(reference, node, line.got, line.givens[0])[:1]:
         return Repair(
             diagnosis.title, MISTAKES[diagnosis.kind].remedy, diagnosis.evidence, before, after,
             derived=True,
@@ -107,7 +116,7 @@ class _Trial:
             expected_of(line.of, point.reference, given, wanted, np.shape(line.got))
             for point, given in zip(found.points, line.givens, strict=True)
         ]
-        self.until = time.monotonic() + _SECONDS
+        self.until = time.thread_time() + _SECONDS
 
     def scene(self) -> Scene:
         """Return what is known where the line stands."""
@@ -128,7 +137,7 @@ class _Trial:
             for scope, expected in zip(self.scopes, self.expected, strict=True):
                 values = {n: scope[n] for n in (*formula.names, *formula.constants) if n in scope}
                 with np.errstate(all="ignore"):
-                    got = formula.evaluate(values, before=Meter(self.until).measure)
+                    got = formula.evaluate(values, before=Meter(soon()).measure)
                 if not close(got, expected):
                     return False
         except (ChainruleError, TypeError, ValueError):  # a change may make nonsense of a line
@@ -178,11 +187,14 @@ class _Sizes(ast.NodeTransformer):
 
 
 def _repairing(trial: _Trial) -> Iterator[tuple[str, str]]:
+    """Yield the lightest change that makes the line right, and those about as light."""
     tried: set[str] = set()
-    for _, _, kind, text in sorted(_candidates(trial)):
-        if time.monotonic() > trial.until:
+    most = math.inf
+    for weight, _, kind, text in sorted(_candidates(trial)):
+        if weight > most or time.thread_time() > trial.until:
             return
         if text not in tried and trial.is_right(text):
+            most = min(most, weight + _ALIKE)
             yield kind, text
         tried.add(text)
 
@@ -200,6 +212,9 @@ def _candidates(trial: _Trial) -> Iterator[tuple[float, int, str, str]]:
         text = "" if edit.moved else trial.written(edit)
         if text and edit.kind in MISTAKES:
             yield edit.weight, len(text), edit.kind, text
+    for weight, kind, statement in (*_kept(trial.statement), *_indexed(trial)):
+        one = ast.unparse(statement)
+        yield weight, len(one), kind, one
     line = ast.unparse(trial.statement)
     name, _, right = line.partition(" = ")
     for size in {np.size(v) for v in scope_arrays(scene)} - {1}:
@@ -207,6 +222,30 @@ def _candidates(trial: _Trial) -> Iterator[tuple[float, int, str, str]]:
     for old, new, kind in _renamed(scene, right):
         changed = re.sub(rf"(?<![\w.]){re.escape(old)}(?!\w)", new, right)
         yield 2.1, len(changed), kind, f"{name} = {changed}"
+
+
+def _kept(statement: ast.Assign) -> Iterator[tuple[float, str, ast.Assign]]:
+    """Yield a line with the axes of one sum kept that were not, or the reverse."""
+    for call in ast.walk(statement):
+        if not isinstance(call, ast.Call) or not any(k.arg == "axis" for k in call.keywords):
+            continue
+        others = [k for k in call.keywords if k.arg != "keepdims"]
+        kept = [*others, ast.keyword("keepdims", ast.Constant(True))]
+        new = kept if len(others) == len(call.keywords) else others
+        yield 0.95, "shape", replaced(statement, call, ast.Call(call.func, call.args, new))
+
+
+def _indexed(trial: _Trial) -> Iterator[tuple[float, str, ast.Assign]]:
+    """Yield a line with another element of an array in the place of one."""
+    for node in ast.walk(trial.statement):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(place))):
+                array: Any = trial.scopes[0].get(name)
+                count = len(array) if np.ndim(array) else 0
+                for other in range(min(count, _ELEMENTS)):
+                    if other != place:
+                        new = replaced(trial.statement, node.slice, ast.Constant(other))
+                        yield 1.2, "wrong-operand", new
 
 
 def scope_arrays(scene: Scene) -> list[Any]:
@@ -234,6 +273,11 @@ def _derived(trial: _Trial, solution: Solution) -> str:
     found = re.search(rf"^\s*d{of} = (.*)$", code, re.MULTILINE)
     if found is None:
         return ""
-    text = f"{trial.line.name} = {found[1]}"
+    read = {n.id for n in ast.walk(trial.statement) if isinstance(n, ast.Name)}
+    output = trial.reference.graph.output.name or "output"
+    right = found[1]
+    for called in read.intersection(UPSTREAM):  # as who typed the line calls it
+        right = re.sub(rf"\bd{re.escape(output)}\b", called, right)
+    text = f"{trial.line.name} = {right}"
     text = text if trial.styled else text.replace("np.", "")
     return text if trial.is_right(text) else ""

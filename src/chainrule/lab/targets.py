@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
@@ -25,6 +25,7 @@ from chainrule.errors import ChainruleError, FormulaError
 from chainrule.examples import EXAMPLES
 from chainrule.formula import FUNCTIONS, Formula, like, parse, parse_value
 from chainrule.lab.sizes import Meter, soon
+from chainrule.lab.written import bare, following, lines_of, opened
 from chainrule.trace import named
 
 _PLACE = re.compile(r" \((?:line \d+, )?column \d+\)$")
@@ -73,6 +74,7 @@ def fault_of(error: ChainruleError, where: str) -> Fault:
     """Return what an error says as a fault of a field."""
     what = _PLACE.sub("", error.what.split("\n")[0]).strip()
     what = re.sub(r"matmul: .*", "the sizes do not fit a matrix product", what)
+    what = re.sub(r"operands could not be broadcast.*", "the shapes do not fit together", what)
     told = [what[:1].upper() + what[1:].rstrip(".") + "."]
     if error.expected:
         told.append(f"Expected: {error.expected}.")
@@ -107,8 +109,6 @@ class Target:
     upstream : array or None
     lines : tuple of (int, str)
         The source, each line with its number.
-    assigned : dict
-        Formula: name -> the number of the line that assigns to it.
     formula : Formula or None
     """
 
@@ -118,7 +118,6 @@ class Target:
     wrt: tuple[str, ...] | None = None
     upstream: Any = None
     lines: tuple[tuple[int, str], ...] = ()
-    assigned: Mapping[str, int] = field(default_factory=dict)
     formula: Formula | None = None
 
 
@@ -164,7 +163,10 @@ def _parsed(text: str) -> Formula:
 
 def _formula(text: str, given: tuple[str, ...]) -> Target:
     try:
-        parsed = _parsed(text)
+        parsed = _parsed(bare(text))
+        defaults: dict[str, Any] = {}
+        if not parsed.names:
+            parsed, defaults = opened(parsed)
     except FormulaError as error:
         raise Faulty(fault_of(error, "formula")) from None
     names = (*parsed.names, *(name for name in parsed.constants if name in given))
@@ -175,25 +177,22 @@ def _formula(text: str, given: tuple[str, ...]) -> Target:
 
     def formula(*values: Any) -> Any:
         meter = Meter(soon())
+        go_on = following(parsed, text, values)
+
+        def assigned(name: str, value: Any) -> None:
+            named(value, name)
+            go_on()
+
         result = parsed.evaluate(
-            dict(zip(names, values, strict=True)),
-            on_assign=lambda name, value: named(value, name),
-            before=meter.measure,
+            dict(zip(names, values, strict=True)), on_assign=assigned, before=meter.measure
         )
         return named(result, output)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     with_signature(formula, [inspect.Parameter(name, kind) for name in names])
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return Target(
-        formula, names, formula=parsed, lines=tuple(enumerate(lines, 1)),
-        assigned=dict(_assigning(parsed, output)),
+        formula, names, defaults, formula=parsed, lines=tuple(enumerate(lines_of(text), 1)),
     )  # fmt: skip
-
-
-def _assigning(formula: Formula, output: str) -> Iterator[tuple[str, int]]:
-    for statement in formula.statements:
-        yield statement.name or output, formula.text.count("\n", 0, statement.at) + 1
 
 
 # -- values --------------------------------------------------------------------------------

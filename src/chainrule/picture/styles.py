@@ -75,7 +75,7 @@ _PAINTED = {
 #: All rules are for what is in a picture: the page around it keeps its own.
 STYLE = (
     f".chainrule-picture{{{_properties(0)}--p-mono:{MONO};--p-serif:{SERIF}}}"
-    f"@media (prefers-color-scheme:dark){{.chainrule-picture{{{_properties(1)}}}}}"
+    f"@media screen and (prefers-color-scheme:dark){{.chainrule-picture{{{_properties(1)}}}}}"
     + "".join(f".chainrule-picture {where}{{{how}}}" for where, how in _PAINTED.items())
     + _faces()
 )

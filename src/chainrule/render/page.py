@@ -30,7 +30,8 @@ def call(explanation: Explanation) -> str:
 
 def place(explanation: Explanation) -> str:
     """Return the file and the line of the function's first step; empty where none is known."""
-    places = (s.where for s in explanation.of_kind("forward") if s.where is not None)
+    planned = (p for p in explanation.plan if p.kind == "forward")
+    places = (p.node.where for p in planned if p.node.where is not None)
     where = next((w for w in places if w.function == explanation.name), None)
     return where.short if where is not None else ""
 

@@ -8,12 +8,12 @@ who will use it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from chainrule import collector
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, Location
 from chainrule.trace import builtin, special
 from chainrule.trace.base import Trace, composed
 from chainrule.trace.operands import refuse_subclass
@@ -96,6 +96,19 @@ def named(value: Any, name: str) -> Any:
     return value
 
 
+def standing(values: Iterable[Any], where: Location) -> None:
+    """Tell the trace that some values belong to at which line stands what is recorded next.
+
+    For functions that have no lines of Python, as for `named`.
+    """
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            standing(value, where)
+        elif isinstance(value, Traced) and isinstance(value._trace, Recorder):
+            value._trace.place = where
+            return
+
+
 def suspected(value: Any, note: Callable[[], str]) -> None:
     """Add a note to the error for the first NaN of a trace, where it has arisen just now."""
     if isinstance(value, Traced) and isinstance(value._trace, Recorder):
@@ -118,6 +131,7 @@ __all__ = [
     "location",
     "named",
     "refuse_subclass",
+    "standing",
     "suspected",
     "tracing",
 ]

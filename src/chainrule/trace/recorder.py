@@ -63,6 +63,7 @@ class Recorder(Trace):
         "branches",
         "locate",
         "nodes",
+        "place",
         "root",
         "suspect",
     )
@@ -77,6 +78,8 @@ class Recorder(Trace):
         self.locate = locate
         #: The frame that asked for the trace: names are not sought there.
         self.root: FrameType | None = None
+        #: Where what comes next stands, in a text that has no frames: a formula.
+        self.place: Location | None = None
         self._strict = strict
         self._composing = False
         #: Where an array is being unpacked, and how many of its items have been.
@@ -159,7 +162,9 @@ class Recorder(Trace):
         name = where = None
         if self.locate:
             frame = user_frame()
-            if frame is not None and frame is not self.root:
+            if frame is None or frame is self.root:
+                where = self.place
+            else:
                 where = location(frame)
                 if not self._composing:
                     name = self._free_name(self._one_name(frame))

@@ -14,6 +14,8 @@ from chainrule.writing import scalar_text
 
 #: Arrays up to this many numbers, and this many in a row, are shown and edited as a grid.
 GRID, WIDEST = 64, 12
+#: Nested arguments of up to so many arrays are shown array by array.
+PARTS = 40
 #: Arrays up to this many numbers can be edited as text.
 TEXT = 2000
 
@@ -39,7 +41,23 @@ def _argument(name: str, value: Any, gradient: Any, wrt: bool) -> dict[str, Any]
         "wrt": wrt,
         "grid": _grid(name, value),
         "gradient": _gradient(name, gradient) if wrt else None,
+        "parts": _parts(name, value, gradient, wrt) if array is None else [],
     }
+
+
+def _parts(name: str, value: Any, gradient: Any, wrt: bool) -> list[dict[str, Any]]:
+    """Return each array in a nested argument as one of its own, which cannot be edited."""
+    found = [(path, leaf) for path, leaf in leaves(value, name) if _as_array(leaf) is not None]
+    if len(found) > PARTS:
+        return []
+    gradients = dict(leaves(gradient, name)) if wrt else {}
+    return [
+        {
+            **_argument(path, leaf, gradients.get(path), gradients.get(path) is not None),
+            "text": None,
+        }
+        for path, leaf in found
+    ]
 
 
 def _as_array(value: Any) -> np.ndarray[Any, Any] | None:

@@ -8,10 +8,11 @@ The document, as JSON has it::
     output        the name of the output
     value         {text, mathml} of the output
     upstream      the given upstream gradient as text to edit; null where none was given
-    arguments     [{name, text, shown, shape, dtype, wrt, grid, gradient}]
+    arguments     [{name, text, shown, shape, dtype, wrt, grid, gradient, parts}]
                   text: to edit, null where it is too large or nested; shown: to read;
                   grid: rows of cells {name, text}, null where it is no small vector or matrix;
-                  gradient: {name, shown, grid} of those in wrt
+                  gradient: {name, shown, grid} of those in wrt; parts: the arrays in a nested
+                  argument, each as an argument
     sources       [{file, function, first, lines}]
     sentences     {meaning, branches, last}: lists of sentences for before, between and after
     steps         [{number, kind, phase, target, title, lines, latex, value, upstream, local,
@@ -20,10 +21,11 @@ The document, as JSON has it::
                   left and rights in MathML; title: the step in one line of text;
                   upstream {name, text}, local {name, symbols, text} and through {text, mathml}
                   or null; node and edge: ids in the picture; line: [place in sources, number]
-    left_out      how many steps are not in it, as there are too many
+    left_out      how many steps are not in it, where there are too many: those in the middle
     level         the level to begin with
     levels        [{id, title}] that there are
-    pictures      {"tensors": {level, open, svg, edges}, "tensors/g2": with the group g2 open}
+    pictures      {"tensors": {level, open, svg, edges, frames}, "tensors/g2": with the group g2
+                  open}
     style         the style sheet of the pictures
     paths         {"w[0]": {name, gradient, count, hidden, rest, terms}}
     notation      ids of the notation that it is in
@@ -45,13 +47,14 @@ import numpy as np
 from chainrule.errors import ArgumentError
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.notations import notations, rewritten
+from chainrule.explaining.step import Planned
 from chainrule.picture.styles import STYLE
 from chainrule.render import page
 from chainrule.render.formulas import value_latex
 from chainrule.view.arguments import arguments_data, value_source
 from chainrule.view.asked import precomputed
-from chainrule.view.mathml import mathml, require
-from chainrule.view.pictures import ROOM, TITLES, all_pictures, levels_of, picture
+from chainrule.view.mathml import mathml
+from chainrule.view.pictures import ROOM, TITLES, all_pictures, key, levels_of, picture
 from chainrule.view.source import Sources
 from chainrule.view.steps import places, step_data
 
@@ -59,7 +62,8 @@ VERSION = 1
 #: How much of what a host would be asked for is in the document: nothing, all, or all but
 #: pictures with groups opened.
 Alone = Literal["", "whole", "closed"]
-#: Steps beyond this many are left out: no reader gets there, and no browser has room for them.
+#: Of more steps than this the first and the last are shown: no reader gets through all of them,
+#: and no browser has room for them.
 MOST_STEPS = 1500
 
 
@@ -93,8 +97,6 @@ def document(
 
     Raises
     ------
-    MissingExtraError
-        Where latex2mathml is not installed.
     ArgumentError
         For a level or a notation that there is not.
 
@@ -107,7 +109,6 @@ def document(
     >>> found["value"]["text"], [step["title"] for step in found["steps"]][-1]
     ('6', 'dx = doutput · ∂output/∂x = 1 · 2 = 2')
     """
-    require()
     offered = notations(explanation)
     known = [n.id for n in offered]
     made = _single(
@@ -137,19 +138,17 @@ def _single(
 ) -> dict[str, Any]:
     """Return the document in one notation."""
     ids = places(explanation)
-    steps = [
-        explanation.written(p) for p in explanation.plan[: MOST_STEPS + len(explanation.arguments)]
-    ]
+    steps = [explanation.written(planned) for planned in _shown(explanation.plan)]
     sources = Sources(steps)
     if alone:
         # Groups opened are for the notation of the user: all of them would take too long.
         first, pictures = all_pictures(explanation, ROOM if alone == "whole" else 0)
-        levels = [name for name in pictures if "/" not in name]
+        levels = [name for name in TITLES if name in pictures]
     else:
         shown = picture(explanation, level, open)
         first, levels = shown["level"], levels_of(explanation)[1]
         levels = [name for name in TITLES if name in (first, *levels)]
-        pictures = {"/".join([first, *shown["open"]]): shown}
+        pictures = {key(first, shown["open"]): shown}
     return {
         "version": VERSION,
         "name": explanation.name,
@@ -176,6 +175,15 @@ def _single(
         "style": STYLE,
         "paths": precomputed(explanation) if alone else {},
     }
+
+
+def _shown(plan: Sequence[Planned]) -> Sequence[Planned]:
+    """Return the steps that are shown, of many those at both ends."""
+    inputs = [planned for planned in plan if planned.kind == "input"]
+    half = MOST_STEPS // 2
+    if len(plan) - len(inputs) <= MOST_STEPS:
+        return plan
+    return [*plan[: len(inputs) + half], *plan[-half:]]
 
 
 def _upstream(explanation: Explanation) -> str | None:

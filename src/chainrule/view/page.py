@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import html
-import json
 import re
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from chainrule.view.packing import packed
+
 #: What a module of ours imports, one line each.
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_PART = re.compile(r'^@import "(\w+\.css)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|class)", re.MULTILINE)
 
-#: The document is packed: pictures of all levels repeat themselves.
 _START = """
-const packed = atob(document.getElementById("data").textContent);
-const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
-const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-mount(document.getElementById("view"), await new Response(stream).json(), { keys: document });
+const text = document.getElementById("data").textContent;
+mount(document.getElementById("view"), await unpacked(text), { keys: document });
 """
 
 _PAGE = """<!DOCTYPE html>
@@ -37,8 +35,7 @@ _PAGE = """<!DOCTYPE html>
 </head>
 <body class="chainrule-page">
 <main id="view"></main>
-<noscript><p>This page steps through the solution with JavaScript. Without it, this is all of it
-as text.</p><pre>{text}</pre></noscript>
+<noscript><p>This page steps through the solution with JavaScript.{text}</noscript>
 <script type="text/plain" id="data">{data}</script>
 <script type="module">{script}</script>
 </body>
@@ -57,9 +54,10 @@ def page(document: dict[str, Any], text: str = "") -> str:
     document : dict
         What :func:`~chainrule.view.document.document` returns for a page that stands alone.
     text : str
-        The solution as plain text, for a browser without JavaScript.
+        The solution as plain text, for a browser without JavaScript; none where it is too long.
     """
-    script, sheet = f"\n{_bundle()}{_START}", f"\n{style()}"
+    words = f" Without it, this is all of it as text.</p><pre>{_escaped(text)}</pre>"
+    script, sheet = f"\n{_bundle('view', 'packed')}{_START}", f"\n{style()}"
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(sheet)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -68,8 +66,8 @@ def page(document: dict[str, Any], text: str = "") -> str:
         policy=policy,
         title=_escaped(f"{document['call']}, worked by chainrule"),
         style=sheet,
-        text=_escaped(text),
-        data=_packed(document),
+        text=words if text else "</p>",
+        data=packed(document),
         script=script,
     )
 
@@ -79,26 +77,19 @@ def _escaped(text: str) -> str:
     return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
 
 
-def _packed(document: Any) -> str:
-    """Return JSON, gzip and Base64: what may stand in a script element whatever is in it."""
-    # A lone surrogate, which a name may hold, has no place in UTF-8: JSON in ASCII has one.
-    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
-    return base64.b64encode(gzip.compress(text.encode("ascii"), 9, mtime=0)).decode("ascii")
-
-
 def module() -> str:
     """Return the view as one module of JavaScript, which exports ``mount``."""
-    return f"{_bundle()}\nexport {{ mount }};\n"
+    return f"{_bundle('view')}\nexport {{ mount }};\n"
 
 
 def style() -> str:
     """Return the style sheet of the view."""
-    return _read("view.css")
+    return _PART.sub(lambda found: _read(found[1]), _read("view.css"))
 
 
-@lru_cache(maxsize=1)
-def _bundle() -> str:
-    """Put the modules into one, each after those that it imports."""
+@lru_cache(maxsize=2)
+def _bundle(*names: str) -> str:
+    """Put modules into one, each after those that it imports."""
     parts: dict[str, str] = {}
 
     def add(name: str) -> None:
@@ -111,11 +102,12 @@ def _bundle() -> str:
         del parts[name]
         parts[name] = _EXPORT.sub("", _IMPORT.sub("", text))
 
-    add("view")
+    for name in names:
+        add(name)
     return "\n".join(parts.values())
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _read(name: str) -> str:
     return (files("chainrule.view") / "static" / name).read_text(encoding="utf-8")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -17,8 +19,10 @@ from chainrule.picture.scenes.shown import Shown
 from chainrule.picture.scenes.units import layers_of
 from chainrule.picture.svg import to_svg
 
-#: What one file holds of pictures with a group opened, in characters before they are packed.
-ROOM = 500_000
+#: What one file holds of pictures with groups opened, in characters before they are packed.
+ROOM = 1_200_000
+#: So many pictures are made of layers opened together, before arrays are opened.
+TOGETHER = 24
 #: A graph of more nodes than this is shown as layers alone.
 LARGE = 1500
 
@@ -40,8 +44,10 @@ def picture(
     Returns
     -------
     dict
-        ``level``, ``open``, ``svg``, and ``edges``: id -> ``value``, ``local``, ``symbols``,
-        ``upstream`` and ``gradient``, as text, and ``known``, the step that gives the gradient.
+        ``level``, ``open``, ``svg``; ``edges``: id -> ``value``, ``local``, ``symbols``,
+        ``upstream`` and ``gradient``, as text, and ``known``, the step that gives the gradient;
+        ``frames``: id of an open group -> ``closes``, what to take out of `open` to close it, and
+        ``parent``, the frame around it.
 
     Raises
     ------
@@ -54,7 +60,22 @@ def picture(
         "open": list(open),
         "svg": without_style(to_svg(draw(made))),
         "edges": {edge.id: _edge(edge, made) for edge in made.edges},
+        "frames": {
+            group.id: {"closes": group.closes or group.id, "parent": group.parent}
+            for group in made.groups
+        },
     }
+
+
+def key(level: str, open: Sequence[str] = ()) -> str:
+    """Return what a picture is kept under, whatever the order in which groups were opened.
+
+    Examples
+    --------
+    >>> key("layers", ["g2", "g1"])
+    'layers/g1/g2'
+    """
+    return "/".join([level, *sorted(set(open))])
 
 
 def without_style(svg: str) -> str:
@@ -77,7 +98,10 @@ def _edge(edge: Edge, made: Scene) -> dict[str, Any]:
 
 
 def _text(known: Known | None) -> str:
-    return "" if known is None else known.full or known.text
+    if known is None:
+        return ""
+    # Columns that stand under each other in several lines are not needed in one.
+    return re.sub(r"(?<=\[) +", "", " ".join((known.full or known.text).split()))
 
 
 def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[str, Any]]:
@@ -87,13 +111,14 @@ def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[
     ----------
     explanation : Explanation
     room : int
-        How many characters those with a group opened may have together.
+        How many characters those with groups opened may have together.
 
     Returns
     -------
     first : str
     pictures : dict
-        Level -> its picture; ``level/group`` -> that with one group opened, while there is room.
+        By :func:`key`: each level, and, while there is room, each with one group opened, with
+        two, and so on.
     """
     first, offered = levels_of(explanation)
     found: dict[str, Any] = {}
@@ -102,17 +127,42 @@ def all_pictures(explanation: Explanation, room: int = ROOM) -> tuple[str, dict[
             found[level] = picture(explanation, level)
         except ArgumentError:  # too many single numbers
             continue
-    for level in reversed(list(found)):  # whoever looks at layers opens them first
-        for group in groups_of(found[level]["svg"]):
-            if room <= 0:
-                break
-            try:
-                opened = picture(explanation, level, (group,))
-            except ArgumentError:  # too many single numbers
-                continue
-            room -= len(opened["svg"])
-            found[f"{level}/{group}"] = opened
+    _open_groups(explanation, found, room)
     return first, found
+
+
+def _open_groups(explanation: Explanation, found: dict[str, Any], room: int) -> None:
+    """Add pictures with groups opened, those first that a reader comes to first."""
+    order = itertools.count()
+    levels = reversed(list(found))  # whoever looks at layers opens them first
+    waiting: list[tuple[int, int, str, tuple[str, ...], frozenset[str]]]
+    waiting = [(0, next(order), level, (), frozenset()) for level in levels]
+    while waiting and room > 0:
+        cost, _, level, open, before = heapq.heappop(waiting)
+        if open and key(level, open) in found:
+            continue
+        shown = _opened(explanation, level, open) if open else found[level]
+        if shown is None:
+            continue
+        if open:
+            room -= len(shown["svg"])
+            found[key(level, open)] = shown
+        groups = groups_of(shown["svg"])
+        for group in groups:
+            # What has just come to light is opened first; then several layers together, as long
+            # as there are not too many of them; then arrays into their numbers.
+            more = 6
+            if group.startswith("g"):
+                more = 1 if group not in before else 2 if len(found) < TOGETHER else 6
+            known = frozenset(groups)
+            heapq.heappush(waiting, (cost + more, next(order), level, (*open, group), known))
+
+
+def _opened(explanation: Explanation, level: str, open: Sequence[str]) -> dict[str, Any] | None:
+    try:
+        return picture(explanation, level, open)
+    except ArgumentError:  # too many single numbers
+        return None
 
 
 def groups_of(svg: str) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import linecache
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from chainrule.errors import file_title
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
 
@@ -53,7 +53,7 @@ class Sources:
         if self._written:
             about = step.contribution.consumer if step.contribution is not None else step.node
             return [0, self._written[about]] if about in self._written else None
-        where = step.where
+        where = step.where if step.where is not None else step.node.where
         place = None if where is None else self._place.get((where.file, where.function))
         if where is None or place is None:
             return None
@@ -68,7 +68,7 @@ def _block(file: str, function: str, lines: list[int]) -> dict[str, Any]:
     shown = [line.rstrip("\r\n") for line in text[first - 1 : last]]
     indent = min((len(s) - len(s.lstrip()) for s in shown if s.strip()), default=0)
     return {
-        "file": os.path.basename(file),
+        "file": file_title(file),
         "function": function,
         "first": first,
         "lines": [line[indent:].rstrip() for line in shown],

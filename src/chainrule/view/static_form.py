@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 
-from chainrule.errors import ChainruleError, MissingExtraError
+from chainrule.errors import ChainruleError
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.step import Step
 from chainrule.picture.layout import draw
@@ -14,20 +14,17 @@ from chainrule.picture.svg import to_svg
 from chainrule.render import page
 from chainrule.render.formulas import Equation, equations
 from chainrule.view.mathml import mathml
-from chainrule.view.steps import title
 
 _STYLE = (
     ".chainrule-static ol{padding-left:2.6em}.chainrule-static li{margin:.35em 0}"
     ".chainrule-static svg{max-width:100%;height:auto}"
+    ".chainrule-static math{font-size:1.12em}.chainrule-static .cases mtd{text-align:left}"
     ".chainrule-static p{margin:.3em 0}.chainrule-static small{opacity:.75}"
 )
 
 
 def static_html(explanation: Explanation) -> str:
-    """Return the picture and all steps as a piece of HTML.
-
-    Formulas are MathML where latex2mathml is installed, and plain text elsewhere.
-    """
+    """Return the picture and all steps as a piece of HTML, with formulas in MathML."""
     return "".join(_parts(explanation))
 
 
@@ -60,14 +57,7 @@ def _picture(explanation: Explanation) -> str:
 def _row(step: Step) -> str:
     reason = page.sentence(step.reason)
     said = f"<br><small>{html.escape(reason)}</small>" if reason else ""
-    return f"<li>{_formulas(step)}{said}</li>"
-
-
-def _formulas(step: Step) -> str:
-    try:
-        return "<br>".join(map(_set, equations(step)))
-    except MissingExtraError:
-        return f"<code>{html.escape(title(step))}</code>"
+    return f"<li>{'<br>'.join(map(_set, equations(step)))}{said}</li>"
 
 
 def _set(equation: Equation) -> str:

@@ -4,8 +4,8 @@
 
     Solution --Session--> documents and answers, plain data --SolutionWidget--> view.js
 
-:class:`~chainrule.widget.session.Session` knows nothing of notebooks. It needs the extra
-``chainrule[look]`` as the exported page does, and :func:`show` needs anywidget besides.
+:class:`~chainrule.widget.session.Session` knows nothing of notebooks. It needs NumPy alone,
+as the exported page does; :func:`show` needs anywidget besides.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def show(solution: Solution) -> SolutionWidget:
     Raises
     ------
     MissingExtraError
-        Where anywidget or latex2mathml is not installed.
+        Where anywidget is not installed.
 
     Examples
     --------

@@ -5,7 +5,7 @@
     4 bytes      length of the JSON, little endian
     JSON         {"step": 120, ..., "parts": [["weights", "f4", 114], ["surface", "u1", 4096], ...]}
     zeros        up to a multiple of 4 bytes
-    numbers      the parts in this order, float32 before bytes
+    numbers      the parts in this order: float32, then int16, then bytes
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import numpy as np
 from chainrule.lab.playground.training import Training
 from chainrule.nn.layers import Dense
 
+#: By how much, as a difference of logits, a class may lead before it makes no difference to see.
+_LEAD = 8.0
 #: Cells along an edge: of the surface, and of the small one of each unit.
 SIDE, SMALL = 64, 16
 
@@ -113,11 +115,13 @@ class Camera:
         training = self._training
         with np.errstate(all="ignore"):
             loss, gradients = training.gradients()
+            surface, lead = self._surface()
             parts = {
                 "weights": flat(training.model.params),
                 "gradients": flat(gradients),
                 "curve": np.array(training.curve, np.float32).ravel(),
-                "surface": self._surface(),
+                "lead": lead,
+                "surface": surface,
                 "units": self._units(),
             }
             norms = {name: _number(math.sqrt(sum(float(np.sum(np.square(v, dtype=float)))
@@ -144,14 +148,25 @@ class Camera:
             [struct.pack("<I", len(text)), text, *(a.tobytes() for a in parts.values())]
         )
 
-    def _surface(self) -> np.ndarray:
-        """Return the probability of each class but the first of two, in 255 parts."""
+    def _surface(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the probability of each class, and by how much it leads; of two, the second.
+
+        A probability in 255 parts is enough to colour with, and not to see where two are equal.
+        """
         logits = self._training.model.predict(self._large).astype(float)
+        logits = np.nan_to_num(logits, posinf=1e300, neginf=-1e300)  # of a run that diverges
         logits -= logits.max(axis=1, keepdims=True)
         odds = np.exp(logits)
         shares = odds / odds.sum(axis=1, keepdims=True)
         planes = shares[:, 1:] if shares.shape[1] == 2 else shares
-        return _bytes(255 * np.nan_to_num(planes.T))
+        if shares.shape[1] == 2:
+            lead = logits[:, 1:] - logits[:, :1]
+        else:
+            best = np.sort(logits, axis=1)
+            others = np.where(logits == best[:, -1:], best[:, -2:-1], best[:, -1:])
+            lead = logits - others
+        scaled = np.clip(np.nan_to_num(lead.T), -_LEAD, _LEAD) * (32_767 / _LEAD)
+        return _bytes(255 * np.nan_to_num(planes.T)), np.rint(scaled).astype("<i2").ravel()
 
     def _units(self) -> np.ndarray:
         """Return what each hidden unit gives over the plane: 128 is 0, its greatest an end."""

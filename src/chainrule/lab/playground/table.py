@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from chainrule.lab.playground.points import Points, split
 #: Limits of a table: characters of its text, rows, columns, characters of a name, classes.
 CHARACTERS, ROWS, COLUMNS, NAME, CLASSES = 200_000, 2_000, 50, 100, 6
 _DELIMITERS = ",;\t|"
+#: A number as most of Europe writes it, which is why its tables have other delimiters.
+_DECIMAL = re.compile(r"^([+-]?\d+),(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class Table:
         for name in self.names:
             cells = self.column(name)
             distinct = len(set(cells))
+            wrong = [row for row, cell in enumerate(cells, 2) if _number(cell) is None]
             columns.append(
                 {
                     "name": name,
-                    "numeric": all(_number(cell) is not None for cell in cells),
+                    "numeric": not wrong,
                     "classes": distinct if 2 <= distinct <= CLASSES else None,
+                    "but": _but(name, cells, wrong),
                 }
             )
         return {"columns": columns, "rows": len(self.rows)}
@@ -72,7 +77,7 @@ def read(text: str) -> Table:
     Examples
     --------
     >>> read("height,weight,kind\n1,2,a\n3,4,b\n").summary()["columns"][0]
-    {'name': 'height', 'numeric': True, 'classes': 2}
+    {'name': 'height', 'numeric': True, 'classes': 2, 'but': ''}
     """
     if len(text) > CHARACTERS:
         raise _wrong(f"At most {CHARACTERS:,} characters are taken; these are {len(text):,}.")
@@ -89,6 +94,8 @@ def read(text: str) -> Table:
         raise _wrong("A row of names is needed, and rows of cells below it.")
     names = tuple(name.strip() for name in lines[0])
     rows = [[cell.strip() for cell in line] for line in lines[1:]]
+    if delimiter != ",":
+        rows = [[_DECIMAL.sub(r"\1.\2", cell) for cell in row] for row in rows]
     _check(names, rows)
     return Table(names, rows)
 
@@ -155,6 +162,17 @@ def _numbers(table: Table, name: str, field: str) -> np.ndarray:
         if value is None:
             raise refusal([(field, f"Row {number} of {shown(name)} is no number: {shown(cell)}.")])
     return np.array(found, float)
+
+
+def _but(name: str, cells: list[str], wrong: list[int]) -> str:
+    """Say which cells keep a column that is meant to be of numbers from being one."""
+    if not wrong or 2 * len(wrong) > len(cells):
+        return ""
+    cell = cells[wrong[0] - 2]
+    others = f", and {len(wrong) - 1} others like it" if len(wrong) > 1 else ""
+    return (
+        f"{shown(name)} has {shown(cell) if cell else 'an empty cell'} in row {wrong[0]}{others}."
+    )
 
 
 def _number(cell: str) -> float | None:

@@ -15,7 +15,7 @@ export class ApiError extends Error {
   }
 }
 
-const GONE = "The lab does not answer. It may have been stopped: run `chainrule lab` again.";
+const GONE = "The lab does not answer. It may have been stopped: run chainrule lab again.";
 
 async function answer(path, options) {
   let response;

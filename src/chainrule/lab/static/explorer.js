@@ -139,6 +139,13 @@ class Explorer {
     this.answered = moment;
   }
 
+  /** Bring the answer to what was asked about into view: it stands below the picture. */
+  showPaths() {
+    const panel = this.stage.querySelector(".cr-why-panel");
+    panel?.scrollIntoView({ block: "start" });
+    panel?.querySelector("select, button, a, [tabindex]")?.focus({ preventScroll: true });
+  }
+
   fail(error) {
     const left = this.form.complain(error.errors ?? [{ field: "", message: error.message }]);
     this.stage.classList.toggle("stale", Boolean(this.view));

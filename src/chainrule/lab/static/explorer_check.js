@@ -6,8 +6,9 @@ import { told } from "./explorer_form.js";
 
 const MARKS = {
   right: ["✓", "right"], wrong: ["✗", "wrong"], carried: ["↳", "carries an earlier error"],
-  kink: ["~", "no derivative here"], helper: ["·", "a helper"], fault: ["!", "cannot be read"],
+  raises: ["✗", "cannot be worked out"], kink: ["~", "no derivative here"], helper: ["·", "a helper"], fault: ["!", "cannot be read"],
 };
+const WIDE = matchMedia("(min-width: 901px)");
 const EXAMPLE = "dz = dy * (z > 0)\ndw = dz * x";
 
 /** @param {object} explorer */
@@ -27,8 +28,8 @@ class Check {
       },
     });
     this.verdict = el("div", { class: "verdict", id: "verdict", role: "status" });
-    this.element = el("section", { class: "card", "aria-labelledby": "check-title" },
-      el("h2", { id: "check-title", text: "Your backward pass" }),
+    this.summary = el("summary", {}, el("h2", { id: "check-title", text: "Your backward pass" }));
+    this.element = el("details", { class: "card folds", "aria-labelledby": "check-title" }, this.summary,
       el("div", { class: "field" },
         el("label", { for: "backward", text: "One gradient a line" }),
         el("div", { class: "marked" }, this.gutter, this.input),
@@ -36,6 +37,14 @@ class Check {
           text: "Checked as you type. All values of the forward pass and the upstream gradient are at hand." })),
       this.verdict);
     this.ask = latest((state, isNewest) => this.work(state, isNewest));
+    WIDE.addEventListener("change", () => this.fold());
+    this.fold();
+  }
+
+  /** On a narrow page it is one line above the steps until it is wanted; else it is always open. */
+  fold() {
+    this.element.open = WIDE.matches || Boolean(this.explorer.state.backward?.trim());
+    this.summary.tabIndex = WIDE.matches ? -1 : 0;
   }
 
   render() {
@@ -93,7 +102,9 @@ class Check {
         ? `✓ Right: ${right === 1 ? "the line" : `all ${right} gradients`}, at these values and at others.`
         : `✓ Right so far: ${right} of ${right + found.missing.length} gradients.` }));
     }
-    if (found.missing.length && !found.ok) {
+    if (found.wrong?.verdict === "raises") {
+      parts.push(el("p", { class: "help", text: "What comes after it is checked once it can be worked out." }));
+    } else if (found.missing.length && !found.ok) {
       parts.push(el("p", { class: "help", text: `Not there yet: ${found.missing.map((name) => `d${name}`).join(", ")}.` }));
     }
     this.verdict.replaceChildren(...parts);
@@ -107,7 +118,7 @@ class Check {
         el("code", { text: wrong.before || wrong.name })));
     if (said) box.append(el("p", { text: said }));
     box.append(el("dl", { class: "numbers" },
-      el("dt", { text: "you have" }), el("dd", {}, el("code", { text: wrong.got })),
+      ...(wrong.got ? [el("dt", { text: "you have" }), el("dd", {}, el("code", { text: wrong.got }))] : []),
       el("dt", { text: "it should be" }), el("dd", {}, el("code", { text: wrong.expected }))));
     if (wrong.after) {
       box.append(el("p", { class: "repair" }, "Write ", el("code", { text: wrong.after })),
@@ -120,11 +131,34 @@ class Check {
     return box;
   }
 
-  repair({ line, after }) {
-    const lines = this.input.value.split("\n");
-    lines[line - 1] = after;
-    this.explorer.change({ backward: lines.join("\n") });
+  repair({ line, name, after }) {
+    const text = this.input.value;
+    const [begin, end] = extent(text, line, name);
+    this.explorer.change({ backward: text.slice(0, begin) + after + text.slice(end) });
     this.input.focus();
+  }
+}
+
+/**
+ * Where the statement that assigns to a name stands, of those that begin in a line: several may,
+ * and brackets may hold later lines.
+ */
+function extent(text, line, name) {
+  const first = text.split("\n").slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
+  let begin = first;
+  for (;;) {
+    let [end, depth] = [begin, 0];
+    for (; end < text.length; end += 1) {
+      if ("([".includes(text[end])) depth += 1;
+      else if (")]".includes(text[end])) depth -= 1;
+      else if (depth <= 0 && ";#\n".includes(text[end])) break;
+      else if (text[end] === "#") end = `${text}\n`.indexOf("\n", end); // a comment within brackets
+    }
+    const statement = text.slice(begin, end);
+    const blank = statement.length - statement.trimStart().length;
+    if (statement.split("=")[0].trim() === name) return [begin + blank, begin + statement.trimEnd().length];
+    if (text[end] !== ";") return [first, `${text}\n`.indexOf("\n", first)];
+    begin = end + 1;
   }
 }
 

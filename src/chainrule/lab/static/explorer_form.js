@@ -1,6 +1,7 @@
 /** What is explained: an example or formulas, and a field for each value. */
 
 import { el } from "/static/view/dom.js";
+import { exactField } from "/static/view/fields.js";
 
 /** Values that new names begin with, so that there is something to see at once. */
 const BEGIN = ["2", "3", "1", "0.5", "-1", "1.5"];
@@ -24,6 +25,7 @@ class Form {
       el("option", { value: OWN, text: "Your own formula" }));
     this.moment = el("option", { value: MOMENT, text: "A moment of the playground" });
     this.heading = el("h3", { text: "Values" });
+    this.begun = el("p", { class: "help", text: "They begin with those in the formula.", hidden: true });
     this.formula = el("textarea", {
       id: "formula", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
       "aria-describedby": "formula-help formula-error", on: {
@@ -35,7 +37,9 @@ class Form {
       el("label", { for: "formula", text: "Formulas, one a line" }), this.formula,
       this.formulaError,
       el("p", { class: "help", id: "formula-help", text: "The last line is the output. + - * / ** @, comparisons, x.T, x[0], and NumPy's functions by name: exp, log, sum, mean, max, sigmoid, relu, …" }));
-    this.source = el("p", { class: "help" });
+    this.told = el("p", { class: "help" });
+    this.paths = el("button", { type: "button", class: "quiet", text: "Go to its paths", on: { click: () => explorer.showPaths() } });
+    this.source = el("div", { class: "moment" }, this.told, this.paths);
     this.values = el("div", { class: "values" });
     this.upstream = this.field("upstream", "Upstream gradient", (text) => ({ upstream: text }));
     this.upstream.box.classList.add("upstream");
@@ -44,7 +48,7 @@ class Form {
       el("h2", { id: "form-title", text: "Function" }),
       el("div", { class: "field" }, el("label", { for: "choice", text: "Start from" }), this.choice),
       this.source, this.formulaBox,
-      this.heading, this.values, this.upstream.box, this.whole);
+      this.heading, this.begun, this.values, this.upstream.box, this.whole);
   }
 
   choose(name) {
@@ -72,7 +76,7 @@ class Form {
     });
     const error = el("p", { class: "error", id: `${id}-error`, role: "alert", hidden: true });
     const box = el("div", { class: "field value" }, el("label", { for: id, text: label }), input, error);
-    return { box, input, error };
+    return { box, input, exact: exactField(input), error };
   }
 
   /** Show the state; a field that is being typed in keeps its text and caret. */
@@ -86,19 +90,28 @@ class Form {
     put(this.formula, state.formula ?? "");
     this.formula.rows = Math.min(12, Math.max(3, (state.formula ?? "").split("\n").length + 1));
     this.source.hidden = !state.playground;
-    this.source.textContent = state.playground
-      ? "The loss of the playground's network on its current minibatch, with its weights of now." : "";
+    if (state.playground) this.tell(state.playground);
     if (example) this.use(example.arguments);
     if (state.playground) this.use([]);
     if (!example && !state.playground) this.explorer.api.state.set("formula", state);
     this.heading.hidden = !this.names.length;
+    this.begun.hidden = Boolean(example) || !Object.values(this.texts).some(Boolean);
     this.upstream.box.hidden = Boolean(state.playground) || !(example?.upstream || state.upstream || this.needsUpstream);
-    put(this.upstream.input, state.upstream || example?.upstream || "");
-    for (const [name, { input }] of this.fields) put(input, this.textOf(name));
+    this.upstream.exact.text = state.upstream || example?.upstream || "";
+    for (const [name, { exact }] of this.fields) exact.text = this.textOf(name);
+  }
+
+  /** Say which moment of the playground this is, and what was asked about it. */
+  tell({ step, sample, labels, why }) {
+    const count = Array.isArray(labels) ? labels.length : 0;
+    const samples = sample === undefined ? `the next ${count === 1 ? "sample" : `${count} samples`}` : `sample ${sample} alone`;
+    this.told.textContent = `The loss of the playground's network on ${samples}, with its weights after step ${Number(step).toLocaleString("en")}.`
+      + (why ? ` What ${why} does to it is lit in the picture.` : "");
+    this.paths.hidden = !why;
   }
 
   textOf(name) {
-    return this.explorer.state.values[name] ?? this.texts[name] ?? "";
+    return own(this.explorer.state.values, name) ?? own(this.texts, name) ?? "";
   }
 
   /** Make a field for each argument. */
@@ -117,10 +130,14 @@ class Form {
   async prepare(state) {
     if (state.example || state.playground) return this.used(state);
     const form = await this.explorer.api.post("/api/form", { state: { formula: state.formula } });
+    // A value that is written in the formula is what its field has, until the field is edited.
+    const before = this.asked ? this.texts : null;
+    this.asked = true;
     this.use(form.arguments);
+    const rewritten = this.names.filter((name) => before && this.texts[name] && this.texts[name] !== own(before, name));
     const { values } = this.explorer.state;
-    const fresh = this.names.filter((name) => values[name] === undefined);
-    fresh.forEach((name) => { values[name] = BEGIN[this.names.indexOf(name) % BEGIN.length]; });
+    const fresh = this.names.filter((name) => own(values, name) === undefined || rewritten.includes(name));
+    fresh.forEach((name) => { values[name] = this.texts[name] || BEGIN[this.names.indexOf(name) % BEGIN.length]; });
     if (fresh.length) this.explorer.api.state.set("explorer", this.explorer.state);
     this.render();
     return this.used({ ...state, values: { ...values, ...state.values } });
@@ -175,6 +192,11 @@ export function told(error, text) {
     parts.push(el("span", { class: "cr-hidden", text: ` At line ${error.line}, column ${error.column}.` }));
   }
   return parts;
+}
+
+/** What an object has under a name itself: a variable may be called "constructor". */
+function own(object, name) {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 function put(input, text) {

@@ -26,8 +26,9 @@ class Tools {
     this.step = el("button", { type: "button", class: "primary", text: "Take a step", on: { click: () => this.takeStep() } });
     this.undo = el("button", { type: "button", class: "quiet", text: "Undo", on: { click: () => explorer.undo() } });
     this.redo = el("button", { type: "button", class: "quiet", text: "Redo", on: { click: () => explorer.redo() } });
-    this.files = el("select", { id: "file" }, ...FILES.map(([suffix, title]) => el("option", { value: suffix, text: title })));
+    this.files = el("select", { id: "file", "aria-describedby": "file-error", on: { change: () => this.complain("") } }, ...FILES.map(([suffix, title]) => el("option", { value: suffix, text: title })));
     this.told = el("p", { class: "help", id: "told", role: "status" });
+    this.fileError = el("p", { class: "error", id: "file-error", role: "alert", hidden: true });
     this.stepBox = el("section", { class: "card", "aria-labelledby": "step-title" },
       el("h2", { id: "step-title", text: "Gradient step" }),
       el("div", { class: "row" },
@@ -40,6 +41,7 @@ class Tools {
         el("div", { class: "row" },
           el("div", { class: "field grow" }, el("label", { for: "file", text: "File" }), this.files),
           el("button", { type: "button", class: "quiet", id: "save", text: "Save", on: { click: () => this.save() } })),
+        this.fileError,
         el("div", { class: "row" }, this.undo, this.redo,
           el("button", { type: "button", class: "quiet", id: "share", text: "Copy link", on: { click: () => this.share() } })),
         this.told));
@@ -75,6 +77,7 @@ class Tools {
 
   async save() {
     const { explorer } = this;
+    this.complain("");
     this.told.textContent = "Making the file…";
     try {
       const file = await explorer.api.post("/api/export", { state: explorer.request(), suffix: this.files.value });
@@ -84,8 +87,17 @@ class Tools {
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
       this.told.textContent = `Saved ${file.name}.`;
     } catch (error) {
-      this.told.textContent = error.message;
+      this.told.textContent = "";
+      this.complain(error.message);
     }
+  }
+
+  /** Say beside the kind of file why it could not be made. */
+  complain(message) {
+    this.fileError.textContent = message;
+    this.fileError.hidden = !message;
+    if (message) this.files.setAttribute("aria-invalid", "true");
+    else this.files.removeAttribute("aria-invalid");
   }
 
   async share() {

@@ -4,7 +4,7 @@ import { createAsked } from "./playground_asked.js";
 import { SHAPES } from "./playground_colours.js";
 import { createControls } from "./playground_controls.js";
 import { createCurves } from "./playground_curves.js";
-import { make, number, percent } from "./playground_dom.js";
+import { make, minus, number, percent } from "./playground_dom.js";
 import { moment, places } from "./playground_frame.js";
 import { createNetwork } from "./playground_network.js";
 import { createPlot } from "./playground_plot.js";
@@ -13,6 +13,10 @@ import { createConnection } from "./playground_socket.js";
 
 /** Where a tab keeps the name of its run; another tab has another run. */
 const KEY = "chainrule-playground-run";
+/** Tries to connect after which the server is taken for stopped: some seconds. */
+const PATIENCE = 4;
+const LOST = "The connection is lost, and is being tried again. Training goes on meanwhile, for a while; what you set is sent once it is back.";
+const GONE = "The lab does not answer: it may have been stopped. If so, run chainrule lab again and open the link that it prints; your settings are kept in this browser.";
 /** Milliseconds between two announcements while training runs. */
 const SPOKEN = 5000;
 const PACES = [[0, "Full speed"], [1000, "1,000 steps a second"], [100, "100 steps a second"], [10, "10 steps a second"]];
@@ -44,29 +48,47 @@ export async function mount(root, api) {
   let spoken = 0;
   /** Configurations that were sent and not yet answered. */
   let waiting = 0;
+  /** The last that was sent, and one that has to be sent still: the socket had broken. */
+  let latest = null;
+  let owed = null;
+  let isOpening = false;
+  let isUp = false;
   let said = "";
   const linked = fromHash(location.hash);
 
-  const connection = createConnection(api, {
-    opening: () => ({
+  /** What is asked for at first and after a break: the run of this tab, or one like it. */
+  function opening() {
+    isOpening = true;
+    return {
       ...(linked && !run ? {} : { run: sessionStorage.getItem(KEY) ?? "" }),
       config: (!run && linked) || run?.config || api.state.get("playground") || options.standard,
-    }),
+    };
+  }
+
+  const connection = createConnection(api, {
+    opening,
     told(message) {
       waiting = Math.max(0, waiting - 1);
       if (message.errors) refused(message);
       else begin(message);
     },
     frame: show,
-    connected(isUp) {
-      page.lost.hidden = isUp;
+    connected(is, tries) {
+      isUp = is;
+      if (!is && waiting) owed = latest;
       waiting = 0;
+      page.lost.hidden = is;
+      if (!is) page.lost.textContent = tries < PATIENCE ? LOST : GONE;
+      state(page.root.dataset.state);
     },
     isShown: () => root.isConnected && !root.hidden && root.offsetParent !== null,
   });
 
   function configure(config) {
-    if (connection.send({ do: "configure", config })) waiting += 1;
+    latest = config;
+    const isSent = connection.send({ do: "configure", config });
+    owed = isSent ? null : config;
+    if (isSent) waiting += 1;
   }
 
   function refused({ errors, ended }) {
@@ -74,11 +96,14 @@ export async function mount(root, api) {
     page.message.textContent = left.join(" ");
     page.message.hidden = !left.length;
     if (ended) state("ended");
-    // A link or a kept state that is no good: begin with what is.
-    if (!run && !ended) connection.send({ do: "open", config: options.standard });
+    // A link or a kept state that is no good: begin with what is, if there is room for a run.
+    const isFull = errors.some(({ field }) => field === "run");
+    if (!run && !ended && !isFull) connection.send({ do: "open", config: options.standard });
   }
 
   function begin(described) {
+    const isAnother = isOpening && run && described.run !== run.run;
+    isOpening = false;
     const isSame = run && run.generation === described.generation && run.run === described.run;
     run = described;
     sessionStorage.setItem(KEY, run.run);
@@ -93,10 +118,12 @@ export async function mount(root, api) {
       legend(page.legend, run.points);
     }
     // What is being typed is newer than this answer.
-    if (!waiting && !controls.isTyping()) controls.show(run.config);
+    if (!waiting && !owed && !controls.isTyping()) controls.show(run.config);
     page.size.textContent = `${run.parameters.toLocaleString("en")} parameters`;
     page.message.hidden = true;
     connection.ask(true);
+    if (owed) configure(owed);
+    else if (isAnother) note("The run had ended meanwhile. This is its beginning.");
   }
 
   function show(next) {
@@ -107,19 +134,31 @@ export async function mount(root, api) {
     curves.show(frame);
     asked.show(frame);
     figures(page.figures, frame);
-    page.finding.textContent = frame.finding;
+    page.finding.textContent = minus(frame.finding);
     page.finding.hidden = !frame.finding;
     page.pace.value = String(frame.pace);
+    stopped();
     state(frame.state);
     speak();
+  }
+
+  /** Say in plain words that a run is over, and how to go on. */
+  function stopped() {
+    page.stopped.hidden = frame.state !== "diverged";
+    if (page.stopped.hidden) return;
+    const text = `Training stopped after step ${frame.step.toLocaleString("en")}: numbers grew beyond all bounds, so that the next ones would be infinite or no numbers at all (NaN). `
+      + `The weights shown are the last that are finite. To go on, choose a smaller learning rate than ${number(run.config.rate)}, or Reset to begin again.`;
+    if (page.stopped.textContent !== text) page.stopped.textContent = text;
   }
 
   function state(name) {
     page.root.dataset.state = name;
     page.root.dataset.step = String(frame?.step ?? 0);
     page.train.textContent = name === "running" ? "Pause" : "Train";
-    page.train.disabled = name === "diverged" || name === "ended";
+    page.reset.classList.toggle("pg-primary", name === "diverged" || name === "ended");
+    page.train.disabled = !isUp || !run || name === "diverged" || name === "ended";
     page.step.disabled = page.train.disabled;
+    for (const control of [page.reset, page.pace]) control.disabled = !isUp;
   }
 
   /** Tell those who do not see the curves how things are, and not too often. */
@@ -137,7 +176,7 @@ export async function mount(root, api) {
     connection.send({ do: frame?.state === "running" ? "pause" : "train" });
   });
   page.step.addEventListener("click", () => connection.send({ do: "step", steps: 1 }));
-  page.reset.addEventListener("click", () => connection.send({ do: "reset" }));
+  page.reset.addEventListener("click", () => connection.send(run ? { do: "reset" } : { do: "open", ...opening() }));
   page.pace.append(...PACES.map(([value, text]) => make("option", { value: String(value), text })));
   page.pace.addEventListener("change", () => connection.send({ do: "pace", pace: Number(page.pace.value) }));
   page.link.addEventListener("click", async () => {
@@ -213,7 +252,8 @@ function layout() {
     legend: make("ul", { class: "pg-legend" }),
     finding: make("p", { class: "pg-finding", tabindex: "0", role: "note", "aria-label": "What was found", hidden: true }),
     message: make("p", { class: "pg-message", role: "alert", hidden: true }),
-    lost: make("p", { class: "pg-message", role: "status", text: "The connection is lost. It is tried again by itself; training goes on for a while.", hidden: true }),
+    stopped: make("p", { class: "pg-message", role: "alert", "data-stopped": true, hidden: true }),
+    lost: make("p", { class: "pg-message", role: "status", "data-lost": true, hidden: true }),
     note: make("p", { class: "pg-note", role: "status" }),
     spoken: make("p", { class: "pg-hidden", role: "status", "data-spoken": true }),
     size: make("span", { class: "pg-size" }),
@@ -232,15 +272,16 @@ function layout() {
       page.figures,
       make("div", { class: "pg-share" }, page.note, page.link, page.save,
         page.open, make("label", { for: "pg-open", class: "pg-button", text: "Open file" }))),
-    page.message, page.lost, page.spoken,
+    page.message, page.stopped, page.lost, page.spoken,
     make("div", { class: "pg-columns" }, page.settings, page.middle, page.right));
   return page;
 }
 
 /** The numbers of now. */
-function figures(list, { step, scores: [, loss, accuracy, heldLoss, held] }) {
+function figures(list, { step, state, scores: [, loss, accuracy, heldLoss, held] }) {
+  const finite = (value) => (value === null && state === "diverged" ? "not finite" : number(value));
   const shown = [
-    ["Step", step.toLocaleString("en")], ["Loss", number(loss)], ["Loss, held out", number(heldLoss)],
+    ["Step", step.toLocaleString("en")], ["Loss", finite(loss)], ["Loss, held out", finite(heldLoss)],
     ["Accuracy", percent(accuracy)], ["Accuracy, held out", percent(held)],
   ];
   list.replaceChildren(...shown.map(([name, text]) =>

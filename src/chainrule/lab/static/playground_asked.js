@@ -37,8 +37,7 @@ export function createAsked(chosen) {
   function lists() {
     const { inputs, units } = run.layers[weight.layer];
     const inner = (count) => Array.from({ length: count }, (_, unit) => [unit, `unit ${unit}`]);
-    const coordinates = [[0, "x₁"], [1, "x₂"]];
-    const before = weight.layer === 0 ? coordinates : inner(inputs);
+    const before = weight.layer === 0 ? run.points.axes.map((name, at) => [at, name]) : inner(inputs);
     const isLast = weight.layer === run.layers.length - 1;
     const after = isLast ? run.points.classes.map((name, at) => [at, `class ${name}`]) : inner(units);
     fill(layer.select, run.layers.map(({ name }, at) => [at, name]), weight.layer);
@@ -77,7 +76,10 @@ export function createAsked(chosen) {
     const at = places[weight.layer].index(weight.from, weight.to);
     const [value, gradient] = [frame.parts.weights[at], frame.parts.gradients[at]];
     const rows = frame.rows.length;
-    told.textContent = `${title()} = ${number(value)}, gradient ${number(gradient)} on the next ${rows === 1 ? "sample" : `${rows} samples`}`;
+    const next = `on the next ${rows === 1 ? "sample" : `${rows} samples`}`;
+    const isFinite = Number.isFinite(gradient);
+    told.textContent = `${title()} = ${number(value)}, ${isFinite ? `gradient ${number(gradient)}` : "no finite gradient"} ${next}`;
+    why.disabled = !isFinite;
     whySample.disabled = picked === null;
     if (picked === null) {
       toldSample.textContent = "Click one in the plot, or give its number.";

@@ -10,6 +10,8 @@ const NAMES = {
 };
 /** Milliseconds without a key press after which what was typed counts. */
 const QUIET = 350;
+/** Characters of a pasted table from which on it is not left to the browser to insert it. */
+const LONG = 2000;
 
 /**
  * @param {object} options what the server offers
@@ -104,12 +106,28 @@ export function createControls(options, api, changed) {
     const [given] = file.files;
     if (!given) return;
     if (given.size > 4 * limits.characters) {
-      report([{ field: "table", message: `The file has ${given.size} bytes; at most ${limits.characters} characters are taken.` }]);
+      report([{ field: "table", message: `The file has ${given.size.toLocaleString("en")} bytes; at most ${limits.characters.toLocaleString("en")} characters are taken.` }]);
       return;
     }
-    pasted.value = await given.text();
+    const text = await given.text();
+    if (isTooLong(text)) return;
+    pasted.value = text;
     await take();
   });
+  /** Browsers take seconds to insert thousands of lines as if they were typed. */
+  pasted.addEventListener("paste", (event) => {
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (text.length < LONG) return;
+    event.preventDefault();
+    if (isTooLong(text)) return;
+    pasted.setRangeText(text, pasted.selectionStart, pasted.selectionEnd, "end");
+    take();
+  });
+  function isTooLong(text) {
+    const is = text.length > limits.characters;
+    if (is) report([{ field: "table", message: `This has ${text.length.toLocaleString("en")} characters; at most ${limits.characters.toLocaleString("en")} are taken.` }]);
+    return is;
+  }
   let typed = 0;
   pasted.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(take, QUIET); });
 
@@ -126,7 +144,8 @@ export function createControls(options, api, changed) {
       const target = targets.findLast((column) => !numbers.slice(0, 2).includes(column)) ?? targets.at(-1);
       const [x, y] = names(numbers.filter((column) => column !== target));
       if (y === undefined || !target) {
-        report([{ field: "table", message: "Two columns of numbers are needed, and one with 2 to 6 different values." }]);
+        const but = columns.map((column) => column.but).filter(Boolean).join(" ");
+        report([{ field: "table", message: `Two columns of numbers are needed, and one with 2 to 6 different values. ${but}`.trim() }]);
         return;
       }
       config.table = { text, x, y, target: target.name };

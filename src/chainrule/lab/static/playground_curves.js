@@ -85,8 +85,9 @@ function panel(context, { x, width, height }, curve, colours, { title, columns, 
     context.stroke();
     context.fillText(text(share * most), left - 4, y + 4);
   }
-  const last = curve[curve.length - COLUMNS + STEP] || 1;
-  context.fillText(`step ${Math.round(last).toLocaleString("en")}`, right, height - 4);
+  const now = curve[curve.length - COLUMNS + STEP];
+  const last = now || 1;
+  context.fillText(`step ${Math.round(now).toLocaleString("en")}`, right, height - 4);
   context.save();
   context.beginPath();
   context.rect(left, top - 2, right - left, bottom - top + 4);

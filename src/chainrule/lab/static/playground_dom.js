@@ -20,13 +20,31 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A text with true minus signs before its numbers. */
+export function minus(text) {
+  return text.replace(/(^|[^\w)\]])-(?=[\d.∞])/g, "$1−").replace(/(\d)e([+-]?)0*(\d)/g,
+    (_, before, sign, digit) => `${before}e${sign === "-" ? "−" : ""}${digit}`);
+}
+
 /** A number as people read it, with a true minus. */
 export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const text = Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
     ? value.toExponential(Math.max(1, digits - 2))
     : String(Number(value.toPrecision(digits)));
-  return text.replace("-", "−").replace("e−", "e−").replace("e+", "e");
+  return minus(text);
+}
+
+/**
+ * A text, cut where it has no room.
+ *
+ * @param {CanvasRenderingContext2D} context
+ */
+export function shortened(context, text, room) {
+  if (context.measureText(text).width <= room) return text;
+  const letters = [...text];
+  while (letters.length > 1 && context.measureText(`${letters.join("")}…`).width > room) letters.pop();
+  return `${letters.join("")}…`;
 }
 
 /** A share as a percentage. */

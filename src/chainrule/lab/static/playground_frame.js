@@ -1,6 +1,6 @@
 /** Frames of a run, as the server sends them, and the moment that the explorer is asked about. */
 
-const TYPES = { f4: Float32Array, u1: Uint8Array };
+const TYPES = { f4: Float32Array, i2: Int16Array, u1: Uint8Array };
 
 /**
  * Read a frame: JSON, and typed arrays by name in `.parts`.

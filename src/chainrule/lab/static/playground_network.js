@@ -4,7 +4,7 @@
  */
 
 import { blend, palette } from "./playground_colours.js";
-import { fitted, pointing } from "./playground_dom.js";
+import { fitted, number, pointing, shortened } from "./playground_dom.js";
 
 const TOP = 30;
 const BOTTOM = 34;
@@ -152,32 +152,38 @@ export function createNetwork(canvas, chosen) {
   }
 
   function labels(context, at, colours, height) {
+    const across = at.length > 1 ? at[1].x - at[0].x : 0;
     context.textAlign = "center";
-    context.font = `12px ${colours.font}`;
+    const bar = Math.min(40, across - 8);
+    context.font = `${across < 50 ? 10 : 12}px ${colours.font}`;
     at.forEach((column, index) => {
       const layer = run.layers[index - 1];
-      const name = index === 0 ? "input" : index === at.length - 1 ? "class" : `layer ${index}`;
       context.fillStyle = colours.ink;
-      context.fillText(name, column.x, 16);
+      context.fillText(layer?.name ?? "inputs", column.x, 16, across - 6);
       if (!layer || !frame) return;
       const norm = frame.norms[layer.name];
       context.fillStyle = colours.quiet;
-      context.fillText(norm === null ? "–" : norm.toPrecision(2), column.x, height - 6);
+      context.fillText(number(norm, 2), column.x, height - 6, across - 6);
       // Its logarithm as the length of a bar: gradients that vanish are seen at once.
       const share = norm > 0 ? Math.max(0.03, Math.min(1, (Math.log10(norm) + 5) / 6)) : 0;
       context.fillStyle = colours.line;
-      context.fillRect(column.x - 20, height - 23, 40, 3);
+      context.fillRect(column.x - bar / 2, height - 23, bar, 3);
       context.fillStyle = colours.accent;
-      context.fillRect(column.x - 20, height - 23, 40 * share, 3);
+      context.fillRect(column.x - bar / 2, height - 23, bar * share, 3);
     });
     if (at.length) {
       context.fillStyle = colours.quiet;
-      context.fillText("|gradient|", at[0].x, height - 6);
+      context.fillText("|gradient|", at[0].x, height - 6, across - 6);
     }
-    context.textAlign = "right";
+    const { x, size, units: heights } = at[0];
     context.font = `11px ${colours.font}`;
-    at[0].units.forEach((y, unit) => {
-      context.fillText(unit ? "x₂" : "x₁", at[0].x - at[0].size / 2 - 4, y + 4);
+    context.textAlign = "right";
+    heights.forEach((y, unit) => {
+      const name = run.points.axes[unit];
+      const room = x - size / 2 - 8;
+      const isBeside = context.measureText(name).width <= room || heights[1] - heights[0] < size + 16;
+      if (isBeside) context.fillText(shortened(context, name, room), x - size / 2 - 4, y + 4);
+      else context.fillText(shortened(context, name, x + size / 2 - 2), x + size / 2, y + size / 2 + 12);
     });
   }
 

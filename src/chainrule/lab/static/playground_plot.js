@@ -139,21 +139,11 @@ function paint(picture, frame, rgb) {
 function border(context, frame, b, colours) {
   const { side } = frame;
   const cells = side * side;
-  const planes = frame.parts.surface.length / cells;
   context.strokeStyle = colours.ink;
   context.lineWidth = 1.3;
   context.beginPath();
-  for (let plane = 0; plane < planes; plane += 1) {
-    const lead = (cell) => {
-      const own = frame.parts.surface[plane * cells + cell];
-      if (planes === 1) return own - 127.5;
-      let other = 0;
-      for (let k = 0; k < planes; k += 1) {
-        if (k !== plane) other = Math.max(other, frame.parts.surface[k * cells + cell]);
-      }
-      return own - other + 1e-3 * (plane % 2 ? 1 : -1);
-    };
-    contour(context, lead, side, b);
+  for (let start = 0; start < frame.parts.lead.length; start += cells) {
+    contour(context, (cell) => frame.parts.lead[start + cell], side, b);
   }
   context.stroke();
 }

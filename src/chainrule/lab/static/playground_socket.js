@@ -10,7 +10,7 @@ const CALM_WAIT = 500;
 /**
  * @param {object} api
  * @param {{opening: () => object, told: (message: object) => void, frame: (frame: object) => void,
- *   connected: (isUp: boolean) => void, isShown: () => boolean}} room
+ *   connected: (isUp: boolean, tries: number) => void, isShown: () => boolean}} room
  */
 export function createConnection(api, room) {
   let socket = null;
@@ -24,7 +24,7 @@ export function createConnection(api, room) {
     made.addEventListener("open", () => {
       socket = made;
       tries = 0;
-      room.connected(true);
+      room.connected(true, 0);
       send({ do: "open", ...room.opening() });
     });
     made.addEventListener("message", ({ data }) => {
@@ -34,9 +34,9 @@ export function createConnection(api, room) {
     made.addEventListener("close", () => {
       if (isOver) return;
       if (socket === made) socket = null;
-      room.connected(false);
       setTimeout(connect, WAITS[Math.min(tries, WAITS.length - 1)]);
       tries += 1;
+      room.connected(false, tries);
     });
   }
 

@@ -1,16 +1,10 @@
 /** Arguments and their gradients: with a host the numbers are fields to edit. */
 
 import { el } from "./dom.js";
+import { brief, exactField } from "./fields.js";
 import { minus } from "./paths.js";
 
 const WAIT = 150; // milliseconds without a further edit before it is sent
-const DIGITS = 6; // of a number that is only shown, as gradients have them
-
-/** A number as it is shown where nobody edits it. */
-function brief(text) {
-  const number = Number(text);
-  return text.length > DIGITS + 2 && Number.isFinite(number) ? String(Number(number.toPrecision(DIGITS))) : text;
-}
 
 /** The panel of arguments and gradients. */
 export function argumentsPanel(view) {
@@ -26,7 +20,8 @@ export function argumentsPanel(view) {
 
   function render() {
     const { arguments: all, upstream } = view.doc;
-    const list = upstream === null ? all : [...all, upstreamField(upstream)];
+    const parts = all.flatMap((data) => (data.parts.length ? data.parts : [data]));
+    const list = upstream === null ? parts : [...parts, upstreamField(upstream)];
     const now = JSON.stringify(list.map((a) => [a.name, a.shape, a.wrt, a.text === null, editable(a)]));
     if (now !== shape) {
       shape = now;
@@ -39,7 +34,7 @@ export function argumentsPanel(view) {
 
   const upstreamField = (text) => ({
     name: "upstream", text, shown: text, shape: null, dtype: "", wrt: false, grid: null,
-    gradient: null, title: `d${view.doc.output}, given`,
+    gradient: null, parts: [], title: `d${view.doc.output}, given`,
   });
 
   function card(data) {
@@ -52,12 +47,13 @@ export function argumentsPanel(view) {
         on: { input: changed },
       });
       inputs.push(input);
+      kept.exact.push(exactField(input));
       return input;
     };
     const grid = (rows, make) =>
       el("table", { class: "cr-grid", role: "presentation" },
         el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, make(cell)))))));
-    const kept = { inputs, data, values: [], gradients: [], texts: [] };
+    const kept = { inputs, exact: [], data, values: [], gradients: [], texts: [] };
     let value;
     if (editable(data)) {
       value = data.grid
@@ -94,7 +90,7 @@ export function argumentsPanel(view) {
         el("span", { class: "cr-about", text: about })),
       el("div", { class: "cr-pair" },
         el("div", { class: "cr-side cr-scrolls", "data-label": `Value of ${data.name}` },
-          gradient ? el("span", { class: "cr-side-name cr-value-name", text: data.name }) : null,
+          gradient ? el("span", { class: "cr-side-name cr-value-name", text: "value" }) : null,
           value),
         gradient
           ? el("div", { class: "cr-side cr-gradient-side cr-scrolls", "data-label": `Gradient of ${data.name}` },
@@ -107,12 +103,14 @@ export function argumentsPanel(view) {
   function fill(kept, data) {
     kept.data = data;
     const cells = data.grid?.flat() ?? [];
-    const active = element.getRootNode().activeElement;
+    const texts = data.grid ? cells.map((cell) => cell.text) : [data.text];
+    const most = data.grid ? 12 : 60;
+    const widest = Math.max(4, ...texts.map((text) => Math.min(most, brief(text ?? "").length + 1)));
+    const shortened = texts.some((text) => text && brief(text) !== text);
     kept.inputs.forEach((input, i) => {
-      const text = data.grid ? cells[i].text : data.text;
-      // What somebody is typing stays as it is typed.
-      if (input !== active && input.value !== text) input.value = text;
-      input.size = Math.max(4, Math.min(input.classList.contains("cr-text") ? 60 : 12, text.length + 1));
+      kept.exact[i].text = texts[i];
+      input.size = widest; // the same for all: a column is as wide as its widest field
+      input.classList.toggle("cr-even", shortened);
     });
     kept.values.forEach((span, i) => (span.textContent = minus(brief(cells[i].text))));
     for (const [node, read] of kept.texts) node.textContent = read(data);
@@ -136,12 +134,12 @@ export function argumentsPanel(view) {
   // -- editing -----------------------------------------------------------------------------
 
   /** The text of one argument, put together from its cells. */
-  function textOf({ inputs, data }) {
-    if (!data.grid || !data.shape.length) return inputs[0].value;
+  function textOf({ exact, data }) {
+    if (!data.grid || !data.shape.length) return exact[0].text;
     const wide = data.grid[0].length;
     const rows = [];
-    for (let i = 0; i < inputs.length; i += wide) {
-      rows.push(`[${inputs.slice(i, i + wide).map((input) => input.value.trim()).join(", ")}]`);
+    for (let i = 0; i < exact.length; i += wide) {
+      rows.push(`[${exact.slice(i, i + wide).map(({ text }) => text.trim()).join(", ")}]`);
     }
     return data.shape.length > 1 ? `[${rows.join(", ")}]` : rows[0];
   }

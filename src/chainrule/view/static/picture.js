@@ -1,170 +1,148 @@
-/** The picture: what is known at a step, one edge's product, paths, zoom, open groups. */
+/**
+ * The picture: what is known at a step, one edge's product, zoom, open groups. What is opened and
+ * is in no picture together with the rest has a picture of its own, below: an inset.
+ */
 
 import { adopt, el, picture } from "./dom.js";
+import { edgeNote } from "./edge_note.js";
+import { light } from "./lit.js";
+import { READABLE, zoomBar } from "./zoom.js";
 
-const SMALLEST = 0.66; // smaller, and nobody could read it
+const AROUND = 10; // of a frame that is cut out
 
 /**
  * The panel of the picture.
  * @param {object} view The view that it is part of.
  */
 export function picturePanel(view) {
-  const scroller = el("div", { class: "cr-scroll cr-scrolls", "data-label": "Picture", "data-key": "picture" });
-  const note = el("p", { class: "cr-edge-note" });
+  const scroller = el("div", {
+    class: "cr-scroll cr-scrolls", "data-label": "Picture", "data-key": "picture",
+  });
+  const insets = el("div", { class: "cr-insets", hidden: true });
+  const problem = el("p", { class: "cr-picture-problem", hidden: true });
   const levels = el("div", { class: "cr-segments", role: "group", "aria-label": "Level of detail" });
-  const zoom = el("div", { class: "cr-zoom", role: "group", "aria-label": "Size of the picture" });
+  const note = edgeNote(view);
+  const zoom = zoomBar(scroller);
+  const board = el("div", { class: "cr-board" }, scroller, problem, insets);
   const element = el(
     "section", { class: "cr-panel cr-picture", "aria-label": "Picture" },
-    el("div", { class: "cr-panel-bar" }, levels, zoom), scroller, note,
+    el("div", { class: "cr-panel-bar" }, levels, zoom.element), board, note.element,
   );
-  let svg = null;
-  let scale = 0; // 0 fits the picture into its place
-  let edges = {};
+  let drawings = []; // [{svg, edges, frames, place}], the main one first
   let stop = 0; // which of the boxes and edges Tab comes to
 
-  for (const [label, text, factor] of [
-    ["Smaller", "−", 1 / 1.25], ["Fit", "Fit", 0], ["Larger", "+", 1.25],
-  ]) {
-    const button = el("button", {
-      type: "button", class: "cr-quiet", text, "aria-label": `${label} picture`,
-      "data-key": `zoom-${label}`,
-      on: { click: () => { scale = factor ? shownScale() * factor : 0; size(); } },
-    });
-    zoom.append(button);
-  }
-
-  function natural() {
-    const [, , width, height] = svg.getAttribute("viewBox").split(/\s+/).map(Number);
-    return { width, height };
-  }
-
-  function shownScale() {
-    return svg ? svg.getBoundingClientRect().width / natural().width || 1 : 1;
-  }
-
-  function size() {
-    if (!svg) return;
-    const { width, height } = natural();
-    const style = getComputedStyle(scroller);
-    const most = parseFloat(style.maxHeight) || Infinity;
-    const fit = Math.min(1.25, scroller.clientWidth / width, most / height);
-    const shown = scale || Math.max(Math.min(SMALLEST, 1), fit);
-    svg.setAttribute("width", (width * shown).toFixed(1));
-    svg.setAttribute("height", (height * shown).toFixed(1));
-    const wider = width * shown > scroller.clientWidth + 1 || height * shown > most + 1;
-    scroller.classList.toggle("cr-overflowing", wider);
-  }
-  const watcher = new ResizeObserver(size);
-  watcher.observe(scroller);
-
-  // -- what is on an edge ------------------------------------------------------------------
-
-  function tell(edge) {
-    const data = edge && edges[edge.dataset.id];
-    note.replaceChildren();
-    for (const other of scroller.querySelectorAll(".cr-pointed")) {
-      other.classList.remove("cr-pointed");
-    }
-    if (!edge) {
-      note.append(el("span", { class: "cr-hint", text: view.hint }));
-      return;
-    }
-    edge.classList.add("cr-pointed");
-    note.append(...(data ? words(data) : [edge.getAttribute("aria-label") || ""]));
-  }
-
-  /** What can be done with a box beyond going to its step. */
-  function about(box) {
-    const { opens, name } = box.dataset;
-    if (!opens) return;
-    note.replaceChildren(
-      el("span", { class: "cr-ends", text: name || box.getAttribute("aria-label") }),
-      el("button", {
-        type: "button", class: "cr-quiet", text: "Open into single numbers", "data-key": "open",
-        on: { click: () => view.setLevel(view.level, [...view.open, opens]) },
-      }));
-  }
-
-  function words(data) {
-    const piece = (caption, text, kind) =>
-      el("span", { class: `cr-factor ${kind}` },
-        el("span", { class: "cr-caption", text: caption }), el("span", { text }));
-    const sign = (text) => el("span", { class: "cr-sign", text });
-    const weight = data.symbols && !data.symbols.includes("∂") && !data.local;
-    const found = [
-      el("span", { class: "cr-ends", text: `${data.from} → ${data.to}` }),
-      piece(weight ? `weight ${data.symbols}` : "value", data.value, "cr-value"),
-    ];
-    if (!data.gradient) return [...found, sign("no gradient passes here")];
-    if (data.known > view.step) return [...found, sign("its gradient is not known yet")];
-    if (data.local) {
-      const local = data.symbols.includes(data.local) ? data.symbols : `${data.symbols} = ${data.local}`;
-      found.push(piece("local", data.symbols ? local : data.local, "cr-local"), sign("×"));
-    } else if (data.symbols && !weight) found.push(piece("local", data.symbols, "cr-local"), sign("×"));
-    if (data.upstream && !weight) found.push(piece("upstream", data.upstream, "cr-gradient"), sign("="));
-    found.push(piece("gradient", data.gradient, "cr-gradient"));
-    return found;
-  }
+  const of = (part) => drawings.find(({ svg }) => svg.contains(part));
 
   // -- rendering ---------------------------------------------------------------------------
 
   function render() {
-    const shown = view.picture();
     levels.replaceChildren(
       ...view.doc.levels.map(({ id, title }) =>
         el("button", {
           type: "button", class: "cr-segment", text: title, "data-key": `level-${id}`,
-          "aria-pressed": String(id === view.level), on: { click: () => view.setLevel(id, []) },
+          "aria-pressed": String(id === view.opened.level), on: { click: () => view.opened.setLevel(id) },
         })),
     );
     levels.hidden = view.doc.levels.length < 2;
-    if (!shown) return;
-    const focused = scroller.contains(scroller.getRootNode().activeElement)
-      ? scroller.getRootNode().activeElement.dataset.id : null;
-    adopt(scroller, view.doc.style);
-    svg = picture(typeof shown === "string" ? shown : shown.svg);
-    edges = shown.edges ?? {};
-    svg.classList.add("cr-svg");
-    scroller.replaceChildren(svg);
-    for (const group of svg.querySelectorAll(".edge")) {
-      group.setAttribute("role", "img");
-      // A thin line is hard to point at: a wider one lies over it, unseen.
-      const hit = group.querySelector(".wire").cloneNode();
-      hit.setAttribute("class", "cr-hit");
-      group.append(hit);
-    }
+    problem.textContent = view.opened.problem;
+    problem.hidden = !view.opened.problem;
+    const [main, ...others] = view.opened.pictures();
+    if (!main) return; // the one before stays until this one has come
+    const active = board.getRootNode().activeElement;
+    const focused = board.contains(active) ? active.dataset.id : null;
+    adopt(board, view.doc.style);
+    note.offer("", null);
+    drawings = [drawn(main, 0)];
+    scroller.replaceChildren(drawings[0].svg);
+    renderInsets(others);
     for (const one of stops()) one.setAttribute("tabindex", "-1");
     // What was opened or closed keeps its id; whatever had the focus is where it goes on.
     const again = stops().findIndex((one) => focused && one.dataset.id === focused);
     stop = again >= 0 ? again : Math.min(stop, stops().length - 1);
     stops()[stop]?.setAttribute("tabindex", "0");
     if (focused) stops()[stop]?.focus({ preventScroll: true });
-    size();
+    zoom.show(drawings[0].svg);
     show();
   }
 
-  const stops = () => [...scroller.querySelectorAll(".box, .edge, g.frame")];
+  function drawn(shown, place) {
+    const whole = typeof shown === "string" ? { svg: shown } : shown;
+    const svg = picture(whole.svg);
+    svg.classList.add("cr-svg");
+    for (const group of svg.querySelectorAll(".edge")) {
+      const ends = whole.edges?.[group.dataset.id];
+      const label = group.getAttribute("aria-label");
+      group.setAttribute("role", "img");
+      if (ends) group.setAttribute("aria-label", `${ends.from} to ${ends.to}: ${label}`);
+      // A thin line is hard to point at: a wider one lies over it, unseen.
+      const hit = group.querySelector(".wire").cloneNode();
+      hit.setAttribute("class", "cr-hit");
+      group.append(hit);
+    }
+    return { svg, edges: whole.edges ?? {}, frames: whole.frames ?? {}, place };
+  }
+
+  function renderInsets(others) {
+    const hint = "Opened beside the picture: this file has no picture with all of it open. "
+      + "In a notebook and in chainrule lab there is one.";
+    insets.hidden = !others.length;
+    insets.replaceChildren(
+      ...(others.length ? [el("p", { class: "cr-hint", text: hint })] : []),
+      ...others.map((shown, i) => {
+        const made = drawn(shown, i + 1);
+        drawings.push(made);
+        return el("div", { class: "cr-inset cr-scrolls", "data-label": "Opened group" }, made.svg);
+      }),
+    );
+    for (const { svg, place } of drawings.slice(1)) cutOut(svg, view.opened.insets[place - 1].frame);
+  }
+
+  /** Leave of a picture what is in one frame. */
+  function cutOut(svg, id) {
+    const frame = svg.querySelector(`g.frame[data-id="${CSS.escape(id)}"]`);
+    const border = frame.querySelector(".border");
+    const [x, y, width, height] = ["x", "y", "width", "height"]
+      .map((name) => Number(border.getAttribute(name)));
+    const [wide, high] = [width + 2 * AROUND, height + 2 * AROUND];
+    for (const part of svg.querySelectorAll(".box, .edge, g.frame")) {
+      const at = part.getBBox();
+      const apart = at.x > x + width || at.x + at.width < x
+        || at.y > y + height || at.y + at.height < y;
+      const around = part.classList.contains("frame") && part !== frame && at.width > width;
+      if (apart || around) part.remove();
+    }
+    svg.setAttribute("viewBox", `${x - AROUND} ${y - AROUND} ${wide} ${high}`);
+    const scale = Math.max(READABLE, Math.min(1, scroller.clientWidth / wide));
+    svg.setAttribute("width", (wide * scale).toFixed(1));
+    svg.setAttribute("height", (high * scale).toFixed(1));
+  }
+
+  const stops = () => [...board.querySelectorAll(".box, .edge, g.frame")];
 
   function show() {
-    if (!svg) return;
-    const step = view.step;
+    if (!drawings.length) return;
+    for (const drawing of drawings) showIn(drawing);
+    const [{ svg }] = drawings;
+    const now = svg?.querySelector(".edge.current") ?? svg?.querySelector(".current");
+    if (now && scroller.classList.contains("cr-overflowing")) reveal(now);
+    point(null);
+  }
+
+  function showIn({ svg, edges }) {
+    const { step } = view;
     for (const part of svg.querySelectorAll("[data-known]")) {
       part.classList.toggle("cr-unknown", Number(part.dataset.known) > step);
     }
-    let first = null;
     for (const part of svg.querySelectorAll("[data-steps]")) {
       const current = step > 0 && part.dataset.steps.split(" ").includes(String(step));
       part.classList.toggle("current", current);
-      if (current) first = first?.classList.contains("edge") ? first : part;
     }
-    light();
-    if (first && scroller.classList.contains("cr-overflowing")) reveal(first);
-    tell(null);
+    light(svg, edges, view.litPaths(), view.doc.steps);
   }
 
   function reveal(part) {
     const [a, b] = [part.getBoundingClientRect(), scroller.getBoundingClientRect()];
-    const margin = 24;
+    const margin = 32;
     if (a.left < b.left + margin || a.right > b.right - margin) {
       scroller.scrollLeft += (a.left + a.right - b.left - b.right) / 2;
     }
@@ -173,105 +151,68 @@ export function picturePanel(view) {
     }
   }
 
-  // -- paths -------------------------------------------------------------------------------
-
-  const part = (id) => svg.querySelector(`.box[data-id="${CSS.escape(id)}"]`);
-
-  /** The box that a number is seen in: its own, that of its array, or of the closed group. */
-  function boxOf(id) {
-    const node = id.replace(/\[.*/, "");
-    const own = part(id) ?? part(node);
-    if (own) return own;
-    // A unit is shown for one sample: the same unit stands for the others.
-    const last = /(\d+)\]$/.exec(id)?.[1];
-    const unit = [...svg.querySelectorAll(`.box[data-id^="${CSS.escape(node)}["]`)].find((box) =>
-      last !== undefined && box.dataset.id.endsWith(last + "]"));
-    if (unit) return unit;
-    const step = view.doc.steps.find((s) => s.node === node && s.kind === "forward");
-    if (!step) return null;
-    return [...svg.querySelectorAll(".box.group")].find((box) =>
-      box.dataset.steps.split(" ").includes(String(step.number)));
-  }
-
-  /** The edges from one box to the next, or by way of one that is a part of the next. */
-  function between(from, to) {
-    const out = [...svg.querySelectorAll(`.edge[data-source="${CSS.escape(from)}"]`)];
-    const direct = out.filter((edge) => edge.dataset.target === to);
-    if (direct.length) return direct;
-    for (const edge of out) {
-      const way = edge.dataset.target;
-      const on = svg.querySelector(
-        `.edge[data-source="${CSS.escape(way)}"][data-target="${CSS.escape(to)}"]`);
-      if (on) return [edge, part(way), on].filter(Boolean);
-    }
-    return [];
-  }
-
-  /** Where weights stand on edges: the edge of one, lit, and the box that it leads out of. */
-  function weightEdge(name) {
-    const id = Object.keys(edges).find((one) => edges[one].symbols === name);
-    const edge = id && svg.querySelector(`.edge[data-id="${CSS.escape(id)}"]`);
-    if (!edge) return null;
-    edge.classList.add("cr-lit");
-    part(edge.dataset.target)?.classList.add("cr-lit");
-    part(edge.dataset.source)?.classList.add("cr-lit");
-    return part(edge.dataset.target);
-  }
-
-  function light() {
-    for (const lit of svg.querySelectorAll(".cr-lit")) lit.classList.remove("cr-lit");
-    const chosen = view.litPaths();
-    svg.classList.toggle("cr-has-lit", chosen.length > 0);
-    for (const path of chosen) {
-      let before = weightEdge(path.stops[0].name);
-      for (const stopped of path.stops) {
-        const box = boxOf(stopped.id);
-        if (!box) continue;
-        box.classList.add("cr-lit");
-        if (before && before !== box) {
-          for (const piece of between(before.dataset.id, box.dataset.id)) {
-            piece.classList.add("cr-lit");
-          }
-        }
-        before = box;
-      }
-    }
-  }
-
   // -- pointing and pressing ---------------------------------------------------------------
+
+  function point(edge) {
+    for (const other of board.querySelectorAll(".cr-pointed")) {
+      if (other !== edge) other.classList.remove("cr-pointed");
+    }
+    if (!edge) {
+      note.clear();
+      return;
+    }
+    edge.classList.add("cr-pointed");
+    note.edge(of(edge)?.edges[edge.dataset.id], edge.getAttribute("aria-label") ?? "");
+  }
+
+  /** All that is to be taken out of what is open, to close a frame and what is in it. */
+  function closedBy(id, { frames }) {
+    const inside = (one) => one === id || (frames[one]?.parent ? inside(frames[one].parent) : false);
+    return Object.keys(frames).filter(inside).map((one) => frames[one].closes);
+  }
 
   function act(target) {
     const box = target.closest(".box");
     const frame = target.closest("g.frame");
-    if (box?.dataset.opens && box.classList.contains("group")) view.setLevel(view.level, [...view.open, box.dataset.opens]);
-    else if (box) {
+    const edge = target.closest(".edge");
+    const drawing = of(target);
+    if (box?.dataset.opens && box.classList.contains("group")) {
+      view.opened.openGroup(box.dataset.opens, drawing.place);
+    } else if (box) {
+      const { opens, name } = box.dataset;
       view.chooseBox(box.dataset);
-      about(box);
-    }
-    else if (frame) view.setLevel(view.level, view.open.filter((id) => id !== frame.dataset.id));
-    else if (target.closest(".edge")) {
-      const steps = target.closest(".edge").dataset.steps.split(" ").filter(Boolean).map(Number);
+      note.offer(name || box.getAttribute("aria-label"),
+        opens ? () => view.opened.openGroup(opens, drawing.place) : null);
+    } else if (frame) {
+      view.opened.closeGroup(frame.dataset.id, closedBy(frame.dataset.id, drawing), drawing.place);
+    } else if (edge) {
+      const steps = edge.dataset.steps.split(" ").filter(Boolean).map(Number);
       if (steps.length) view.goto(steps.includes(view.step) ? view.step : steps[0]);
     }
   }
+
   const edgeAt = (event) => event.target.closest?.(".edge") ?? null;
-  scroller.addEventListener("pointerover", (event) => tell(edgeAt(event)));
-  scroller.addEventListener("pointerleave", () => tell(null));
-  scroller.addEventListener("focusin", (event) => tell(edgeAt(event)));
-  scroller.addEventListener("focusout", () => tell(null));
-  scroller.addEventListener("click", (event) => {
+  board.addEventListener("pointerover", (event) => {
+    if (edgeAt(event)) point(edgeAt(event));
+  });
+  board.addEventListener("focusin", (event) => point(edgeAt(event)));
+  element.addEventListener("pointerleave", () => {
+    if (board.querySelector(".cr-pointed")) point(null);
+  });
+  board.addEventListener("click", (event) => {
     const edge = edgeAt(event);
     act(event.target);
-    if (edge) tell(edge);
+    if (edge) point(edge);
   });
-  scroller.addEventListener("keydown", (event) => {
+  board.addEventListener("keydown", (event) => {
+    if (!event.target.closest(".box, .edge, g.frame")) return;
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       act(event.target);
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       const all = stops();
-      const at = all.indexOf(document.activeElement?.shadowRoot?.activeElement ?? event.target);
+      const at = all.indexOf(event.target);
       const to = Math.min(all.length - 1, Math.max(0, at + (event.key === "ArrowDown" ? 1 : -1)));
       all[at]?.setAttribute("tabindex", "-1");
       stop = to;
@@ -280,5 +221,5 @@ export function picturePanel(view) {
     }
   });
 
-  return { element, render, show, destroy: () => watcher.disconnect() };
+  return { element, render, show, destroy: zoom.destroy };
 }

@@ -23,7 +23,7 @@ export function sourcePanel(view) {
       return el(
         "figure", { class: "cr-code" },
         el("figcaption", { text: label }),
-        el("pre", { tabindex: "0", role: "group", "aria-label": `Source: ${label}` },
+        el("pre", { class: "cr-scrolls", "data-label": `Source: ${label}` },
           el("code", {}, ...rows)),
       );
     });

@@ -87,14 +87,17 @@ export function stepCard(view) {
       "div", { class: "cr-foot" },
       el("span", { class: "cr-place", text: step.place }), button,
     );
+    const formulas = el("div", { class: "cr-lines cr-scrolls", "data-label": "Formulas" }, ...lines);
     element.replaceChildren(
       ...[
         through,
-        el("div", { class: "cr-lines cr-scrolls", "data-label": "Formulas" }, ...lines),
+        formulas,
         step.reason ? el("p", { class: "cr-reason", text: step.reason }) : null,
         foot,
       ].filter(Boolean),
     );
+    // Rather smaller than scrolling, as far as it can be read.
+    formulas.classList.toggle("cr-tight", formulas.scrollWidth > formulas.clientWidth + 1);
   }
   return { element, show };
 }
@@ -103,6 +106,8 @@ export function stepCard(view) {
 export function stepList(view) {
   const element = el("div", { class: "cr-list" });
   const rows = new Map();
+  let numbers = new Set();
+  let lit = null;
   function row(step) {
     const go = el("button", {
       type: "button", class: "cr-number", text: step.number, "data-key": `row-${step.number}`,
@@ -123,8 +128,21 @@ export function stepList(view) {
     rows.set(step.number, item);
     return item;
   }
+  /** Rows, with a word where steps are left out between two of them. */
+  function rowsOf(steps) {
+    return steps.flatMap((step) => {
+      const before = step.number - 1;
+      const gap = before > 0 && !numbers.has(before);
+      const count = view.doc.left_out.toLocaleString("en");
+      return [
+        ...(gap ? [el("li", { class: "cr-gap", text: `${count} steps are left out here.` })] : []),
+        row(step),
+      ];
+    });
+  }
   function render() {
     rows.clear();
+    numbers = new Set(view.doc.steps.map(({ number }) => number));
     const { steps, sentences } = view.doc;
     const part = (title, phase, before, after) => {
       const found = steps.filter((step) => step.phase === phase);
@@ -132,7 +150,7 @@ export function stepList(view) {
       const inside =
         phase === "inputs"
           ? el("ul", { class: "cr-given" }, ...found.map((s) => el("li", {}, equation(s.lines[0]))))
-          : el("ol", { class: "cr-rows" }, ...found.map(row));
+          : el("ol", { class: "cr-rows" }, ...rowsOf(found));
       return [
         view.heading(2, title),
         ...before.map((text) => el("p", { class: "cr-sentence", text })),
@@ -144,18 +162,15 @@ export function stepList(view) {
       ...part("Inputs", "inputs", [], []),
       ...part("Forward pass", "forward", [], sentences.branches),
       ...part("Backward pass", "backward", [sentences.meaning.join(" ")], sentences.last),
-      ...(view.doc.left_out
-        ? [el("p", { class: "cr-sentence", text: `${view.doc.left_out} more steps are left out.` })]
-        : []),
     );
   }
   function show() {
-    for (const [number, item] of rows) {
-      const current = number === view.step;
-      item.classList.toggle("cr-current", current);
-      if (current) item.setAttribute("aria-current", "step");
-      else item.removeAttribute("aria-current");
-    }
+    // There may be many rows: the one that was lit and the one that is to be are touched.
+    lit?.classList.remove("cr-current");
+    lit?.removeAttribute("aria-current");
+    lit = rows.get(view.step);
+    lit?.classList.add("cr-current");
+    lit?.setAttribute("aria-current", "step");
   }
   return { element, render, show };
 }

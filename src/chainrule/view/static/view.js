@@ -5,12 +5,15 @@
 
 import { argumentsPanel } from "./arguments.js";
 import { el, math } from "./dom.js";
+import { filesPanel } from "./files.js";
+import { Opened } from "./opened.js";
+import { onPaper } from "./paper.js";
 import { pathsPanel } from "./paths.js";
 import { picturePanel } from "./picture.js";
+import { scrolling, scrollsSideways } from "./scrolling.js";
 import { sourcePanel } from "./source.js";
 import { stepBar, stepCard, stepList } from "./steps.js";
 
-const HINT = "Point at an edge to see local × upstream = gradient. Click a box to go to its step.";
 let mounted = 0;
 
 /**
@@ -40,15 +43,13 @@ class View {
     this.root = root;
     this.host = host;
     this.id = `cr${(mounted += 1)}`;
-    this.hint = HINT;
     this.base = base;
     this.doc = base;
-    this.level = base.level;
-    this.open = [];
+    this.opened = new Opened(this);
     this.paths = null;
     this.path = null;
     this.problem = "";
-    this.asked = { recompute: 0, picture: 0, why: 0 };
+    this.asked = { recompute: 0, why: 0 };
     this.step = 0;
     this.build();
     this.onKey = (event) => this.key(event);
@@ -92,7 +93,8 @@ class View {
     this.element = el(
       "div", { class: "cr-view" },
       el("header", { class: "cr-head" },
-        el("div", { class: "cr-title" }, this.call, this.result), this.place, this.notations),
+        el("div", { class: "cr-title" }, this.call, this.result), this.place,
+        el("div", { class: "cr-choices" }, this.notations, filesPanel(this))),
       el("div", { class: "cr-stage" },
         this.picturePanel.element,
         el("section", { class: "cr-panel cr-now", "aria-label": "Current step" },
@@ -104,23 +106,8 @@ class View {
       this.live,
     );
     this.root.replaceChildren(this.element);
-    this.watcher = new ResizeObserver(() => this.reach());
-    this.watcher.observe(this.element);
-  }
-
-  /** Let the keyboard reach what has to be scrolled, and nothing else. */
-  reach() {
-    for (const box of this.element.querySelectorAll(".cr-scrolls")) {
-      const scrolls =
-        box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
-      if (!scrolls) {
-        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
-        continue;
-      }
-      box.setAttribute("tabindex", "0");
-      box.setAttribute("role", "group");
-      box.setAttribute("aria-label", box.dataset.label);
-    }
+    this.scrolling = scrolling(this.element);
+    this.paper = onPaper(this.element);
   }
 
   /** Show the document anew; focus stays where it was. */
@@ -141,6 +128,7 @@ class View {
     if (key && tree.activeElement?.dataset?.key !== key) {
       this.element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
     }
+    this.scrolling.refresh();
   }
 
   renderNotations() {
@@ -165,7 +153,7 @@ class View {
   show() {
     for (const part of [this.bar, this.card, this.list, this.source, this.picturePanel]) part.show();
     this.showPaths();
-    this.reach();
+    this.scrolling.refresh(this.card.element);
   }
 
   showPaths() {
@@ -175,8 +163,17 @@ class View {
 
   // -- steps -------------------------------------------------------------------------------
 
-  goto(step, quiet = false) {
+  /** The step that is nearest in the direction of one that may be left out. */
+  there(step) {
     const to = Math.max(0, Math.min(this.last, Math.round(Number(step) || 0)));
+    const numbers = [0, ...this.doc.steps.map(({ number }) => number)];
+    return to > this.step
+      ? Math.min(...numbers.filter((number) => number >= to))
+      : Math.max(...numbers.filter((number) => number <= to));
+  }
+
+  goto(step, quiet = false) {
+    const to = this.there(step);
     this.step = to;
     this.show();
     if (quiet) return;
@@ -188,12 +185,13 @@ class View {
   }
 
   key(event) {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.composedPath()[0];
     if (at.closest?.("input, textarea, select, [contenteditable]")) return;
     const to = {
       ArrowRight: this.step + 1, ArrowLeft: this.step - 1, Home: 0, End: this.last,
     }[event.key];
+    if (event.key.startsWith("Arrow") && scrollsSideways(at)) return;
     if (to === undefined) return;
     event.preventDefault();
     this.goto(to);
@@ -211,38 +209,14 @@ class View {
   }
 
   boxOfName(name) {
-    return this.doc.paths[name]?.stops?.[0]?.id ?? this.doc.paths[name]?.terms[0]?.stops[0].id;
+    return this.pathsOf(name)?.terms[0]?.stops[0].id;
   }
 
   // -- pictures ----------------------------------------------------------------------------
 
-  picture() {
-    return this.doc.pictures[[this.level, ...this.open].join("/")];
-  }
-
-  async setLevel(level, open) {
-    const key = [level, ...open].join("/");
-    if (!this.doc.pictures[key] && this.host.picture) {
-      const ticket = (this.asked.picture += 1);
-      const doc = this.doc;
-      let found;
-      try {
-        found = await this.host.picture({ level, open, notation: doc.notation });
-      } catch (error) {
-        this.say(error.message);
-        return;
-      }
-      if (ticket !== this.asked.picture || doc !== this.doc) return;
-      doc.pictures[key] = found;
-    } else if (!this.doc.pictures[key]) {
-      // One file holds each group opened alone: the one asked for last is open.
-      const last = open.length ? [open[open.length - 1]] : [];
-      open = this.doc.pictures[[level, ...last].join("/")] ? last : [];
-    }
-    this.level = level;
-    this.open = open;
+  showPicture() {
     this.picturePanel.render();
-    this.say(`Picture: ${level}`);
+    this.scrolling.refresh(this.picturePanel.element);
   }
 
   // -- paths -------------------------------------------------------------------------------
@@ -251,15 +225,21 @@ class View {
   askable() {
     const known = Object.keys(this.doc.paths);
     if (!this.host.why) return known;
-    const cells = this.doc.arguments.flatMap((a) => a.gradient?.grid?.flat() ?? []);
+    const parts = this.doc.arguments.flatMap((data) => [data, ...data.parts]);
+    const cells = parts.flatMap((data) => data.gradient?.grid?.flat() ?? []);
     return [...new Set([...cells.map((cell) => cell.name), ...known])];
+  }
+
+  /** The paths of a number that are known; it may be called "constructor". */
+  pathsOf(name) {
+    return Object.hasOwn(this.doc.paths, name) ? this.doc.paths[name] : null;
   }
 
   async ask(name) {
     this.path = null;
     this.problem = "";
     const ticket = (this.asked.why += 1);
-    let found = name ? this.doc.paths[name] : null;
+    let found = this.pathsOf(name);
     if (name && !found && this.host.why) {
       const doc = this.doc;
       try {
@@ -319,15 +299,11 @@ class View {
     const wasLast = this.step === this.last;
     this.doc = next;
     const asked = this.paths?.name;
-    if (!next.levels.some(({ id }) => id === this.level)) [this.level, this.open] = [next.level, []];
-    const missing = !this.picture();
-    const [level, open] = [this.level, this.open];
-    if (missing) [this.level, this.open] = [next.level, []];
+    this.opened.follow();
     this.paths = null;
-    this.step = wasLast ? this.last : Math.min(this.step, this.last);
+    this.step = wasLast ? this.last : this.there(this.step);
     this.render();
     this.show();
-    if (missing && (level !== this.level || open.length)) this.setLevel(level, open);
     if (asked) this.ask(asked);
   }
 
@@ -348,7 +324,8 @@ class View {
 
   destroy() {
     this.keys.removeEventListener("keydown", this.onKey);
-    this.watcher.disconnect();
+    this.scrolling.destroy();
+    this.paper.destroy();
     this.picturePanel.destroy();
     this.arguments.destroy();
     this.root.replaceChildren();

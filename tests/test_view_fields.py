@@ -1,0 +1,133 @@
+"""Fields of numbers: short to look at, exact to edit, and never rounded by looking."""
+
+import numpy as np
+import pytest
+from browsing import tab
+from pages import solved
+
+import chainrule as cr
+from chainrule.view import document, module, style
+
+pytest.importorskip("playwright")
+
+HOST = """
+({ first, files }) => {
+  window.asked = [];
+  const host = {
+    recompute: async (request) => { window.asked.push(request.arguments); return { errors: [] }; },
+    ...(files ? { export_: async (suffix) => {
+      if (suffix === "png") throw new Error("no <b>matplotlib</b>");
+      window.saved = suffix;
+    } } : {}),
+  };
+  window.view = mount(document.getElementById("view"), first, host);
+}
+"""
+
+
+@pytest.fixture
+def shown(browser, tmp_path):
+    """Show a solution with a host, and return its tab."""
+    shell = tmp_path / "host.html"
+    code = module().replace("export { mount };", "window.mount = mount;")
+    shell.write_text(
+        f"<!DOCTYPE html><html lang=en><title>t</title><style>{style()}</style>"
+        f"<main id=view></main><script type=module>{code}</script>",
+        "utf-8",
+    )
+    with tab(browser) as page:
+
+        def show(solution, files=False):
+            page.goto(shell.as_uri())
+            page.wait_for_function("!!window.mount")
+            page.evaluate(HOST, {"first": document(solution.explanation), "files": files})
+            return page
+
+        yield show
+
+
+LONG = -0.12345678901234568
+
+
+def test_a_long_number_is_short_until_it_has_the_focus(shown):
+    page = shown(
+        cr.explain(lambda w, b: np.sum(w) * b, np.array([[1.0, LONG], [1e-9 / 3, 2]]), 0.1)
+    )
+    field, other = page.locator("[data-key='edit-w[0, 1]']"), page.locator("[data-key='edit-b']")
+    assert field.input_value() == "-0.123457"
+    assert page.locator("[data-key='edit-w[1, 0]']").input_value() == "3.33333e-10"
+    widths = {
+        page.locator(f"[data-key='edit-w[{i}, {j}]']").bounding_box()["width"]
+        for i in "01"
+        for j in "01"
+    }
+    assert len(widths) == 1
+    field.click()
+    assert field.input_value() == repr(LONG)
+    assert field.evaluate("e => e.scrollWidth <= e.clientWidth")  # all of it is seen
+    other.focus()
+    assert field.input_value() == "-0.123457"
+    assert field.get_attribute("title") == repr(LONG)
+    # Looked at, and another number edited: what is sent is exact.
+    other.fill("0.25")
+    page.wait_for_function("asked.length === 1")
+    assert page.evaluate("asked[0].w") == f"[[1, {LONG!r}], [{1e-9 / 3!r}, 2]]"
+    assert page.evaluate("asked[0].b") == "0.25"
+
+
+def test_what_is_typed_is_what_is_meant(shown):
+    page = shown(cr.explain(lambda w: w * 2.0, 1.5))
+    field = page.locator("[data-key='edit-w']")
+    field.fill("0.1234567890123")
+    field.blur()
+    assert field.input_value() == "0.123457"
+    page.wait_for_function("asked.length === 1")
+    assert page.evaluate("asked[0].w") == "0.1234567890123"
+    field.focus()
+    assert field.input_value() == "0.1234567890123"
+    field.fill("not 1 of 12345678901 numbers")
+    field.blur()
+    page.wait_for_function("asked.length === 2")
+    assert page.evaluate("asked[1].w") == "not 1 of 12345678901 numbers"
+
+
+def test_tab_selects_all_of_a_field(shown):
+    page = shown(cr.explain(lambda w, b: w * b, LONG, LONG))
+    page.locator("[data-key='edit-w']").focus()
+    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.dataset.key") != "edit-b":
+        page.keyboard.press("Tab")
+    selected = "(e => [e.selectionStart, e.selectionEnd])(document.activeElement)"
+    assert page.evaluate(selected) == [0, len(repr(LONG))]
+
+
+def test_files_are_offered_where_the_host_makes_them(shown):
+    assert shown(solved("neuron")).locator(".cr-files").count() == 0
+    page = shown(solved("neuron"), files=True)
+    told = page.locator(".cr-told")
+    page.locator("[data-key='file-form']").select_option("md")
+    page.locator("[data-key='file-save']").click()
+    assert told.inner_text() == "Saved."
+    assert page.evaluate("saved") == "md"
+    page.locator("[data-key='file-form']").select_option("png")
+    page.locator("[data-key='file-save']").click()
+    assert told.inner_text() == "no <b>matplotlib</b>"
+    assert page.locator("[data-key='file-save']").is_enabled()
+
+
+def test_the_explorer_shows_the_numbers_after_a_step_the_same_way(tab, lab):
+    pytest.importorskip("uvicorn")
+    tab.goto(lab.link)
+    tab.wait_for_selector(".cr-view")
+    tab.locator("#rate").fill("0.1234567")
+    tab.locator("[id='field-value:w']").fill("[-0.3, -1, 2]")
+    tab.get_by_role("button", name="Take a step").click()
+    field = tab.locator("[id='field-value:w']")
+    tab.locator("[id='field-value:w'][title]").wait_for()
+    exact = field.get_attribute("title")
+    assert len(exact) > len(field.input_value())
+    assert [len(part.strip(" []-")) <= 8 for part in field.input_value().split(",")] == [True] * 3
+    field.click()
+    assert field.input_value() == exact
+    tab.locator("#rate").focus()
+    assert field.get_attribute("title") == exact
