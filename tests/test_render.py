@@ -325,3 +325,9 @@ def test_a_word_that_begins_with_a_greek_letter_stays_a_word():
 def test_the_condition_of_a_choice_is_told_by_if():
     latex = cr.explain(lambda x: np.sum(np.where(x > 0, x, 2 * x)), np.array([1.0, -1.0])).latex()
     assert r"\text{if } " in latex
+
+
+def test_a_sum_over_the_ways_may_begin_with_a_minus_sign():
+    s = cr.explain(lambda x: x * x - 3 * x * x, 2.0)
+    assert "= -6 + (-6) + 2 + 2 = -8" in s.text()
+    assert r"= -6 + \left(-6\right) + 2 + 2 = -8" in s.latex()

@@ -6,7 +6,7 @@ All renderers are views of this list, so that they cannot disagree.
 from __future__ import annotations
 
 from collections import ChainMap, Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -257,11 +257,8 @@ class Writer:
         latex = [f"{gradient_latex(label)}^{{({i})}}" for i in range(1, len(parts) + 1)]
         numbers = None
         if all(np.size(p.node.value) <= SMALL for p in parts):
-            values = [(number(p.node.value, "text"), number(p.node.value, "latex")) for p in parts]
-            numbers = Formula(
-                " + ".join(f"{t:product!}" for t, _ in values),
-                " + ".join(f"{t:product!}" for _, t in values),
-            )
+            values = [p.node.value for p in parts]
+            numbers = Formula(_added(values, "text"), _added(values, "latex"))
         # Of a recognised operation's gradient it is the sum that a reader looks for.
         recognised = any(p.consumer in self.derivation.twins for p in parts)
         simpler = self.simplified(self.joint.gradients[operand]) if recognised else None
@@ -273,6 +270,12 @@ class Writer:
             reason=f"there are {len(parts)} ways from {self.derivation.labels[operand]} "
             "to the output, and their gradients add up",
         )  # fmt: skip
+
+
+def _added(values: Sequence[Any], style: Style) -> str:
+    """Write a sum of numbers; only a minus sign at its start stands without parentheses."""
+    first, *others = (number(value, style) for value in values)
+    return " + ".join([str(first), *(f"{other:product!}" for other in others)])
 
 
 def _single(value: Any, style: Style) -> Written:
