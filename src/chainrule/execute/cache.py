@@ -20,6 +20,8 @@ from functools import lru_cache
 from pathlib import Path
 
 _SOURCE = "kernel.py"
+#: Digest of the machine code beside a source: code that is broken would end the process.
+_SEAL = "digest"
 #: Entries that are kept: a few hundred megabytes.
 _MOST = 2000
 #: What entries are called; whatever else is in the directory is not touched.
@@ -61,10 +63,33 @@ def stored(key: str, source: str) -> Path | None:
     of what says that compiled code beside it is up to date.
     """
     told = source.encode()
-    if read(key, _SOURCE) == told:
-        path = cache_directory() / key / _SOURCE
-        return path if os.access(path.parent, os.W_OK) else None
-    return write(key, _SOURCE, told)
+    if read(key, _SOURCE) != told:
+        return write(key, _SOURCE, told)
+    path = cache_directory() / key / _SOURCE
+    try:
+        if read(key, _SEAL) != _digest(path.parent):
+            for code in _machine_code(path.parent):  # broken, or not sealed yet
+                code.unlink(missing_ok=True)
+    except OSError:
+        return None
+    return path if os.access(path.parent, os.W_OK) else None
+
+
+def seal(key: str) -> None:
+    """Take note of what machine code there is, so that it will be known for whole."""
+    with contextlib.suppress(OSError, RuntimeError):
+        write(key, _SEAL, _digest(cache_directory() / key))
+
+
+def _digest(directory: Path) -> bytes:
+    digest = hashlib.sha256()
+    for code in _machine_code(directory):
+        digest.update(code.name.encode() + code.read_bytes())
+    return digest.hexdigest().encode()
+
+
+def _machine_code(directory: Path) -> list[Path]:
+    return sorted(directory.glob("__pycache__/*.nb[ic]"))
 
 
 def read(key: str, name: str) -> bytes | None:
