@@ -139,6 +139,9 @@ def test_large_constants_are_not_kept(empty_cache):
     compiled = cr.compile(lambda x: np.sum(x * large), "numba")
     assert compiled(np.ones(1 << 18)) == 1 << 18
     assert not entries(empty_cache)
+    many = [np.ones(1 << 14) + k for k in range(9)]  # each is small, all of them are not
+    assert kept.key_of([outline(lambda x: sum(x * c for c in many[:8]), (1 << 14,))])
+    assert not kept.key_of([outline(lambda x: sum(x * c for c in many), (1 << 14,))])
 
 
 def test_no_place_to_keep_anything(empty_cache, monkeypatch):

@@ -68,7 +68,7 @@ def key_of(outlines: Sequence[Outline | None], *asked: Any) -> str:
         What else decides, such as the executor.
     """
     graphs = [outline.graph for outline in outlines if outline is not None]
-    if not all(_is_plain(node) for graph in graphs for node in graph.nodes if node.is_constant):
+    if not all(map(_is_worth_keeping, graphs)):
         return ""
     name = next((outline.name for outline in outlines if outline is not None), "")
     try:
@@ -110,13 +110,19 @@ def _digest(key: str, written: bytes) -> bytes:
     return hashlib.sha256(key.encode() + written).digest()
 
 
-def _is_plain(node: Node) -> bool:
-    """Whether a constant is a number or an array, and no large one."""
-    value = node.value
-    plain = isinstance(value, (bool, int, float, complex, np.generic, np.ndarray))
-    if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind not in _NUMBERS:
-        return False
-    return plain and getattr(value, "nbytes", 0) <= _LARGEST
+def _is_worth_keeping(graph: Graph) -> bool:
+    """Whether all constants are numbers and arrays of them, and not large in all."""
+    constants = [node.value for node in graph.nodes if node.is_constant]
+    return (
+        all(map(_is_plain, constants))
+        and sum(getattr(value, "nbytes", 0) for value in constants) <= _LARGEST
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.dtype.kind in _NUMBERS
+    return isinstance(value, (bool, int, float, complex))
 
 
 # -- graphs as bytes -------------------------------------------------------------------------
