@@ -236,7 +236,7 @@ def test_a_constant_that_changes_its_sign_alone_with_the_size():
 
     compiled = cr.compile(f, "numba")
     for count in (4, 9, 5):
-        x = np.arange(1.0, count)
+        x = np.arange(1.0, count + 1)
         np.testing.assert_array_equal(np.signbit(compiled(x)), np.signbit(f(x)))
 
 
