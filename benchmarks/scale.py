@@ -21,6 +21,8 @@ from chainrule.backward import differentiate
 from chainrule.graphing import record
 
 SIZES = (10**3, 10**4, 10**5, 10**6)
+#: An explanation is to be read: of a million operations nobody asks for one.
+READABLE = (10**3, 3 * 10**3, 10**4)
 FACTOR = 0.999999
 
 
@@ -68,13 +70,33 @@ def graph(shape: str, size: int) -> tuple[Callable[[], Any], int]:
     return run, len(joint.graph)
 
 
-WAYS = {"cr.grad": eager, "record + differentiate": graph}
+def explanation(shape: str, size: int) -> tuple[Callable[[], Any], int]:
+    """Return an explanation with all of its steps, to be timed, and its nodes."""
+    f, args, expected = _arguments(shape, size)
+
+    def run() -> Any:
+        s = cr.explain(f, *args, wrt=0)
+        s.text()
+        return s
+
+    s = run()
+    (got,) = s.grads.values()
+    assert_same(f"{shape} of {size}", got, expected)
+    return run, len(s.explanation.derivation.joint.graph)
+
+
+WAYS = {
+    "cr.grad": (eager, SIZES),
+    "record + differentiate": (graph, SIZES),
+    "cr.explain, as text": (explanation, READABLE),
+}
 
 
 def measured(way: str, shape: str, size: int) -> dict[str, Any]:
     """Measure in this process."""
-    run, nodes = WAYS[way](shape, size)
-    rounds = min(25, max(1, 3 * 10**5 // size))
+    make, sizes = WAYS[way]
+    run, nodes = make(shape, size)
+    rounds = min(25, max(1, 3 * max(sizes) // (10 * size)))
     seconds = statistics.median(timed(run) for _ in range(rounds))
     tracemalloc.start()
     run()
@@ -94,9 +116,9 @@ def run() -> Table:
     where = [Path(cr.__file__).parents[1], Path(__file__).parents[1]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, where))}
     rows = []
-    for way in WAYS:
+    for way, (_, sizes) in WAYS.items():
         for shape in ("chain", "wide"):
-            for size in SIZES:
+            for size in sizes:
                 out = subprocess.run(
                     [sys.executable, "-m", "benchmarks.scale", way, shape, str(size)],
                     check=True,

@@ -250,3 +250,12 @@ def test_an_axis_that_is_missing_is_named_even_where_it_has_one_row():
     assert [reason.split("; ")[1] for reason in reasons] == [
         "b was repeated along axis 0, so its gradient is summed over axis 0"
     ]
+
+
+def test_latex_sets_every_gradient_with_an_upright_d():
+    def f(w, x):
+        z = w * x
+        return np.exp(z)
+
+    step = next(s for s in cr.explain(f, 0.5, 2.0).steps if s.target == "dw")
+    assert step.symbols.latex == r"\mathrm{d}z \cdot x"

@@ -76,6 +76,71 @@ def test_each_product_is_computed_once(length, monkeypatch):
     assert len(seen) <= 2 * length + 2
 
 
+def calls(work):
+    """The calls that Python makes, of its own functions and of others: work without a clock."""
+    count = 0
+
+    def note(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def explained(f, *args):
+    s = cr.explain(f, *args)
+    return s.text(), s.shapes(), s._derivation.simplified
+
+
+def one_sum(n):
+    return lambda: explained(lambda a: sum(a), [0.5] * n)
+
+
+def named_sums(n):
+    return lambda: explained(lambda x: wide(x, n), 0.5)
+
+
+def squares(n):
+    return lambda: explained(lambda a: sum(v * v for v in a), [0.5] * n)
+
+
+def used_by_all(n):
+    return lambda: explained(lambda x: sum(np.sin(x) * float(i) for i in range(n)), 0.5)
+
+
+def layers(n):
+    def f(h, w):
+        for _ in range(n):
+            h = np.maximum(h @ w, 0)
+        return np.sum(h)
+
+    return lambda: explained(f, np.ones((2, 2)), np.eye(2))
+
+
+def softmaxes(n):
+    def f(z):
+        total = 0.0
+        for _ in range(n):
+            e = np.exp(z)
+            z = e / np.sum(e)
+            total = total + np.sum(z * z)
+        return total
+
+    return lambda: explained(f, np.ones(3))
+
+
+@pytest.mark.parametrize("of", [one_sum, named_sums, squares, used_by_all, layers, softmaxes])
+def test_the_work_of_an_explanation_grows_with_its_operations(of):
+    of(5)()  # what is looked up once
+    few, many = calls(of(20)), calls(of(80))
+    assert many < 4.2 * few
+
+
 def test_the_collector_is_slowed_down_for_a_trace_and_no_longer():
     before = gc.get_threshold()
     during = []

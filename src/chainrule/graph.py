@@ -71,14 +71,13 @@ class Node:
         name: str | None = None,
         where: Location | None = None,
     ) -> None:
-        put = object.__setattr__
-        put(self, "op", op)
-        put(self, "inputs", inputs)
-        put(self, "params", params)
-        put(self, "abstract", abstract)
-        put(self, "value", value)
-        put(self, "name", name)
-        put(self, "where", where)
+        _put_op(self, op)
+        _put_inputs(self, inputs)
+        _put_params(self, params)
+        _put_abstract(self, abstract)
+        _put_value(self, value)
+        _put_name(self, name)
+        _put_where(self, where)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("A node is immutable.")
@@ -117,6 +116,14 @@ class Node:
     def carries_gradient(self) -> bool:
         """Whether it can carry a gradient: real or complex, and changing smoothly."""
         return self.abstract.dtype.kind in "fc" and (self.op is INPUT or self.op.differentiable)
+
+
+# They write the fields of a node as it is made, and nobody else does. A graph is made of so many
+# nodes that object.__setattr__, which looks each of them up by name, would be felt.
+_put_op, _put_inputs, _put_params, _put_abstract, _put_value, _put_name, _put_where = (
+    vars(Node)[field].__set__
+    for field in ("op", "inputs", "params", "abstract", "value", "name", "where")
+)
 
 
 def constant(value: Any, name: str | None = None) -> Node:
@@ -178,7 +185,7 @@ class Graph:
         for node in reversed(self.nodes):
             if node in needed:
                 needed.update(node.inputs)
-        return Graph((n for n in self.nodes if n in needed or n.op is INPUT), ends)
+        return Graph([n for n in self.nodes if n in needed or n.op is INPUT], ends)
 
     @classmethod
     def behind(cls, outputs: Iterable[Node]) -> Graph:

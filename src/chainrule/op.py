@@ -104,7 +104,13 @@ def shape_of(operand: Any) -> tuple[int, ...]:
 
 
 def broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """Return the shape that operands broadcast to; where one shape alone occurs, at once."""
+    """Return the shape that operands broadcast to; where one shape alone occurs, at once.
+
+    Examples
+    --------
+    >>> broadcast([(4, 3), (), (4, 3)]), broadcast([(4, 1), (3,)])
+    ((4, 3), (4, 3))
+    """
     distinct = set(shapes)
     distinct.discard(())
     if len(distinct) > 1:

@@ -6,13 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.graph import Graph, Node
+from chainrule.graph import CONSTANT, Graph, Node
 from chainrule.op import Op
 from chainrule.rules import TABLE
 from chainrule.trace import Recorder, Traced
 
 #: Operations whose two operands may change places, to the last bit.
 _COMMUTATIVE = frozenset(TABLE[name] for name in ("add", "multiply"))
+
+
+#: What a constant is at a glance: which number, of those that rewrites ask for, or an array.
+ZERO, ONE, NEGATIVE, OTHER = NUMBERS = ("zero", "one", "negative number", "other number")
+
+#: What an operand is at a glance: a constant, or else the result of an operation.
+Kind = Op | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +32,45 @@ class Rewrite:
         ``replacement(rewriter, node, *operands, **params)``, written in plain NumPy over the
         traced operands; None where it does not apply. It may look at the node, at its operands
         and at what they were computed from; how the graph around them looks it asks the rewriter.
-    among : frozenset of Op
-        One of these has computed an operand wherever it applies; empty where any may have. So
-        most nodes are passed over at a glance.
+    among : frozenset of Kind
+        Wherever it applies an operand is of one of these kinds; empty where all may be anything.
+        So most nodes are passed over at a glance.
+    every : bool
+        Whether all operands are.
+    derived : bool
+        It applies only to what no line of the user's computes.
     """
 
     replacement: Callable[..., Any]
-    among: frozenset[Op] = frozenset()
+    among: frozenset[Kind] = frozenset()
+    every: bool = False
+    derived: bool = False
+
+    def suits(self, operands: frozenset[Kind]) -> bool:
+        """Whether it may apply to operands of these kinds."""
+        if self.every and self.among:
+            return operands <= self.among
+        return not self.among or not self.among.isdisjoint(operands)
+
+
+class _Row:
+    """The rewrites of one operation."""
+
+    def __init__(self, rewrites: Iterable[Rewrite]) -> None:
+        self.rewrites = tuple(rewrites)
+        self.asked = frozenset(kind for r in self.rewrites for kind in r.among)
+        self.anywhere = tuple(r for r in self.rewrites if not r.among)
+        #: Kinds that are asked for, and whether there are no others -> what may apply.
+        self._known: dict[tuple[frozenset[Kind], bool], tuple[Rewrite, ...]] = {}
+
+    def possible(self, kinds: list[Kind]) -> tuple[Rewrite, ...]:
+        if self.asked.isdisjoint(kinds):
+            return self.anywhere
+        asked = self.asked.intersection(kinds)
+        key = asked, asked.issuperset(kinds)
+        if key not in self._known:
+            self._known[key] = tuple(r for r in self.rewrites if r.suits(frozenset(kinds)))
+        return self._known[key]
 
 
 class Rewrites:
@@ -45,21 +84,33 @@ class Rewrites:
 
     def __init__(self, rows: Mapping[Op, tuple[Rewrite, ...]]) -> None:
         self.rows = rows
-        self._asked = frozenset(op for row in rows.values() for r in row for op in r.among)
-        #: Operation and those among its operands that some rewrite asks for -> what may apply.
-        self._possible: dict[tuple[Op, frozenset[Op]], tuple[Rewrite, ...]] = {}
+        self._of_derived = {op: _Row(row) for op, row in rows.items()}
+        self._of_others = {op: _Row(r for r in row if not r.derived) for op, row in rows.items()}
 
-    def possible(self, op: Op, inputs: Iterable[Node]) -> tuple[Rewrite, ...]:
-        """Return what may apply to an operation on these operands."""
-        if op not in self.rows:
+    def possible(self, node: Node, inputs: Iterable[Node]) -> tuple[Rewrite, ...]:
+        """Return what may apply to a node once it has these operands."""
+        row = (self._of_derived if is_derived(node) else self._of_others).get(node.op)
+        if row is None:
             return ()
-        among = self._asked.intersection([i.op for i in inputs])
-        found = self._possible.get((op, among))
-        if found is None:
-            row = self.rows[op]
-            found = tuple(r for r in row if not r.among or not r.among.isdisjoint(among))
-            self._possible[op, among] = found
-        return found
+        return row.possible([_constant(i) if i.op is CONSTANT else i.op for i in inputs])
+
+
+def is_derived(node: Node) -> bool:
+    """Whether no line of the user's computes a node, so that it may be written in any way."""
+    return node.where is None and node.name is None
+
+
+def _constant(node: Node) -> str:
+    """Return what a constant is at a glance."""
+    value = node.value
+    if node.abstract.shape or value.__class__ is Traced:
+        return OTHER
+    if value == 0:
+        return ZERO
+    if value == 1:
+        return ONE
+    is_negative = value.__class__ in (int, float) and value < 0
+    return NEGATIVE if is_negative else OTHER
 
 
 #: Merges alone.
@@ -91,7 +142,8 @@ class Rewriter:
         #: Parameters, by the address of the mapping: nodes on other operands share them.
         self._params: dict[int, tuple[Any, str]] = {}
         self._settled: dict[Rewrites, set[Node]] = {}
-        self._begin(Graph((), ()))
+        #: Nodes that were deferred to a reader which then did something else.
+        self._unreliable: set[Node] = set()
 
     def _begin(self, graph: Graph) -> None:
         self.recorder = Recorder(values=all(n.value is not None for n in graph.nodes))
@@ -103,7 +155,8 @@ class Rewriter:
         #: Node of the new graph -> its index, of as many nodes as have been counted.
         self._index: dict[Node, int] = {}
         self._counted = 0
-        self._deferred: set[int] = set()
+        #: Place of a replacement that is not finished -> the node of the original.
+        self._deferred: dict[int, Node] = {}
 
     # -- what rewrites ask for -----------------------------------------------------------
 
@@ -131,14 +184,18 @@ class Rewriter:
         """Return the node of a traced value."""
         return self.recorder.node(traced)
 
-    def defer(self, traced: Traced) -> Traced:
-        """Note that the only reader of a replacement made just now will see to the rest of it."""
-        self._deferred.add(traced.index)
+    def may_defer(self, node: Node) -> bool:
+        """Whether the only reader of a node can be relied on to see to it."""
+        return node not in self._unreliable
+
+    def defer(self, node: Node, traced: Traced) -> Traced:
+        """Leave the rest of what is to be done to the only reader of a node."""
+        self._deferred[traced.index] = node
         return traced
 
-    def is_deferred(self, traced: Traced) -> bool:
-        """Whether :meth:`defer` was told of a traced value."""
-        return traced.index in self._deferred
+    def take_up(self, traced: Traced) -> bool:
+        """Whether something was left to do to an operand; the one who asks does it."""
+        return self._deferred.pop(traced.index, None) is not None
 
     def _traced(self, nodes: Iterable[Node]) -> tuple[Traced, ...]:
         """Return traced values that stand for nodes of the new graph."""
@@ -161,6 +218,15 @@ class Rewriter:
         changed : bool
             Whether a rewrite applied.
         """
+        while True:
+            made = self._run(graph, rewrites)
+            waiting = set(self._deferred.values())
+            if not waiting:
+                return made
+            # Of a chain, it is the last one that has to be seen to after all.
+            self._unreliable.update(n for n in waiting if self.only_reader(n) not in waiting)
+
+    def _run(self, graph: Graph, rewrites: Rewrites) -> tuple[Graph, dict[Node, Node], bool]:
         self._begin(graph)
         settled = self._settled.setdefault(rewrites, set())
         image: dict[Node, Node] = {}
@@ -170,7 +236,9 @@ class Rewriter:
             if node in settled and inputs == node.inputs:
                 image[node] = self._merged(node)
                 continue
-            made = self._replacement(node, inputs, rewrites.possible(node.op, inputs))
+            self._looked_around = False
+            possible = rewrites.possible(node, inputs)
+            made = self._replacement(node, inputs, possible) if possible else None
             if made is not None:
                 changed = True
                 image[node] = made
@@ -185,9 +253,6 @@ class Rewriter:
         self, node: Node, inputs: tuple[Node, ...], rewrites: tuple[Rewrite, ...]
     ) -> Node | None:
         """Return what the first rewrite that applies puts in the place of a node."""
-        self._looked_around = False
-        if not rewrites:
-            return None
         operands = self._traced(inputs)
         mark = len(self.recorder.nodes)
         for rewrite in rewrites:
@@ -207,22 +272,19 @@ class Rewriter:
 
     def _merged(self, node: Node) -> Node:
         """Take a node over, or return one that equals it already."""
-        identity = self._identity(node)
-        known = self._equal.get(identity) if identity is not None else None
+        identity = self._identities.get(node)
+        if identity is None:
+            identity = _of_leaf(node) if node.is_leaf else self._of_operation(node)
+            self._identities[node] = identity
+        known = self._equal.get(identity)
         if known is not None and not (node.name and not known.name):
             return known
         self.recorder.nodes.append(node)
-        if identity is not None:
-            self._equal[identity] = node
+        self._equal[identity] = node
         return node
 
     # -- what is equal -------------------------------------------------------------------
-
-    def _identity(self, node: Node) -> Any:
-        """Return what nodes have in common that compute the same; None where no other does."""
-        if node not in self._identities:
-            self._identities[node] = _of_leaf(node) if node.is_leaf else self._of_operation(node)
-        return self._identities[node]
+    # What nodes have in common that compute the same; the node itself where no other does.
 
     def _of_operation(self, node: Node) -> Any:
         read: Any = node.inputs
@@ -240,7 +302,7 @@ class Rewriter:
 
 def _of_leaf(node: Node) -> Any:
     if node.is_input or node.abstract.shape or node.name:
-        return None
+        return node
     if node.value.__class__ is Traced:  # of a trace around this one: all look the same
         return "constant", id(node.value._trace), node.value.index
     return "constant", node.abstract.dtype, node.abstract.weak, repr(node.value)

@@ -38,7 +38,7 @@ def map_leaves(visit: Visit, value: Any, path: str) -> Any:
     {'w': ["p['w'][0]", "p['w'][1]"]}
     """
     kind = type(value)
-    if kind is float or kind is np.ndarray:
+    if kind is float or kind is np.ndarray or hasattr(kind, "__apply_op__"):
         return visit(value, path)
     if kind is list:
         return [map_leaves(visit, v, f"{path}[{i}]") for i, v in enumerate(value)]

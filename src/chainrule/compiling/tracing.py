@@ -14,7 +14,7 @@ from chainrule.emit.kernel import free_name, identifier
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.op import Abstract
-from chainrule.simplify import simplify, tidied
+from chainrule.simplify import simplify
 from chainrule.structure import map_leaves
 from chainrule.trace import Recorder, Traced, location, refuse_subclass, tracing
 from chainrule.trace.source import user_frame
@@ -106,7 +106,7 @@ def outlined(
 
         result = map_leaves(keep, returned, "output")
         graph = recorder.graph(outputs)
-    simplified, _ = simplify(tidied(graph))
+    simplified, _ = simplify(graph, tidy=True)
     return Outline(identifier(name_of(f)), simplified, result)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.collector import slowed_down
 from chainrule.explaining.derivation import Derivation
 from chainrule.explaining.step import Planned, Step
 from chainrule.explaining.steps import Writer, planned_steps
@@ -35,7 +36,8 @@ class Explanation:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """All steps: inputs, forward pass, backward pass."""
-        return tuple(self.written(planned) for planned in self.plan)
+        with slowed_down():
+            return tuple(self.written(planned) for planned in self.plan)
 
     @cached_property
     def plan(self) -> tuple[Planned, ...]:

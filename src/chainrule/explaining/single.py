@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph import Graph, Node
+from chainrule.op import Vjp
 from chainrule.simplify import simplify
 from chainrule.trace import Recorder, Traced
 
@@ -28,6 +29,12 @@ class Single:
         Names of the nodes of the forward pass.
     upstream : number or array
         Value of the upstream gradient.
+
+    Attributes
+    ----------
+    consumer : Node
+    upstream : Node
+        What stands for the upstream gradient in a product.
     """
 
     def __init__(self, consumer: Node, labels: Mapping[Node, str], upstream: Any) -> None:
@@ -42,6 +49,7 @@ class Single:
         self._operands = [stands[i] for i in consumer.inputs]
         self._out = stands[consumer]
         self._upstream = self._recorder.input(f"d{labels[consumer]}", upstream)
+        self.upstream = self._recorder.node(self._upstream)
         #: What a rule for all operands at once has answered, with the upstream gradient and with 1.
         self._answers: dict[bool, Callable[[int], Any]] = {}
 
@@ -56,14 +64,17 @@ class Single:
     def _pulled(self, position: int, local: bool) -> Any:
         vjp = self.consumer.op.vjp
         assert vjp is not None
-        given = (1.0 if local else self._upstream, self._out, *self._operands)
         if isinstance(vjp, tuple):
             rule = vjp[position]
             assert rule is not None
-            return rule(*given, **self.consumer.params)
+            return self._asked(rule, local)
         if local not in self._answers:
-            self._answers[local] = vjp(*given, **self.consumer.params)
+            self._answers[local] = self._asked(vjp, local)
         return self._answers[local](position)
+
+    def _asked(self, rule: Vjp, local: bool) -> Any:
+        upstream = 1.0 if local else self._upstream
+        return rule(upstream, self._out, *self._operands, **self.consumer.params)
 
     def _simplified(self, pulled: Any) -> Node:
         graph, _ = simplify(Graph.behind([self._recorder.node(pulled)]), loose=True)

@@ -144,7 +144,9 @@ class Writer:
         if contribution.node is upstream:
             symbols = Formula(name, gradient_latex(name))
         elif consumer.op.elementwise and consumer.shape == operand.shape:
-            symbols = self.formula(self.single(consumer).product(contribution.position), {})
+            single = self.single(consumer)
+            node = single.product(contribution.position)
+            symbols = self.formula(node, {}, {single.upstream: name})
         else:
             symbols = self.formula(contribution.node, ChainMap(gradient, labels), gradient)
         local = self.local(contribution)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chainrule.collector import slowed_down
 from chainrule.graph import Graph, Node
 from chainrule.rewriting import NONE, Rewrite, Rewriter, Rewrites
 from chainrule.rules import TABLE
@@ -79,6 +80,7 @@ LAST = Rewrites({TABLE["broadcast_to"]: (layout.ones,)})
 _TIDY = Rewrites({TABLE["add"]: (arithmetic.flat_sum,)})
 
 
+@slowed_down()
 def tidied(graph: Graph) -> Graph:
     """Write chains of additions as one sum, as people do, and drop what is not needed.
 
@@ -88,8 +90,12 @@ def tidied(graph: Graph) -> Graph:
     return smaller.reachable()
 
 
+@slowed_down()
 def simplify(
-    graph: Graph, same: Iterable[tuple[Node, Node]] = (), loose: bool = False
+    graph: Graph,
+    same: Iterable[tuple[Node, Node]] = (),
+    loose: bool = False,
+    tidy: bool = False,
 ) -> tuple[Graph, dict[Node, Node]]:
     """Rewrite a graph until nothing changes, and drop what its outputs do not need.
 
@@ -100,6 +106,8 @@ def simplify(
         Pairs known to be equal: the first is replaced by the second.
     loose : bool
         See :class:`Rewriter`.
+    tidy : bool
+        Tidy the graph first, at less cost than by :func:`tidied`.
 
     Returns
     -------
@@ -109,16 +117,15 @@ def simplify(
     """
     rewriter = Rewriter(loose)
     # The first pass only merges, so that `same` finds all.
-    graph, image, _ = rewriter.run(graph, NONE)
-    place = {node: i for i, node in enumerate(graph.nodes)}
-    # What was merged with an earlier node may stand before its equal: it stays.
-    pairs = {image[a]: image[b] for a, b in same if place[image[b]] < place[image[a]]}
-    graph = _substituted(graph, pairs, image).reachable()
+    graph, image, changed = rewriter.run(graph, _TIDY if tidy else NONE)
+    if changed:
+        graph, image, _ = _rewritten(rewriter, graph.reachable(), image, NONE)
+    graph = _substituted(graph, same, image).reachable()
     for _ in range(_PASSES):
         graph, image, changed = _rewritten(rewriter, graph, image, REWRITES)
         if not changed:
             break
-    if changed or any(LAST.possible(node.op, node.inputs) for node in graph.nodes):
+    if changed or any(LAST.possible(node, node.inputs) for node in graph.nodes):
         graph, image, _ = _rewritten(rewriter, graph, image, LAST)
     alive = set(graph.nodes)
     return graph, {node: now for node, now in image.items() if now in alive}
@@ -127,23 +134,29 @@ def simplify(
 def _rewritten(
     rewriter: Rewriter, graph: Graph, image: dict[Node, Node], rewrites: Rewrites
 ) -> tuple[Graph, dict[Node, Node], bool]:
-    """Go through a graph once; says whether anything has changed."""
+    """Go through a graph of needed nodes once; says whether anything has changed."""
     whole, step, changed = rewriter.run(graph, rewrites)
+    if not changed and all(now is node for node, now in step.items()):
+        return graph, image, False
     smaller = whole.reachable()
     image = {node: step[now] for node, now in image.items() if now in step}
     return smaller, image, changed or len(smaller) != len(graph)
 
 
-def _substituted(graph: Graph, same: dict[Node, Node], image: dict[Node, Node]) -> Graph:
-    """Replace nodes by nodes that are known to be equal to them."""
-    if not same:
+def _substituted(graph: Graph, same: Iterable[tuple[Node, Node]], image: dict[Node, Node]) -> Graph:
+    """Replace nodes by nodes that are known to be equal to them; `image` is brought up to date."""
+    known = [(image[a], image[b]) for a, b in same if a in image and b in image]
+    if not known:
         return graph
+    place = {node: i for i, node in enumerate(graph.nodes)}
+    # What was merged with an earlier node may stand before its equal: it stays.
+    pairs = {a: b for a, b in known if place[b] < place[a]}
     made: dict[Node, Node] = {}
     for node in graph.nodes:
-        if node in same:
-            made[node] = made[same[node]]
+        if node in pairs:
+            made[node] = made[pairs[node]]
             continue
-        made[node] = node.on(tuple(made[i] for i in node.inputs))
+        made[node] = node.on(tuple([made[i] for i in node.inputs]))
     image.update({node: made[now] for node, now in image.items()})
     distinct = dict.fromkeys(made[n] for n in graph.nodes)
     return Graph(distinct, (made[o] for o in graph.outputs))

@@ -6,14 +6,14 @@ from itertools import chain
 from typing import Any
 
 from chainrule.graph import Node
-from chainrule.rewriting import Rewriter
+from chainrule.rewriting import Rewriter, is_derived
 from chainrule.rules import TABLE
-from chainrule.simplify.reading import is_derived, is_inner, is_negative, is_op, number, rewrite
+from chainrule.simplify.reading import is_inner, is_negative, is_op, number, rewrite
 
 # -- numbers ---------------------------------------------------------------------------
 
 
-@rewrite("constant")
+@rewrite("number", every=True)
 def folded(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
     """Compute arithmetic on Python numbers."""
     if not all(rw.node(o).is_constant and rw.node(o).abstract.weak for o in operands):
@@ -25,7 +25,7 @@ def folded(rw: Rewriter, node: Node, *operands: Any, **params: Any) -> Any:
     return rw.recorder.constant(result) if type(result) in (bool, int, float) else None
 
 
-@rewrite("constant")
+@rewrite("one")
 def without_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Leave out a factor, a divisor or an exponent of 1."""
     if number(rw, b) == 1:
@@ -33,7 +33,7 @@ def without_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return b if number(rw, a) == 1 and node.op is TABLE["multiply"] else None
 
 
-@rewrite("constant")
+@rewrite("zero")
 def without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Leave terms of 0 out of a sum."""
     kept = [t for t in terms if number(rw, t) != 0]
@@ -42,13 +42,13 @@ def without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
     return kept[0] if len(kept) == 1 else TABLE["add"](*kept)
 
 
-@rewrite("constant")
+@rewrite("zero", derived=True)
 def from_zero(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn 0 - b into -b."""
-    return -b if is_derived(node) and number(rw, a) == 0 else None
+    return -b if number(rw, a) == 0 else None
 
 
-@rewrite("constant", "multiply")
+@rewrite("one", "multiply")
 def plain_one(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Write the upstream gradient 1 as a number where it is divided, and leave out a factor 1."""
     if rw.node(a).name and number(rw, a) == 1:
@@ -69,20 +69,21 @@ def flat_sum(rw: Rewriter, node: Node, first: Any, *rest: Any) -> Any:
     if not is_op(rw, first, "add") or not is_inner(rw, first, inner) or inner.name:
         return None
     reader = rw.only_reader(node)
-    if not node.name and reader and reader.op is node.op and reader.inputs[0] is node:
-        return rw.defer(TABLE["add"](first, *rest))
+    goes_on = reader is not None and reader.op is node.op and reader.inputs[0] is node
+    if goes_on and not node.name and rw.may_defer(node):
+        return rw.defer(node, TABLE["add"](first, *rest))
     later = [rest]
-    while rw.is_deferred(first):
+    while rw.take_up(first):
         first, *more = rw.operands(first)
         later.append(tuple(more))
     return TABLE["add"](*rw.operands(first), *chain.from_iterable(reversed(later)))
 
 
-@rewrite()
+@rewrite(derived=True)
 def doubled(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Turn a + a into 2 · a."""
     twice = len(terms) == 2 and rw.node(terms[0]) is rw.node(terms[1])
-    return 2 * terms[0] if twice and is_derived(node) else None
+    return 2 * terms[0] if twice else None
 
 
 @rewrite("divide")
@@ -134,7 +135,7 @@ def _opposite(rw: Rewriter, traced: Any) -> Any:
     return -c if type(c) in (int, float) and c < 0 else None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number")
 def sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Move a minus sign out of a quotient."""
     if is_op(rw, a, "negative"):
@@ -143,11 +144,9 @@ def sign_outside(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return -(-c / b) if type(c) in (int, float) and c < 0 else None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number", derived=True)
 def sign_out_of_product(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Move a minus sign out of a product, matrix products among them."""
-    if not is_derived(node):
-        return None
     for i, (factor, other) in enumerate(((a, b), (b, a))):
         positive = _opposite(rw, factor)
         if positive is not None:
@@ -157,17 +156,17 @@ def sign_out_of_product(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number", derived=True)
 def sign_out_of_divisor(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn a / -b into -(a / b)."""
-    positive = _opposite(rw, b) if is_derived(node) else None
+    positive = _opposite(rw, b)
     return None if positive is None else -(a / positive)
 
 
-@rewrite("negative")
+@rewrite("negative", derived=True)
 def sign_passed(rw: Rewriter, node: Node, a: Any, *rest: Any, **params: Any) -> Any:
     """Let a minus sign come after a sum, a repetition or a change of shape."""
-    if not is_derived(node) or not is_negative(rw, a):
+    if not is_negative(rw, a):
         return None
     return -node.op(rw.operands(a)[0], *rest, **params)
 
@@ -186,10 +185,10 @@ def sign_turned(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     return None
 
 
-@rewrite("subtract", "multiply", "divide")
+@rewrite("subtract", "multiply", "divide", derived=True)
 def sign_spent(rw: Rewriter, node: Node, a: Any) -> Any:
     """Turn -(c · (a - b)) into c · (b - a), and quotients and bare differences likewise."""
-    if not is_derived(node) or not is_inner(rw, a, node.inputs[0]):
+    if not is_inner(rw, a, node.inputs[0]):
         return None
     if is_op(rw, a, "subtract"):
         left, right = rw.operands(a)
@@ -207,10 +206,10 @@ def sign_spent(rw: Rewriter, node: Node, a: Any) -> Any:
     return None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number", derived=True)
 def sign_in_sum(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Turn a + -b and -b + a into a - b."""
-    if len(terms) != 2 or not is_derived(node):
+    if len(terms) != 2:
         return None
     for i in (1, 0):
         positive = _opposite(rw, terms[i])
@@ -219,11 +218,9 @@ def sign_in_sum(rw: Rewriter, node: Node, *terms: Any) -> Any:
     return None
 
 
-@rewrite("negative", "constant")
+@rewrite("negative", "negative number", derived=True)
 def sign_in_difference(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn a - -b into a + b, and -a - b into -(a + b)."""
-    if not is_derived(node):
-        return None
     positive = _opposite(rw, b)
     if positive is not None:
         return TABLE["add"](a, positive)

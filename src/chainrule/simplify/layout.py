@@ -10,7 +10,7 @@ from chainrule.graph import Node
 from chainrule.rewriting import Rewriter
 from chainrule.rules import TABLE
 from chainrule.rules.index import is_basic
-from chainrule.simplify.reading import is_derived, is_op, number, rewrite
+from chainrule.simplify.reading import is_op, number, rewrite
 
 #: Arrays up to this size are asked which of their elements are written.
 _LARGEST = 100_000
@@ -77,19 +77,19 @@ def _unspread(rw: Rewriter, spread: Any) -> Any:
     return spread
 
 
-@rewrite("broadcast_to")
+@rewrite("broadcast_to", derived=True)
 def repeated_sum(rw: Rewriter, node: Node, a: Any, *start: Any, **params: Any) -> Any:
     """Turn the sum of one repeated number into the number times the count."""
-    if start or not is_op(rw, a, "broadcast_to") or node.shape != () or not is_derived(node):
+    if start or not is_op(rw, a, "broadcast_to") or node.shape != ():
         return None
     origin, *like = rw.operands(a)
     return origin * np.size(like[0]) if origin.shape == () and like else None
 
 
-@rewrite("constant")
+@rewrite("one", derived=True)
 def ones(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> Any:
     """Write a repeated 1 as ones."""
-    if not like or number(rw, a) != 1 or node.shape == () or not is_derived(node):
+    if not like or number(rw, a) != 1 or node.shape == ():
         return None
     return TABLE["ones_like"](like[0], dtype=None)
 
@@ -108,16 +108,16 @@ def like_less(rw: Rewriter, node: Node, a: Any, *like: Any, **params: Any) -> An
     return None
 
 
-@rewrite()
+@rewrite(derived=True)
 def read_whole(rw: Rewriter, node: Node, a: Any, *positions: Any, key: Any) -> Any:
     """Leave out picking all there is."""
-    return a if is_derived(node) and key and _is_whole(key) and a.shape == node.shape else None
+    return a if key and _is_whole(key) and a.shape == node.shape else None
 
 
-@rewrite("setitem")
+@rewrite("setitem", derived=True)
 def read_past(rw: Rewriter, node: Node, a: Any, *positions: Any, key: Any) -> Any:
     """Read an element from before a writing that did not touch it, or what was written there."""
-    if not is_derived(node) or not is_op(rw, a, "setitem") or a.size > _LARGEST:
+    if not is_op(rw, a, "setitem") or a.size > _LARGEST:
         return None
     before, value, *rest = rw.operands(a)
     written = rw.node(a).params["key"]
@@ -133,10 +133,10 @@ def read_past(rw: Rewriter, node: Node, a: Any, *positions: Any, key: Any) -> An
     return np.broadcast_to(value, node.shape) if whole else None
 
 
-@rewrite("setitem")
+@rewrite("setitem", derived=True)
 def written_after_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
     """Turn an array with 0 at a place, plus a value there alone, into the array with the value."""
-    if len(terms) != 2 or not is_derived(node):
+    if len(terms) != 2:
         return None
     for array, added in (terms, terms[::-1]):
         if is_op(rw, array, "setitem") and is_op(rw, added, "scatter"):

@@ -10,7 +10,7 @@ from chainrule.graph import Node
 from chainrule.rewriting import Rewriter
 from chainrule.rules import TABLE
 from chainrule.rules.index import Slot
-from chainrule.simplify.reading import is_derived, is_op, known, number, rewrite
+from chainrule.simplify.reading import is_op, known, number, rewrite
 
 #: Of more classes than this no identity matrix is made.
 _MOST_CLASSES = 256
@@ -108,10 +108,10 @@ def _scaled(rw: Rewriter, x: Any, summed: Any, axis: tuple[int, ...]) -> Any:
     return None
 
 
-@rewrite("scatter")
+@rewrite("scatter", derived=True)
 def one_hot_difference(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn (c at k, 0 elsewhere) - c · x into c · (one-hot of k - x), for a vector x."""
-    if not is_derived(node) or not is_op(rw, a, "scatter") or not is_op(rw, b, "multiply"):
+    if not is_op(rw, a, "scatter") or not is_op(rw, b, "multiply"):
         return None
     _, c, *positions = rw.operands(a)
     key = rw.node(a).params["key"]

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.graph import CONSTANT, Node
-from chainrule.rewriting import Rewrite, Rewriter
+from chainrule.graph import Node
+from chainrule.rewriting import NUMBERS, Rewrite, Rewriter
 from chainrule.rules import TABLE
 from chainrule.trace import Traced
 
 
-def rewrite(*among: str) -> Callable[[Callable[..., Any]], Rewrite]:
-    """Make a row of a function; names what has computed an operand wherever it applies."""
-    ops = frozenset(CONSTANT if name == "constant" else TABLE[name] for name in among)
-    return lambda replacement: Rewrite(replacement, ops)
+def rewrite(
+    *among: str, every: bool = False, derived: bool = False
+) -> Callable[[Callable[..., Any]], Rewrite]:
+    """Make a row of a function; says of it what :class:`Rewrite` has.
+
+    Operations go by their names; "number" is any constant.
+    """
+    kinds = {name if name in NUMBERS else TABLE[name] for name in among if name != "number"}
+    numbers = NUMBERS if "number" in among else ()
+    return lambda replacement: Rewrite(replacement, frozenset([*kinds, *numbers]), every, derived)
 
 
 def known(node: Node) -> Any:
@@ -31,11 +37,6 @@ def number(rw: Rewriter, traced: Any) -> Any:
 def is_op(rw: Rewriter, traced: Any, name: str) -> bool:
     """Whether a traced value is the result of the operation of that name."""
     return rw.node(traced).op is TABLE[name]
-
-
-def is_derived(node: Node) -> bool:
-    """Whether no line of the user's computes a node, so that it may be written in any way."""
-    return node.where is None and node.name is None
 
 
 def is_inner(rw: Rewriter, traced: Any, original: Node) -> bool:

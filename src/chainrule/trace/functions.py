@@ -34,7 +34,7 @@ def _typed(value: Any) -> Any:
     return plain if isinstance(plain, (float, int, complex)) else plain.dtype
 
 
-#: Functions that ask for the shape or the type alone.
+#: Functions that ask for the shape or the type alone, as rules do all the time.
 DESCRIPTIVE: dict[Any, Callable[..., Any]] = {
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
@@ -204,8 +204,6 @@ def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
 
 
 def _without_row(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    if function in DESCRIPTIVE:
-        return DESCRIPTIVE[function](*args, **kwargs)
     composition = COMPOSED.get(function)
     if composition is None:
         raise _unsupported(function)

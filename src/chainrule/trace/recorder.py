@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.errors import Location, NonFiniteError
 from chainrule.graph import CONSTANT, INPUT, NO_PARAMS, Graph, Node
-from chainrule.op import Abstract, Op
+from chainrule.op import Abstract, Op, broadcasting
 from chainrule.trace.base import Trace
 from chainrule.trace.failure import explained
 from chainrule.trace.source import assigned_name, location, user_frame
@@ -57,6 +57,7 @@ class Recorder(Trace):
         "_constants",
         "_counts",
         "_names",
+        "_results",
         "_strict",
         "_unpacked",
         "branches",
@@ -86,6 +87,8 @@ class Recorder(Trace):
         self._names: set[str] = set()
         self._counts: dict[str, int] = {}
         self._constants: dict[int, Traced] = {}
+        #: Operation, kinds of its operands and parameters -> what the result is.
+        self._results: dict[Any, Abstract] = {}
 
     # -- leaves ----------------------------------------------------------------------
 
@@ -145,15 +148,14 @@ class Recorder(Trace):
         """Append the node of an operation."""
         if not self.open:
             self.check_open()
-        inputs = tuple(self.node(o) for o in operands)
+        inputs = tuple([self.node(o) for o in operands])
         value = None
         try:
             if self.values:
                 value = op.forward(*(i.value for i in inputs), **params)
                 abstract = Abstract.of(value)
             else:
-                known = [i.value if _is_known(i) else i.abstract for i in inputs]
-                abstract = op.infer(op, known, params)
+                abstract = self._inferred(op, inputs, params)
         except Exception as error:
             shown = [i.value if i.value is not None else i.abstract for i in inputs]
             raise explained(error, op, shown) from error
@@ -170,6 +172,28 @@ class Recorder(Trace):
         if self._strict and self.suspect is None and value is not None:
             self.suspect = _non_finite(node)
         return self.add(node)
+
+    def _inferred(self, op: Op, inputs: Sequence[Node], params: Any) -> Abstract:
+        """Return what the result of an operation will be.
+
+        A deep network asks the same layer by layer: what has been found out is remembered.
+        """
+        if op.infer is broadcasting:  # it asks for nothing but the kinds
+            operands = [i.abstract for i in inputs]
+        else:
+            operands = [i.value if _is_known(i) else i.abstract for i in inputs]
+            if not all(o.__class__ is Abstract for o in operands):
+                return op.infer(op, operands, params)
+        kinds: Any = op, *operands
+        if params:
+            kinds += tuple([(name, type(v), v) for name, v in params.items()])
+        try:
+            found = self._results.get(kinds)
+        except TypeError:  # such as a list among the parameters
+            return op.infer(op, operands, params)
+        if found is None:
+            found = self._results[kinds] = op.infer(op, operands, params)
+        return found
 
     def again(self, node: Node, operands: Sequence[Any], name: str | None) -> Traced:
         """Record an operation of another graph, at the line that it has, on other operands."""

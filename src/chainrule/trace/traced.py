@@ -245,6 +245,8 @@ class Traced:
         for kind in types:
             if kind is not Traced and not issubclass(kind, np.ndarray):
                 return NotImplemented  # an object that has its own way with NumPy's functions
+        if function in functions.DESCRIPTIVE:
+            return functions.DESCRIPTIVE[function](*args, **kwargs)
         return functions.call_function(function, args, kwargs)
 
     def __apply_op__(self, op: Op, operands: Sequence[Any], params: Any) -> Any:
