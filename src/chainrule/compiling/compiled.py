@@ -18,11 +18,10 @@ from chainrule.compiling.plans import (
     Call,
     Plan,
     all_finite,
-    differing_axes,
     kept_plan,
     key_for,
-    likely_axes,
     planned,
+    traced,
 )
 from chainrule.compiling.report import CompileReport, reported
 from chainrule.compiling.tracing import Kinds, kinds_of
@@ -80,13 +79,13 @@ class Plans:
         """Make a plan; where the executor cannot run an operation, NumPy does."""
         earlier = [p for p in known if p.executor.name == wanted.name]
         other = earlier[-1].kinds if earlier else None
-        key = key_for(call, kinds, wanted, leading, other)
-        plan = kept_plan(key, call, kinds, wanted)
+        traces = traced(call, kinds, leading, other)
+        key = key_for(call, wanted, traces)
+        plan = kept_plan(key, kinds, wanted, traces)
         if plan is not None:
             return plan
-        axes = differing_axes(kinds, other) if other else likely_axes(call, kinds, leading)
         try:
-            plan = planned(call, kinds, wanted, axes, other)
+            plan = planned(call, kinds, wanted, traces)
             kept.keep(key, plan.kernel, plan.runnable.emitted, plan.note)
             return plan
         except NotForThisExecutorError as error:
@@ -98,7 +97,7 @@ class Plans:
                     ExecutorWarning,
                     stacklevel=5,
                 )
-            plan = planned(call, kinds, executor_named("numpy"), axes, other)
+            plan = planned(call, kinds, executor_named("numpy"), traces)
             plan.note = f"{wanted.name} cannot run it: {error}"
             return plan
 

@@ -97,6 +97,6 @@ def check_result(step: Callable[..., Any], plan: Plan, kinds: Kinds) -> None:
                 f"{name_of(step)} returns {path} as another kind of array than it is given.",
                 expected=f"shape {kind.shape}, {kind.dtype}",
                 got=f"shape {now.shape}, {now.dtype}",
-                where=plan.kernel.graph.outputs[place.index].where,
+                where=plan.lines[place.index],
                 instead=f"the result .astype({kind.dtype}), where only the type differs",
             )

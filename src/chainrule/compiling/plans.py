@@ -14,8 +14,9 @@ from chainrule.compiling.kept import Kept
 from chainrule.compiling.sizes import DiffersError, grown, refilled, unified
 from chainrule.compiling.tracing import Kinds, Outline, outlined
 from chainrule.emit.kernel import Kernel
+from chainrule.errors import Location
 from chainrule.execute.executors import Executor
-from chainrule.execute.runnable import Runnable
+from chainrule.execute.runnable import NotForThisExecutorError, Runnable
 from chainrule.op import Abstract
 
 #: Numbers that Python adds up before NumPy has begun.
@@ -59,6 +60,8 @@ class Plan:
     runnable : Runnable
     result : structure
         What the function returns, with a place for each output.
+    lines : sequence of Location or None
+        Where the function computes each output; a kernel that was made before may be another's.
     given : dict
         Shapes of all leaves -> the values of ``kernel.given`` for them.
     note : str
@@ -70,6 +73,7 @@ class Plan:
     kernel: Kernel
     runnable: Runnable
     result: Any
+    lines: Sequence[Location | None]
     given: dict[Any, tuple[Any, ...]] = field(default_factory=dict)
     note: str = ""
 
@@ -86,66 +90,98 @@ class Plan:
         return self.given[shapes]
 
 
-def planned(
-    call: Call,
-    kinds: Kinds,
-    executor: Executor,
-    axes: Sequence[AxisOf],
-    other: Kinds | None = None,
-) -> Plan:
-    """Make a plan for arguments of these kinds, and for others of which some axes are longer.
+@dataclass(frozen=True)
+class Traces:
+    """A function traced for all sizes that decide what is planned.
+
+    Attributes
+    ----------
+    first : Outline
+        For the sizes at hand.
+    second : Outline or None
+        For those of which some axes are longer.
+    note : str
+        Why there is no second one, where some axes were to vary.
+    """
+
+    first: Outline
+    second: Outline | None = None
+    note: str = ""
+
+
+def traced(call: Call, kinds: Kinds, leading: Sequence[int], other: Kinds | None = None) -> Traces:
+    """Trace a function for arguments of some kinds, and of others with longer axes.
 
     Parameters
     ----------
     call : Call
     kinds : sequence of Abstract
-    executor : Executor
-    axes : sequence of (int, int)
-        Axes that are to vary.
+    leading : sequence of int
+        Positions of the leaves of which the first axes are likely to vary.
     other : sequence of Abstract, optional
-        Kinds with other sizes that are known to occur; unless given, `axes` are made longer.
+        Kinds with other sizes that are known to occur; unless given, likely axes are made longer.
+    """
+    first = call.outline(kinds)
+    axes = likely_axes(call, kinds, leading) if other is None else differing_axes(kinds, other)
+    if not axes:
+        return Traces(first)
+    try:
+        return Traces(first, call.outline(grown(kinds, axes) if other is None else other))
+    except Exception as error:  # whatever the function does not do with other sizes
+        return Traces(first, None, _alone(error))
+
+
+def planned(call: Call, kinds: Kinds, executor: Executor, traces: Traces) -> Plan:
+    """Make a plan.
 
     Raises
     ------
     NotForThisExecutorError
         When the executor cannot run some operation.
     """
-    outline = call.outline(kinds)
-    first = replace(outline, graph=executor.prepare(outline.graph))
-    kernel, note = None, ""
-    if axes:
+    first = replace(traces.first, graph=executor.prepare(traces.first.graph))
+    kernel, note = None, traces.note
+    if traces.second is not None:
         try:
-            second = call.outline(grown(kinds, axes) if other is None else other)
-            kernel = unified(first, replace(second, graph=executor.prepare(second.graph)))
-        except Exception as error:  # whatever the function does not do with other sizes
-            note = f"compiled for these sizes alone: {_why(error)}"
+            second = replace(traces.second, graph=executor.prepare(traces.second.graph))
+            kernel = unified(first, second)
+        except NotForThisExecutorError:  # its message has a line in it, which is not kept
+            note = _ALONE + f"with others, {executor.name} cannot run it"
+        except Exception as error:
+            note = _alone(error)
     if kernel is None:
         kernel = unified(first)
     kernel = replace(kernel, carry=call.carry)
-    return _plan(executor, kinds, Kept(kernel, None, note), outline)
+    return _plan(executor, kinds, Kept(kernel, None, note), traces.first)
 
 
 def _plan(executor: Executor, kinds: Kinds, found: Kept, outline: Outline) -> Plan:
     runnable = executor.make(found.kernel, found.emitted)
-    plan = Plan(executor, kinds, found.kernel, runnable, outline.result, note=found.note)
+    lines = [node.where for node in outline.graph.outputs]
+    plan = Plan(executor, kinds, found.kernel, runnable, outline.result, lines, note=found.note)
     plan.given[tuple(k.shape for k in kinds)] = found.kernel.values
     return plan
 
 
-def key_for(
-    call: Call, kinds: Kinds, executor: Executor, leading: Sequence[int], other: Kinds | None
-) -> str:
+def key_for(call: Call, executor: Executor, traces: Traces) -> str:
     """Return what a plan would be kept under; empty where none is kept."""
     if executor.decided_by is None:
         return ""
     decided = executor.name, executor.decided_by()
-    return kept.key_of(call.outline(kinds), *decided, call.carry, tuple(leading), other)
+    return kept.key_of((traces.first, traces.second), traces.note, *decided, call.carry)
 
 
-def kept_plan(key: str, call: Call, kinds: Kinds, executor: Executor) -> Plan | None:
+def kept_plan(key: str, kinds: Kinds, executor: Executor, traces: Traces) -> Plan | None:
     """Return a plan that was made before, of a function that computes the same."""
     found = kept.found(key)
-    return None if found is None else _plan(executor, kinds, found, call.outline(kinds))
+    return None if found is None else _plan(executor, kinds, found, traces.first)
+
+
+_ALONE = "compiled for these sizes alone: "
+
+
+def _alone(error: Exception) -> str:
+    return _ALONE + _why(error)
 
 
 def _why(error: Exception) -> str:

@@ -102,21 +102,25 @@ class Steps:
         return f"range({self.start!r}, {self.stop!r}, {self.step!r})"
 
 
+#: What may stand, for other sizes, where a kernel has a slice or a range.
+_LIKE = {slice: slice, Steps: range}
+
+
 def same(a: Any, b: Any) -> bool:
-    """Whether two parameters, or constants, are the same."""
+    """Whether two parameters, or constants, are the same to the last bit, signs of zeros, too."""
     if a is b:
         return True
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return (
-            np.shape(a) == np.shape(b)
-            and np.asarray(a).dtype == np.asarray(b).dtype
-            and np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind in "fc")
-        )
-    if isinstance(a, dict) and isinstance(b, dict):
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (np.ndarray, np.generic)):
+        return a.shape == b.shape and bool(a.dtype == b.dtype) and a.tobytes() == b.tobytes()
+    if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(v, b[k]) for k, v in a.items())
-    if isinstance(a, (tuple, list)) and type(a) is type(b):
+    if isinstance(a, (tuple, list)):
         return len(a) == len(b) and all(map(same, a, b))
-    return bool(type(a) is type(b) and (a == b or (a != a and b != b)))
+    if isinstance(a, (float, complex)):
+        return repr(a) == repr(b)
+    return bool(a == b)
 
 
 def unified(first: Outline, second: Outline | None = None) -> Kernel:
@@ -161,6 +165,8 @@ def refilled(kernel: Kernel, outline: Outline) -> tuple[Any, ...]:
 
     def check(a: Any, b: Any) -> None:
         if isinstance(a, Size):
+            if type(b) is not int:
+                raise DiffersError(f"{a!r} and {b!r}")
             if found.setdefault(a.name, b) != b:
                 raise DiffersError(f"{a.name} would be {found[a.name]} and {b}")
         elif isinstance(a, tuple):
@@ -168,7 +174,7 @@ def refilled(kernel: Kernel, outline: Outline) -> tuple[Any, ...]:
                 raise DiffersError(f"{a!r} and {b!r}")
             for x, y in zip(a, b, strict=True):
                 check(x, y)
-        elif isinstance(a, (slice, Steps)) and hasattr(b, "step"):
+        elif isinstance(a, (slice, Steps)) and isinstance(b, _LIKE[type(a)]):
             for key in _ENDS:
                 check(getattr(a, key), getattr(b, key))
         elif not same(a, b):

@@ -66,6 +66,8 @@ class Function:
             function = self._loaded(cached=True)
             if not (self._key and _loads(function, kinds)):
                 _compile(function, kinds)
+                if self._key:
+                    cache.seal(self._key)
         except Exception:  # a broken entry may raise anything, a full disk an OSError
             if not self._key:
                 raise
