@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from browsing import tab
-from pages import solved
+from pages import hosted, shell, solved
 
 import chainrule as cr
-from chainrule.view import document, module, style
+from chainrule.view import document
 
 pytest.importorskip("playwright")
 
@@ -28,22 +28,11 @@ HOST = """
 @pytest.fixture
 def shown(browser, tmp_path):
     """Show a solution with a host, and return its tab."""
-    shell = tmp_path / "host.html"
-    code = module().replace("export { mount };", "window.mount = mount;")
-    shell.write_text(
-        f"<!DOCTYPE html><html lang=en><title>t</title><style>{style()}</style>"
-        f"<main id=view></main><script type=module>{code}</script>",
-        "utf-8",
-    )
+    path = shell(tmp_path)
     with tab(browser) as page:
-
-        def show(solution, files=False):
-            page.goto(shell.as_uri())
-            page.wait_for_function("!!window.mount")
-            page.evaluate(HOST, {"first": document(solution.explanation), "files": files})
-            return page
-
-        yield show
+        yield lambda solution, files=False: hosted(
+            page, path, HOST, {"first": document(solution.explanation), "files": files}
+        )
 
 
 LONG = -0.12345678901234568

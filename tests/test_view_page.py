@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from browsing import DESKTOP, PHONE, serious_faults, tab
-from pages import opened, solved
+from pages import hosted, opened, shell, solved
 
 import chainrule as cr
 from chainrule.writing import scalar_text
@@ -307,22 +307,13 @@ async ({ first, second }) => {
 
 
 def test_with_a_host_numbers_are_edited(browser, written, tmp_path):
-    from chainrule.view import document, module, style
+    from chainrule.view import document
 
     s, _ = written("neuron")
     first = document(s.explanation, alone=True)
     second = document(s.at({"w": [5.0, -1.0, 2.0]}).explanation)
-    shell = tmp_path / "host.html"
-    code = module().replace("export { mount };", "window.mount = mount;")
-    shell.write_text(
-        f"<!DOCTYPE html><html lang=en><title>t</title><style>{style()}</style>"
-        f"<main id=view></main><script type=module>{code}</script>",
-        "utf-8",
-    )
     with tab(browser) as page:
-        page.goto(shell.as_uri())
-        page.wait_for_function("!!window.mount")
-        page.evaluate(HOST, {"first": first, "second": second})
+        hosted(page, shell(tmp_path), HOST, {"first": first, "second": second})
         field = page.get_by_label("w[0]", exact=True)
         field.fill("-oops")
         page.locator(".cr-error:visible").wait_for()

@@ -292,7 +292,7 @@ def test_without_the_extra_it_shows_the_static_form(s, monkeypatch):
 
     monkeypatch.setattr(IPython, "get_ipython", _Shell)
     assert s._repr_mimebundle_() == {}
-    assert s._display_()._repr_markdown_() == s.markdown()
+    assert s._display_()._repr_html_() == s._repr_html_()
     with pytest.raises(MissingExtraError, match=r"chainrule\[look\]"):
         s.widget()
 

@@ -75,7 +75,7 @@ def file_title(file: str) -> str:
 
     Examples
     --------
-    >>> file_title("/home/me/neuron.py"), file_title("/tmp/ipykernel_71/622809819.py")
+    >>> file_title("lectures/neuron.py"), file_title("ipykernel_71/622809819.py")
     ('neuron.py', 'cell')
     """
     return "cell" if _CELL.search(file) else os.path.basename(file)

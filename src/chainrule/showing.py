@@ -34,11 +34,11 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-class Markdown:
-    """Text that a notebook sets as Markdown."""
+class Html:
+    """Text that a notebook shows as HTML."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def _repr_markdown_(self) -> str:
+    def _repr_html_(self) -> str:
         return self.text

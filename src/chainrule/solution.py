@@ -81,13 +81,13 @@ class Solution(Views):
         return (data, *metadata) if metadata else data
 
     def _display_(self) -> Any:
-        """Return what marimo shows: the live widget, or Markdown where an extra is missing."""
+        """Return what marimo shows: the live widget, or without extras the static form."""
         if self._fits_a_cell():
             try:
                 return self.widget()
             except ChainruleError:
                 pass
-        return showing.Markdown(self.markdown())
+        return showing.Html(self._repr_html_())
 
     def _fits_a_cell(self) -> bool:
         """Whether a page of all steps is of a size that a cell shows unasked."""

@@ -16,7 +16,8 @@ from chainrule.render.formulas import Equation, equations
 from chainrule.view.mathml import mathml
 
 _STYLE = (
-    ".chainrule-static ol{padding-left:2.6em}.chainrule-static li{margin:.35em 0}"
+    ".chainrule-static ol{padding-left:2.6em;list-style:decimal}"
+    ".chainrule-static li{margin:.35em 0}"
     ".chainrule-static svg{max-width:100%;height:auto}"
     ".chainrule-static math{font-size:1.12em}.chainrule-static .cases mtd{text-align:left}"
     ".chainrule-static p{margin:.3em 0}.chainrule-static small{opacity:.75}"
