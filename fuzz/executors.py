@@ -76,12 +76,12 @@ def agree(got: Any, expected: Any, single: bool) -> bool:
     return True
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Return the exit status: 1 where an executor is wrong."""
     parser = argparse.ArgumentParser(prog="python -m fuzz.executors", description=__doc__)
     parser.add_argument("--programs", type=int, default=1000, metavar="N")
     parser.add_argument("--seed", type=int, metavar="S", help="of the first program; else random")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     seed = time.time_ns() % 10**9 if options.seed is None else options.seed
     print(f"seed {seed}, {options.programs} programs", flush=True)
     outcomes: Counter[str] = Counter()

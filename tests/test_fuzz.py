@@ -14,6 +14,7 @@ import pytest
 from conftest import FUZZED, SEED
 
 from chainrule.rules import TABLE
+from fuzz import executors
 from fuzz.checks import jax_is_wrong
 from fuzz.generate import generate
 from fuzz.program import Program
@@ -181,3 +182,17 @@ def test_differences_decide_where_jax_gives_nan():
     right = 2 * program.arguments["x"]
     assert jax_is_wrong(program, [np.array([np.nan, right[1]])], [right])
     assert not jax_is_wrong(program, [right], [np.array([np.nan, right[1]])])
+
+
+@pytest.mark.slow
+def test_every_executor_gives_what_graphs_give(pytestconfig, capsys):
+    pytest.importorskip("numba")
+    pytest.importorskip("jax")
+    seed = str(pytestconfig.stash[SEED])
+    status = executors.main(["--programs", "300", "--seed", seed])
+    told = capsys.readouterr().out
+    assert status == 0, told
+    assert "300 numpy right" in told
+    assert re.search(r"[1-9]\d* loops right", told)
+    assert re.search(r"[1-9]\d* numba (right|cannot)", told)
+    assert re.search(r"[1-9]\d* jax (right|cannot)", told)

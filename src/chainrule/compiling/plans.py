@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from chainrule.compiling import kept
-from chainrule.compiling.kept import Kept
 from chainrule.compiling.sizes import DiffersError, grown, refilled, unified
 from chainrule.compiling.tracing import Kinds, Outline, outlined
 from chainrule.emit.kernel import Kernel
@@ -152,29 +151,34 @@ def planned(call: Call, kinds: Kinds, executor: Executor, traces: Traces) -> Pla
     if kernel is None:
         kernel = unified(first)
     kernel = replace(kernel, carry=call.carry)
-    return _plan(executor, kinds, Kept(kernel, None, note), traces.first)
+    return _plan(executor, kinds, traces.first, executor.make(kernel), kernel, note)
 
 
-def _plan(executor: Executor, kinds: Kinds, found: Kept, outline: Outline) -> Plan:
-    runnable = executor.make(found.kernel, found.emitted)
+def _plan(
+    executor: Executor, kinds: Kinds, outline: Outline, runnable: Runnable, kernel: Kernel,
+    note: str,
+) -> Plan:  # fmt: skip
     lines = [node.where for node in outline.graph.outputs]
-    plan = Plan(executor, kinds, found.kernel, runnable, outline.result, lines, note=found.note)
-    plan.given[tuple(k.shape for k in kinds)] = found.kernel.values
+    plan = Plan(executor, kinds, kernel, runnable, outline.result, lines, note=note)
+    plan.given[tuple(k.shape for k in kinds)] = kernel.values
     return plan
 
 
 def key_for(call: Call, executor: Executor, traces: Traces) -> str:
     """Return what a plan would be kept under; empty where none is kept."""
-    if executor.decided_by is None:
+    if executor.keeping is None:
         return ""
-    decided = executor.name, executor.decided_by()
+    decided = executor.name, executor.keeping.decided_by()
     return kept.key_of((traces.first, traces.second), traces.note, *decided, call.carry)
 
 
 def kept_plan(key: str, kinds: Kinds, executor: Executor, traces: Traces) -> Plan | None:
     """Return a plan that was made before, of a function that computes the same."""
     found = kept.found(key)
-    return None if found is None else _plan(executor, kinds, found, traces.first)
+    if found is None or executor.keeping is None:
+        return None
+    runnable = executor.keeping.made_of(found.kernel, found.emitted)
+    return _plan(executor, kinds, traces.first, runnable, found.kernel, found.note)
 
 
 _ALONE = "compiled for these sizes alone: "

@@ -14,6 +14,22 @@ from chainrule.graph import Graph
 
 
 @dataclass(frozen=True)
+class Keeping:
+    """How an executor keeps what it writes.
+
+    Attributes
+    ----------
+    decided_by : callable
+        Returns what it goes by, besides the kernel, when it writes code.
+    made_of : callable
+        Takes a kernel and what was written for it before, returns what runs it.
+    """
+
+    decided_by: Callable[[], Any]
+    made_of: Callable[[Kernel, Any], Runnable]
+
+
+@dataclass(frozen=True)
 class Executor:
     """What runs a kernel.
 
@@ -27,18 +43,17 @@ class Executor:
     prepare : callable
         Takes a graph, returns one of operations that it can run.
     make : callable
-        Takes a kernel, and what was written for it before or None; returns what runs it.
-    decided_by : callable, optional
-        Returns what it goes by, besides the kernel, when it writes code. None where what it
-        writes is not worth keeping on disk.
+        Takes a kernel, returns what runs it.
+    keeping : Keeping or None
+        How it keeps on disk what it writes; None where that is not worth it.
     """
 
     name: str
     modules: tuple[str, ...]
     extra: str
     prepare: Callable[[Graph], Graph]
-    make: Callable[[Kernel, Any], Runnable]
-    decided_by: Callable[[], Any] | None = None
+    make: Callable[[Kernel], Runnable]
+    keeping: Keeping | None = None
 
     @property
     def is_installed(self) -> bool:
@@ -75,13 +90,13 @@ def _with_loops(graph: Graph) -> Graph:
         raise NotForThisExecutorError(f"{error.node.op.name}{where} has no loops") from error
 
 
-def _numpy(kernel: Kernel, _: Any) -> Runnable:
+def _numpy(kernel: Kernel) -> Runnable:
     from chainrule.execute.numpy_executor import NumpyRunnable
 
     return NumpyRunnable(kernel)
 
 
-def _numba(kernel: Kernel, emitted: Any) -> Runnable:
+def _numba(kernel: Kernel, emitted: Any = None) -> Runnable:
     from chainrule.execute.numba_executor import NumbaRunnable
 
     return NumbaRunnable(kernel, emitted)
@@ -103,7 +118,7 @@ def executor(name: str, mesh: Any = None, specs: Any = None) -> Executor:
     """
     if name == "jax":
 
-        def make(kernel: Kernel, _: Any) -> Runnable:
+        def make(kernel: Kernel) -> Runnable:
             from chainrule.execute.jax_executor import JaxRunnable
 
             return JaxRunnable(kernel, mesh, specs)
@@ -112,6 +127,11 @@ def executor(name: str, mesh: Any = None, specs: Any = None) -> Executor:
     return {
         "numpy": Executor("numpy", (), "", _as_it_is, _numpy),
         "numba": Executor(
-            "numba", ("numba", "scipy"), "fast", _with_loops, _numba, _decided_by_size
+            "numba",
+            ("numba", "scipy"),
+            "fast",
+            _with_loops,
+            _numba,
+            Keeping(_decided_by_size, _numba),
         ),
     }[name]

@@ -6,6 +6,7 @@ turn that reads it: the other statement writes at the loop's variable, and this 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from chainrule.emit.loops.index import Affine, Read, Var
@@ -38,12 +39,19 @@ def numbers_first(statements: Sequence[Statement]) -> list[Statement]:
     """Return statements with those in front that make numbers of numbers that are given.
 
     Loops that need them, such as an optimizer's corrections, can then go on from others at once.
+    Where several statements make a value, as where a number is written into an array, each waits
+    for those before it.
     """
+    makers = Counter(statement.node for statement in statements)
     early: set[Node] = set()
     first: list[Statement] = []
     for statement in statements:
         alone = not statement.loops and statement.whole is None and statement.fold is None
-        if alone and all(r.node.is_leaf or r.node in early for r in statement.all_reads()):
+        if (
+            alone
+            and makers[statement.node] == 1
+            and all(r.node.is_leaf or r.node in early for r in statement.all_reads())
+        ):
             early.add(statement.node)
             first.append(statement)
     moved = set(first)
