@@ -61,9 +61,13 @@ def results(outline: Any, inputs: list[Any], seed: int) -> Iterator[tuple[str, A
                 yield name, by.make(kernel)(inputs, kernel.values)
         except (NotForThisExecutorError, NoLoopsError):
             yield name, None
+        except Exception as error:  # whatever it is, the program is to be told
+            yield name, error
 
 
 def agree(got: Any, expected: Any, single: bool) -> bool:
+    if isinstance(got, Exception):
+        return False
     tolerance = 2e-4 if single else 1e-9
     for mine, theirs in zip(got, expected, strict=True):
         mine, theirs = np.asarray(mine), np.asarray(theirs)
@@ -106,7 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
                     outcomes[f"{name} right"] += 1
                 else:
                     outcomes[f"{name} WRONG"] += 1
-                    print(f"\nseed {seed}, {name}:\n{program.source}", flush=True)
+                    raised = f" {got!r}" if isinstance(got, Exception) else ""
+                    print(f"\nseed {seed}, {name}:{raised}\n{program.source}", flush=True)
     for name, count in sorted(outcomes.items()):
         print(f"{count:7d} {name}")
     print(f"{done} programs in {time.monotonic() - started:.0f} s")

@@ -392,3 +392,21 @@ def _compared(seed):
     rtol, atol = (1e-3, 1e-3) if single else (1e-7, 1e-8)
     assert_same(got, want, rtol, atol, says=program.source)
     return "same"
+
+
+def repeated(s, x):
+    return 0.5 * np.sum(np.broadcast_to(0.7 * np.tanh(s), x.shape))
+
+
+def added_to_each(s, x):
+    return 0.5 * np.sum(0.7 * np.tanh(s) + np.zeros(np.shape(x)))
+
+
+@pytest.mark.parametrize("f", [repeated, added_to_each])
+def test_a_gradient_that_is_a_number_times_a_size(f):
+    compiled = cr.compile(cr.value_and_grad(f), "jax")
+    for count in (3, 5):
+        want, dwant = cr.value_and_grad(f)(0.3, np.ones(count))
+        got, dgot = compiled(0.3, np.ones(count))
+        assert (got, dgot) == (pytest.approx(want), pytest.approx(dwant))
+        assert np.asarray(dgot).dtype == np.float64

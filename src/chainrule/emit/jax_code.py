@@ -15,6 +15,7 @@ import numpy as np
 from chainrule.emit.jax_types import (
     Operand,
     TypeKeeper,
+    converted,
     in_jax,
     is_statement,
     over_jax,
@@ -124,11 +125,10 @@ class _Emitter:
             again = in_jax(node.op.notation, fitted.operands, node.params, name)
             self.lines += again.string.splitlines()
             written = Written(name)
-            if fitted.cast:
-                self.lines.append(f"{name} = {name}{fitted.cast}")
+            if fitted.dtype is not None:
+                self.lines.append(f"{name} = {converted(written, fitted.dtype, node)}")
         else:
-            if fitted.cast:
-                written = Written(f"{written:atom}{fitted.cast}")
+            written = converted(written, fitted.dtype, node)
             if _writes_all(node):
                 # XLA 0.10 aborts at the reverse of such an array; so it does not look through.
                 written = Written(f"jax.lax.optimization_barrier({written})")

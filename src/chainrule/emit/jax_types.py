@@ -65,11 +65,11 @@ class Operand:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Operands as they are to be written, the kind of the result, and what to write after it."""
+    """Operands as they are to be written, the kind of the result, and the type to convert it to."""
 
     operands: list[Written]
     struct: Any
-    cast: str = ""
+    dtype: np.dtype[Any] | None = None
 
 
 class TypeKeeper:
@@ -114,7 +114,9 @@ class TypeKeeper:
         reason = ""
         fallback: Fitted | None = None
         for casts in self._casts(node, operands):
-            shown = [_cast(w, c) for w, c in zip(written, casts, strict=True)]
+            shown = [
+                converted(w, c, i) for w, c, i in zip(written, casts, node.inputs, strict=True)
+            ]
             try:
                 struct = self._result(node, operands, casts)
             except Exception as error:  # JAX raises whatever suits it at what it does not take
@@ -130,9 +132,8 @@ class TypeKeeper:
                 fallback = Fitted(shown, struct)
         if fallback is None:
             raise RefusedError(node, reason)
-        cast = f".astype(jnp.{node.abstract.dtype.name})"
         strong = Abstract(node.shape, node.abstract.dtype)
-        return Fitted(fallback.operands, self.struct(strong), cast)
+        return Fitted(fallback.operands, self.struct(strong), strong.dtype)
 
     def _casts(
         self, node: Node, operands: Sequence[Operand]
@@ -170,8 +171,8 @@ class TypeKeeper:
         given = [n for n, o in zip(names, operands, strict=True) if o.value is None]
         structs = [o.struct for o in operands if o.value is None]
         shown = [
-            _cast(Written(n, o.written.level if o.value else "atom"), c)
-            for n, o, c in zip(names, operands, casts, strict=True)
+            converted(Written(n, o.written.level if o.value else "atom"), c, i)
+            for n, o, c, i in zip(names, operands, casts, node.inputs, strict=True)
         ]
         written = in_jax(node.op.notation, shown, node.params)
         body = f"{written}" if is_statement(node.op.notation, written) else f"out = {written}"
@@ -207,12 +208,15 @@ def _to(dtype: np.dtype[Any], kind: Abstract, kinds: str) -> np.dtype[Any] | Non
     return None if stays else dtype
 
 
-def _cast(written: Written, dtype: np.dtype[Any] | None) -> Written:
+def converted(written: Written, dtype: np.dtype[Any] | None, node: Node) -> Written:
+    """Write the conversion of a node's value to a type; None for none."""
     if dtype is None:
         return written
-    if not _is_number(written.string):
-        return Written(f"{written:atom}.astype(jnp.{dtype.name})")
-    return Written(f"jnp.{dtype.name}({written})")
+    if _is_number(written.string):
+        return Written(f"jnp.{dtype.name}({written})")
+    if not node.shape:  # it may be a number of Python's, such as a size, which has no methods
+        return Written(f"jnp.asarray({written}, jnp.{dtype.name})")
+    return Written(f"{written:atom}.astype(jnp.{dtype.name})")
 
 
 def _is_number(text: str) -> bool:
