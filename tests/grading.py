@@ -24,6 +24,10 @@ SAME = (
     {"scale", "sum-for-mean"},
     {"not-summed", "wrong-axis"},
     {"mask-edge", "wrong-mask"},
+    {"mask-side", "wrong-mask"},
+    {"scale", "wrong-size"},
+    {"extra-factor", "wrong-operand"},
+    {"extra-factor", "scale"},
     {"wrong-operand", "derivative-at-output"},
     {"wrong-operand", "derivative-at-input"},
 )

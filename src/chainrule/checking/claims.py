@@ -96,7 +96,8 @@ def claims(judged: Judged, watch: Watch, main: Sequence[Unit]) -> list[Claim]:
             follows = reference.of_node(node, passed)
         verdict: Verdict = "right"
         if not _is_right(one, node, judged, reference):
-            verdict = "carried" if close(one.value, follows) else "wrong"
+            carried = close(one.value, follows) or _is_put_together(one, judged, found)
+            verdict = "carried" if carried else "wrong"
         found.append(
             Claim(one.name, one.of, one.value, follows, verdict, _event(watch, one.position),
                   one.position, one.target, node, dict(given))
@@ -104,6 +105,15 @@ def claims(judged: Judged, watch: Watch, main: Sequence[Unit]) -> list[Claim]:
         if node is not None and not node.is_input and np.shape(one.value) == node.shape:
             given[node] = np.asarray(one.value, float)[()]
     return found
+
+
+def _is_put_together(one: _Said, judged: Judged, found: Sequence[Claim]) -> bool:
+    """Whether a list of numbers holds those that were claimed before, one by one."""
+    target = judged.subject.targets().get(one.target or "")
+    claimed = {claim.target: claim.got for claim in found}
+    if target is None or len(target.paths) < 2 or not all(p in claimed for p in target.paths):
+        return False
+    return close(one.value, np.reshape([claimed[p] for p in target.paths], target.shape))
 
 
 def _event(watch: Watch, position: int) -> Event | None:

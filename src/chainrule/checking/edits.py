@@ -58,7 +58,9 @@ def _statement_changes(event: Event, scene: Scene) -> Iterator[Change]:
             yield "scale", 1.5, [ast.Pass()]
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target = statement.targets[0]
-        if isinstance(target, (ast.Name, ast.Attribute, ast.Subscript)):
+        # Who makes a gradient of itself does not mean to add it to itself.
+        alone = text_of(target) not in {text_of(n) for n in ast.walk(statement.value)}
+        if isinstance(target, (ast.Name, ast.Attribute, ast.Subscript)) and alone:
             yield "not-accumulated", 1, [ast.AugAssign(target, ast.Add(), statement.value)]
         if isinstance(target, ast.Subscript):
             yield "not-accumulated", 1.1, [_added_at(target, statement.value, scene)]

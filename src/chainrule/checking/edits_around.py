@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from chainrule.checking.scene import (
     text_of,
     times,
 )
-from chainrule.checking.watching import looked_up
+from chainrule.checking.sizes import counts
 
 # -- around an expression ----------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ def around(e: ast.expr, got: Any, name: str, scene: Scene) -> Iterator[Changed]:
     """Change what an expression gives, as a whole."""
     np_ = scene.np
     yield "sign", 1.2, ast.UnaryOp(ast.USub(), e)
-    for text, weight in _counts(e, got, scene):
+    for text, weight in counts(e, scene):
         yield "scale", weight, over(e, text)
         yield "scale", weight, times(e, text)
     for text in ("2", "0.5"):
@@ -69,8 +69,9 @@ def around(e: ast.expr, got: Any, name: str, scene: Scene) -> Iterator[Changed]:
             yield "derivative-missing", 2.3, times(e, other)
             yield "derivative-missing", 2.5, over(e, other)
         else:
-            yield "scale", 2.8, times(e, other)
-            yield "scale", 2.8, over(e, other)
+            # A number that is at hand for it fits seldom by chance, and a size often does.
+            yield "scale", 1.15, times(e, other)
+            yield "scale", 1.15, over(e, other)
     for other, value in scene.parts().items():
         if not broadcast_together(np.shape(value), shape):
             continue
@@ -118,6 +119,9 @@ def _full_jacobian(e: ast.expr, scene: Scene) -> Iterator[Changed]:
                         yield "off-diagonal", 1.5, replaced(e, call, expression(form))
     for s, value in scene.arrays().items():
         if np.ndim(value) and s not in scene.gradients:
+            for g in scene.gradients:
+                whole = f"{s} * ({g} - {np_}.sum({g} * {s}, axis=-1, keepdims=True))"
+                yield "off-diagonal", 2.25, expression(whole)
             for form in (s, f"{np_}.exp({s})"):
                 sums = f"{np_}.sum({text_of(e)}, axis=-1, keepdims=True)"
                 yield "off-diagonal", 2.3, ast.BinOp(e, ast.Sub(), expression(f"{form} * {sums}"))
@@ -125,42 +129,6 @@ def _full_jacobian(e: ast.expr, scene: Scene) -> Iterator[Changed]:
                 sums = f"{np_}.sum({g} * {s}, axis=-1, keepdims=True)"
                 yield "off-diagonal", 2.2, ast.BinOp(e, ast.Sub(), expression(f"{s} * {sums}"))
                 yield "off-diagonal", 2.3, ast.BinOp(e, ast.Sub(), expression(sums))
-
-
-def _counts(e: ast.expr, got: Any, scene: Scene) -> list[tuple[str, float]]:
-    """Return how the sizes at hand are written: the batch first."""
-    found: dict[str, float] = {}
-    for name, value in scene.scope.items():
-        if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 1:
-            found[name] = 1.2
-    for node in ast.walk(e):
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            value = looked_up(text_of(node), scene.scope)
-            if isinstance(value, np.ndarray):
-                for axis in range(value.ndim):
-                    found.setdefault(f"{text_of(node)}.shape[{axis}]", 1.3 + 0.2 * axis)
-    for name in scene.gradients:
-        value = scene.scope.get(name)
-        if isinstance(value, np.ndarray):
-            for axis in range(value.ndim):
-                found.setdefault(f"{name}.shape[{axis}]", 1.5 + 0.2 * axis)
-            found.setdefault(f"{name}.size", 2.1)
-    sizes: dict[Any, tuple[str, float]] = {}
-    for text, weight in sorted(found.items(), key=lambda item: item[1]):
-        size = _size_of(text, scene.scope)
-        if size is not None and size > 1 and size not in sizes:
-            sizes[size] = (text, weight)
-    return list(sizes.values())
-
-
-def _size_of(text: str, scope: Mapping[str, Any]) -> int | None:
-    base, _, rest = text.rpartition(".")
-    if rest.startswith("shape["):
-        return int(np.shape(looked_up(base, scope))[int(rest[6:-1])])
-    if rest == "size" and base:
-        return int(np.size(looked_up(base, scope)))
-    value = looked_up(text, scope)
-    return int(value) if value is not None else None
 
 
 def _call(function: str, e: ast.expr, keywords: str) -> ast.expr:

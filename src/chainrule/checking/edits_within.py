@@ -14,12 +14,17 @@ from chainrule.checking.scene import (
     derivatives,
     expression,
     is_number,
+    is_numbers,
     over,
     replaced,
     text_of,
     times,
 )
+from chainrule.checking.sizes import counts, measured, other_sizes
 from chainrule.checking.watching import looked_up
+
+#: Of a longer list no more numbers are tried.
+_ITEMS = 8
 
 # -- inside an expression ----------------------------------------------------------------------
 
@@ -30,7 +35,7 @@ def within(root: ast.expr, scene: Scene, index: bool = False) -> Iterator[Change
         for kind, weight, new in _local(node, within, scene):
             yield kind, weight, replaced(root, node, new)
     for term in _terms(root):
-        for kind, weight, new in _more_factors(term, scene):
+        for kind, weight, new in _more_factors(term, root, scene):
             yield kind, weight, replaced(root, term, new)
 
 
@@ -51,7 +56,7 @@ def _terms(root: ast.expr) -> Iterator[ast.expr]:
             yield node.operand
 
 
-def _more_factors(term: ast.expr, scene: Scene) -> Iterator[Changed]:
+def _more_factors(term: ast.expr, root: ast.expr, scene: Scene) -> Iterator[Changed]:
     if isinstance(term, ast.Name) and not is_number(scene.scope.get(term.id)):
         return  # a module, an index
     for other, value in scene.arrays().items():
@@ -64,6 +69,10 @@ def _more_factors(term: ast.expr, scene: Scene) -> Iterator[Changed]:
                 yield "derivative-missing", 2.65, over(term, other)
                 for factor in derivatives(other, scene.np):
                     yield "derivative-missing", 2.6, times(term, factor)
+    if not isinstance(term, ast.Constant):
+        for text, _ in counts(root, scene):
+            yield "scale", 1.9, over(term, text)
+            yield "scale", 1.9, times(term, text)
     for other in scene.parts():
         gradient = other.split("[")[0] in scene.gradients
         yield "upstream-ignored" if gradient else "derivative-missing", 2.7, times(term, other)
@@ -91,17 +100,24 @@ def _walk(node: ast.AST, within: str) -> Iterator[tuple[ast.AST, str]]:
 def _local(node: ast.AST, within: str, scene: Scene) -> Iterator[Changed]:
     if isinstance(node, (ast.Name, ast.Attribute)) and within != "function":
         yield from _other_names(node, within, scene)
+    if isinstance(node, ast.Subscript) and within != "index":
+        yield from _other_items(node, within, scene)
+    if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)) and not within:
+        for text in other_sizes(node, scene):
+            yield "wrong-size", 1.6, expression(text)
     if isinstance(node, (ast.Name, ast.Subscript)) and within in ("mask", "index"):
         yield "label-off-by-one", 1.6, ast.BinOp(node, ast.Add(), ast.Constant(1))
         yield "label-off-by-one", 1.6, ast.BinOp(node, ast.Sub(), ast.Constant(1))
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield "transposed", 1, node.value
+        if np.ndim(looked_up(text_of(node.value), scene.scope)) > 2:
+            yield "transposed", 0.9, _swapped(node.value, scene)
     elif isinstance(node, ast.BinOp):
         yield from _other_operations(node, within, scene)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield "sign", 0.8, node.operand
+        yield "wrong-operand" if within == "index" else "sign", 0.8, node.operand
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Invert, ast.Not)):
-        yield "wrong-mask", 1, node.operand
+        yield "mask-side", 1, node.operand
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         yield from _other_comparisons(node)
     elif isinstance(node, ast.Call):
@@ -117,6 +133,8 @@ def _other_names(node: Any, within: str, scene: Scene) -> Iterator[Changed]:
         return
     if np.ndim(old) == 2:
         yield "transposed", 1.5, ast.Attribute(node, "T", ast.Load())
+    elif np.ndim(old) > 2:
+        yield "transposed", 1.5, _swapped(node, scene)
     if within not in ("mask", "index"):
         yield "sign", 1.9, ast.UnaryOp(ast.USub(), node)
     if within == "index":
@@ -134,6 +152,23 @@ def _other_names(node: Any, within: str, scene: Scene) -> Iterator[Changed]:
             1.5 if within == "mask" else 2,
             expression(name),
         )
+
+
+def _other_items(node: ast.Subscript, within: str, scene: Scene) -> Iterator[Changed]:
+    """Exchange a number of a list: x[1] for w[1], or for another of x."""
+    if not isinstance(node.slice, ast.Constant) or type(node.slice.value) is not int:
+        return
+    base, at = text_of(node.value), node.slice.value
+    lists = {n: v for n, v in scene.scope.items() if is_numbers(v)}
+    if base not in lists:
+        return
+    kind = "wrong-mask" if within == "mask" else "wrong-operand"
+    for name, value in lists.items():
+        if name != base and -len(value) <= at < len(value):
+            yield kind, 1.9, expression(f"{name}[{at}]")
+    for other in range(min(len(lists[base]), _ITEMS)):
+        if other != at % len(lists[base]):
+            yield kind, 2.1, expression(f"{base}[{other}]")
 
 
 def _kind_of_swap(old: Any, new: Any, within: str, scene: Scene) -> str:
@@ -157,17 +192,17 @@ def _other_operations(node: ast.BinOp, within: str, scene: Scene) -> Iterator[Ch
         yield "sign", 0.9 if summing else 1.1, ast.BinOp(left, other, right)
         if isinstance(node.op, ast.Sub):
             yield "sign", 1, ast.BinOp(right, node.op, left)
-        yield "wrong-operand", 2.7, left
+        if isinstance(node.op, ast.Add) and not within:
+            yield "sum-for-product", 1.7, ast.BinOp(left, ast.Mult(), right)
+        yield "wrong-operand", 2.2 if constant else 2.7, left
         yield "wrong-operand", 2.7, right
         if isinstance(left, ast.Constant):  # 1 - a for 1 - a**2
             squared = ast.BinOp(right, ast.Pow(), ast.Constant(2))
             yield "wrong-operand", 1.9, ast.BinOp(left, node.op, squared)
     elif isinstance(node.op, (ast.Mult, ast.Div)):
-        kind = "scale" if _is_scalar(right, scene) else "wrong-operand"
-        yield kind, 0.9 if kind == "scale" else 2.7, left
+        yield _kind_without(right, scene), 0.9 if _is_scalar(right, scene) else 2.7, left
         if isinstance(node.op, ast.Mult):
-            kind = "scale" if _is_scalar(left, scene) else "wrong-operand"
-            yield kind, 0.9 if kind == "scale" else 2.7, right
+            yield _kind_without(left, scene), 0.9 if _is_scalar(left, scene) else 2.7, right
             yield (
                 "scale" if _is_scalar(right, scene) else "wrong-operand",
                 2,
@@ -179,26 +214,73 @@ def _other_operations(node: ast.BinOp, within: str, scene: Scene) -> Iterator[Ch
                 2,
                 ast.BinOp(left, ast.Mult(), right),
             )
+            root = expression(f"{scene.np}.sqrt({text_of(right)})")
+            # 1 / d for 1 / sqrt(d), by which attention scales
+            scaling = isinstance(left, ast.Constant) and measured(right)[0] is not None
+            weight = 1.0 if scaling else 2.4
+            yield "scale" if scaling else "wrong-operand", weight, ast.BinOp(left, ast.Div(), root)
             yield "wrong-operand", 2.5, ast.BinOp(right, ast.Div(), left)
     elif isinstance(node.op, ast.MatMult):
-        for a, b in _products(left, right):
+        for a, b in _products(left, right, scene):
             yield "transposed", 1, ast.BinOp(a, node.op, b)
-    elif isinstance(node.op, ast.Pow) and isinstance(right, ast.Constant):
+    elif isinstance(node.op, ast.Pow) and _is_written_number(right):
+        power = ast.literal_eval(right)
+        for other in (power - 1, power + 1, -power):
+            if other not in (0, 1):
+                written = ast.Constant(int(other) if other == int(other) else other)
+                yield "exponent", 2.2, ast.BinOp(left, node.op, written)
         yield "wrong-operand", 2.6, left
 
 
-def _products(left: ast.expr, right: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+def _is_written_number(node: ast.expr) -> bool:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
+
+
+def _products(left: ast.expr, right: ast.expr, scene: Scene) -> list[tuple[ast.expr, ast.expr]]:
     """Return the other ways to multiply two matrices."""
-    (a, at), (b, bt) = _both(left), _both(right)
+    (a, at), (b, bt) = _both(left, scene), _both(right, scene)
     ways = [(x, y) for x in (a, at) for y in (b, bt)] + [(y, x) for x in (a, at) for y in (b, bt)]
     now = (text_of(left), text_of(right))
     return [(x, y) for x, y in ways if (text_of(x), text_of(y)) != now]
 
 
-def _both(node: ast.expr) -> tuple[ast.expr, ast.expr]:
+def _both(node: ast.expr, scene: Scene) -> tuple[ast.expr, ast.expr]:
+    """Return a factor as it is and transposed, each of its matrices by itself where it has many."""
+    array = _untransposed(node)
+    base = node if array is None else array
+    many = np.ndim(looked_up(text_of(base), scene.scope)) > 2
     if isinstance(node, ast.Attribute) and node.attr == "T":
-        return node.value, node
-    return node, ast.Attribute(node, "T", ast.Load())
+        return base, _swapped(base, scene) if many else node
+    if array is not None:
+        return base, node
+    return node, _swapped(node, scene) if many else ast.Attribute(node, "T", ast.Load())
+
+
+def _untransposed(node: ast.expr) -> ast.expr | None:
+    """Return what ``x.T``, ``x.transpose(...)`` and ``np.swapaxes(x, ...)`` are made of."""
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return node.value
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    if node.func.attr not in ("transpose", "swapaxes"):
+        return None
+    if node.args and isinstance(node.args[0], (ast.Name, ast.Attribute)):
+        return node.args[0]
+    return node.func.value
+
+
+def _swapped(node: ast.expr, scene: Scene) -> ast.expr:
+    return expression(f"{scene.np}.swapaxes({text_of(node)}, -1, -2)")
+
+
+def _kind_without(factor: ast.expr, scene: Scene) -> str:
+    """Return the mistake that a factor is which should not be there."""
+    if not _is_scalar(factor, scene):
+        return "extra-factor"
+    value = looked_up(text_of(factor), scene.scope)
+    return "extra-factor" if value is not None and scene.is_forward(value) else "scale"
 
 
 def _is_scalar(node: ast.expr, scene: Scene) -> bool:
@@ -215,8 +297,8 @@ def _is_scalar(node: ast.expr, scene: Scene) -> bool:
 
 
 _OPPOSITE: Mapping[type, Sequence[type]] = {
-    ast.Gt: (ast.GtE, ast.LtE, ast.Lt), ast.GtE: (ast.Gt, ast.Lt, ast.LtE),
-    ast.Lt: (ast.LtE, ast.GtE, ast.Gt), ast.LtE: (ast.Lt, ast.Gt, ast.GtE),
+    ast.Gt: (ast.GtE, ast.Lt, ast.LtE), ast.GtE: (ast.Gt, ast.LtE, ast.Lt),
+    ast.Lt: (ast.LtE, ast.Gt, ast.GtE), ast.LtE: (ast.Lt, ast.GtE, ast.Gt),
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
 }  # fmt: skip
 _EDGES = {(ast.Gt, ast.GtE), (ast.GtE, ast.Gt), (ast.Lt, ast.LtE), (ast.LtE, ast.Lt)}
@@ -225,7 +307,7 @@ _EDGES = {(ast.Gt, ast.GtE), (ast.GtE, ast.Gt), (ast.Lt, ast.LtE), (ast.LtE, ast
 def _other_comparisons(node: ast.Compare) -> Iterator[Changed]:
     mine = type(node.ops[0])
     for other in _OPPOSITE.get(mine, ()):
-        kind = "mask-edge" if (mine, other) in _EDGES else "wrong-mask"
+        kind = "mask-edge" if (mine, other) in _EDGES else "mask-side"
         yield kind, 1, ast.Compare(node.left, [other()], node.comparators)
 
 
@@ -252,15 +334,16 @@ def _other_calls(node: ast.Call, scene: Scene) -> Iterator[Changed]:
         is_method = len(node.args) == 1 and isinstance(function, ast.Attribute)
         if is_method:
             assert isinstance(function, ast.Attribute)
-            for a, b in _products(function.value, node.args[0]):
+            for a, b in _products(function.value, node.args[0], scene):
                 yield "transposed", 1, ast.Call(ast.Attribute(a, name, ast.Load()), [b], [])
         elif len(node.args) == 2:
-            for a, b in _products(*node.args):
+            for a, b in _products(*node.args, scene):
                 yield "transposed", 1, ast.Call(function, [a, b], node.keywords)
     elif len(node.args) == 2 and name not in _SUMS:
         yield "wrong-operand", 2.5, ast.Call(function, node.args[::-1], node.keywords)
-    if name == "transpose" and node.args:
-        yield "transposed", 1.2, node.args[0]
+    untransposed = _untransposed(node)
+    if untransposed is not None:
+        yield "transposed", 1.2, untransposed
     if len(node.args) == 1 and not node.keywords and name not in _SUMS:
         yield "wrong-operand", 2.9, node.args[0]
 
@@ -315,5 +398,5 @@ def _other_constants(node: ast.Constant) -> Iterator[Changed]:
     assert isinstance(value, (int, float))
     yield "sign", 1.3, ast.UnaryOp(ast.USub(), node)
     for other in (2 * value, value / 2, value + 1, value - 1, 1):
-        if other != value:
+        if other not in (value, 0):  # 0 is what no factor is meant to be
             yield "scale", 2.3, ast.Constant(int(other) if other == int(other) else other)

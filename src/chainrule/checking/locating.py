@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.checking.claims import Claim, claims
+from chainrule.checking.claims import Claim, claims, close, instances_of
 from chainrule.checking.edits import edits
 from chainrule.checking.findings import Diagnosis, Finding, Repair
 from chainrule.checking.flow import follows_from, reads
@@ -24,7 +24,7 @@ from chainrule.checking.scene import Edit, Scene
 from chainrule.checking.source import helpers, targets_of
 from chainrule.checking.subject import Problem
 from chainrule.checking.surroundings import scene_at
-from chainrule.checking.trying import Bench
+from chainrule.checking.trying import Bench, in_place
 from chainrule.checking.watching import Event, Watch
 from chainrule.checking.wording import evidence_of, told_apart
 from chainrule.errors import Location
@@ -70,7 +70,7 @@ def _of_raised(problem: Problem, runs: Sequence[Judged], watch: Watch) -> Findin
     repaired = Bench(runs).repairing(
         _lightest_first(follows_from(watch.events, end), runs[0], watch, ()), frozenset()
     )
-    return _told(finding, repaired, runs[0]) if repaired else finding
+    return _told(finding, repaired, runs[0], watch) if repaired else finding
 
 
 def _event_of(error: BaseException | None, watch: Watch) -> Event | None:
@@ -123,7 +123,7 @@ def _findings(runs: Sequence[Judged], found: Sequence[Claim], watch: Watch) -> l
     repaired = _repairs(runs, found, first, watch)
     culprit = findings[index]
     if repaired:
-        findings[index] = _told(culprit, repaired, run)
+        findings[index] = _told(culprit, repaired, run, watch)
     else:
         reference, mistakes = run.reference, list[Diagnosis]()
         finite = _is_number(first.got) and bool(np.all(np.isfinite(first.got)))
@@ -151,13 +151,18 @@ def _first_wrong(found: Sequence[Claim]) -> Claim | None:
 def _of_claim(claim: Claim, problem: Problem | None, place: Location | None) -> Finding:
     error = None
     if problem is None and np.shape(claim.got) == np.shape(claim.expected):
-        scale = max(float(np.max(np.abs(claim.expected), initial=0.0)), 1e-300)
-        error = float(np.max(np.abs(np.asarray(claim.got) - claim.expected), initial=0.0)) / scale
+        error = _relative(claim.got, claim.expected)
     return Finding(
         claim.name, claim.of, claim.verdict, error, claim.got, claim.expected,
         _where(claim.event) or place, _line(claim.event),
         (Diagnosis(problem.kind, problem.what),) if problem is not None else (),
     )  # fmt: skip
+
+
+def _relative(got: Any, expected: Any) -> float:
+    """Return the largest difference, as a part of the largest number."""
+    scale = max(float(np.max(np.abs(expected), initial=0.0)), 1e-300)
+    return float(np.max(np.abs(np.asarray(got) - expected), initial=0.0)) / scale
 
 
 # -- edits -------------------------------------------------------------------------------------
@@ -244,7 +249,7 @@ def _computes_gradient(event: Event, scene: Scene) -> bool:
 # -- words -------------------------------------------------------------------------------------
 
 
-def _told(culprit: Finding, repaired: Sequence[Edit], run: Judged) -> Finding:
+def _told(culprit: Finding, repaired: Sequence[Edit], run: Judged, watch: Watch) -> Finding:
     """Return a finding with the mistakes and the repair that edits have shown."""
     best = repaired[0]
     known = list(culprit.mistakes)
@@ -263,11 +268,43 @@ def _told(culprit: Finding, repaired: Sequence[Edit], run: Judged) -> Finding:
     where = event.unit.where(event.statement)
     names = targets_of(event.statement)
     name = culprit.name if culprit.name in names or not names else names[0]
+    if name != culprit.name and culprit.got is not None:
+        culprit = _of_other(culprit, name, best, run, watch)
     return replace(
         culprit,
-        name=culprit.name if not names else name,
+        name=name,
         where=where,
         line=before,
         mistakes=(*mistakes, *known),
         repair=Repair(where, before, after),
     )
+
+
+def _of_other(culprit: Finding, name: str, edit: Edit, run: Judged, watch: Watch) -> Finding:
+    """Return a finding with the numbers of the value that an edited statement assigns.
+
+    What went wrong first is not always a gradient: it may be a mask, a size, a local derivative.
+    """
+    statement, unit = edit.event.statement, edit.event.unit
+    again = Watch([unit])
+    if len(edit.statements) == 1:
+        with in_place(unit, edit):
+            run.subject.call(run.point.values, run.point.upstream, again.around)
+    got, expected = (_last_assigned(w.events, statement, name) for w in (watch, again))
+    if not (_is_number(got) and _is_number(expected)):
+        return replace(culprit, got=None, expected=None)
+    error = None
+    if np.shape(got) == np.shape(expected) and np.asarray(got).dtype.kind != "b":
+        error = _relative(got, expected)
+    of = run.subject.meaning(name, list(run.subject.targets())) or culprit.of
+    if isinstance(run.reference, Traced):
+        named = instances_of(run.reference)
+        for read in reads(statement) & named.keys():  # the mask of z stands in the line of dz
+            exact = run.reference.of_node(named[read][-1], run.reference.exact)
+            of = read if close(expected, exact) else of
+    return replace(culprit, got=got, expected=expected, error=error, of=of)
+
+
+def _last_assigned(events: Sequence[Event], statement: ast.stmt, name: str) -> Any:
+    assigned = [e.assigned.get(name) for e in events if e.statement is statement]
+    return assigned[-1] if assigned else None

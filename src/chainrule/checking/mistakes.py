@@ -27,8 +27,14 @@ class Mistake:
 _ROWS = (
     # What a derivation gets wrong.
     Mistake("scale", "scaled by a constant", "count the factors N, 1/N, 2 and 1/2"),
+    Mistake("wrong-size", "another size belongs here", "count what forward counts"),
+    Mistake("exponent", "the exponent is wrong", "x**n has the derivative n * x**(n - 1)"),
     Mistake("sign", "the sign is wrong", "follow the minus signs of the forward pass"),
-    Mistake("transposed", "transposed", "x.T @ dz has the shape of w, and dz @ w.T that of x"),
+    Mistake(
+        "transposed",
+        "a transpose is missing or out of place",
+        "x.T @ dz has the shape of w, and dz @ w.T that of x",
+    ),
     Mistake(
         "upstream-ignored",
         "the upstream gradient is ignored",
@@ -50,6 +56,7 @@ _ROWS = (
         "hand it what the function returned",
     ),
     Mistake("wrong-mask", "the mask is made from the wrong array", "compare what forward compared"),
+    Mistake("mask-side", "the mask keeps the wrong side", "compare as forward compared"),
     Mistake("mask-edge", "the mask takes the edge the other way", "> and >= differ at the edge"),
     Mistake(
         "not-accumulated",
@@ -60,6 +67,11 @@ _ROWS = (
         "not-summed",
         "not summed over the axes along which it was broadcast",
         "sum over the axis that forward repeated it along, for a bias that of the batch",
+    ),
+    Mistake(
+        "sum-for-product",
+        "a sum where a product belongs",
+        "the gradients of a path are multiplied, those of several paths are added",
     ),
     Mistake("wrong-axis", "summed over the wrong axis", "the batch is the axis to sum over"),
     Mistake("sum-for-mean", "a sum where a mean belongs, or the reverse", "as in forward"),
@@ -73,6 +85,7 @@ _ROWS = (
         "the weights are used after they were updated",
         "compute all gradients first, then update",
     ),
+    Mistake("extra-factor", "a factor too many", "multiply by local derivatives alone"),
     Mistake("wrong-operand", "another value belongs here", "compare with the forward pass"),
     Mistake("stale-cache", "what forward kept is from an earlier batch", "keep it on each call"),
     Mistake("label-off-by-one", "an index is off by one", "labels count from 0"),

@@ -105,6 +105,15 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (float, np.floating)) and not isinstance(value, bool)
 
 
+def is_numbers(value: Any) -> bool:
+    """Whether a value is a list or tuple of numbers."""
+    return (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and all(type(v) in (int, float) for v in value)
+    )
+
+
 #: ``(kind, weight, expression)``.
 Changed = tuple[str, float, ast.expr]
 

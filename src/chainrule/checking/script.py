@@ -12,7 +12,7 @@ import inspect
 import io
 import linecache
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -172,7 +172,7 @@ class Script(Subject):
         kept = {n: v for n, v in first.items() if type(v) is not int or n in claimed}
         self.arguments = {n: _as_float(v) for n, v in kept.items()}
         self._inputs = [n for n in kept if any(map(_real, leaves(self.arguments[n], n)))]
-        known = [*self.targets(), *assigned, *self._names_inside()]
+        known = [*self.targets(), *self._values(statements, assigned), *self._names_inside()]
         self._seed = self._seed_of(watch, known)
         if self._seed is not None:
             self.upstream = _as_float(first_value(watch, self._seed, scope))
@@ -194,6 +194,15 @@ class Script(Subject):
                 expected="a single number, such as a loss, or an upstream gradient",
                 instead="--forward FUNCTION, --output NAME, or a line such as dvalue = 1.0",
             )
+
+    def _values(self, statements: Sequence[ast.stmt], assigned: Sequence[str]) -> list[str]:
+        """Return what has been assigned, but for the gradients of other names.
+
+        Where ``dx = [drelu_dx0, ...]`` stands, ``drelu_dx0`` is still the gradient of x[0].
+        """
+        later = {n for s in statements if s.lineno > self._boundary for n in targets_of(s)}
+        early = {n for s in statements if s.lineno <= self._boundary for n in targets_of(s)}
+        return [n for n in assigned if n in early or n not in later or not gradient_of(n, assigned)]
 
     def _names_inside(self) -> list[str]:
         """Return the names of the values in the function that is differentiated."""

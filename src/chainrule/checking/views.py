@@ -90,10 +90,40 @@ _MOST_STEPS = 16
 
 
 def _worked(report: Findings) -> list[str]:
-    lines = report.worked.splitlines()
+    lines = list(_narrower(report.worked.splitlines()))
     if len(lines) > _MOST_STEPS:
         lines = [*lines[: _MOST_STEPS - 1], "  ... report.worked has the rest"]
-    return [line[: COLUMNS - 2] for line in lines]
+    return lines
+
+
+def _narrower(lines: Sequence[str]) -> Iterator[str]:
+    """Break worked steps, which are written wider than a report, where they are too wide."""
+    whole = ""
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        margin = _margin(whole or line)
+        whole = f"{whole} {line.strip()}" if whole else line
+        if _goes_on(whole, margin, after):
+            continue
+        if len(whole) <= COLUMNS - 2 or whole.lstrip().startswith("["):
+            yield whole
+        else:
+            inside = f"{margin}        " if "=" in whole else margin
+            yield from _folded(whole.strip(), margin, inside, COLUMNS - 2)
+        whole = ""
+
+
+def _goes_on(line: str, margin: str, after: str) -> bool:
+    """Whether a line was broken: a sentence goes on where it began, a formula further in."""
+    if not after.strip() or f"{line.lstrip()} {after.lstrip()}".startswith("["):
+        return False
+    if "=" in line:
+        inside = _margin(after) > f"{margin}    "
+        return inside and not after.lstrip().startswith(("[", "=")) and not line.endswith("=")
+    return "=" not in after and _margin(after) == margin
+
+
+def _margin(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _cut(cell: str, width: int) -> str:
