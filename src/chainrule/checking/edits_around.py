@@ -89,6 +89,10 @@ def around(e: ast.expr, got: Any, name: str, scene: Scene) -> Iterator[Changed]:
         yield from _full_jacobian(e, scene)
 
 
+def _is_product(e: ast.expr) -> bool:
+    return isinstance(e, ast.BinOp) and isinstance(e.op, ast.Mult)
+
+
 def _is_new(e: ast.expr) -> bool:
     """Whether an expression is an array of zeros, to be filled later."""
     return isinstance(e, ast.Call) and text_of(e.func).split(".")[-1] in ("zeros", "zeros_like")
@@ -97,7 +101,7 @@ def _is_new(e: ast.expr) -> bool:
 def _full_jacobian(e: ast.expr, scene: Scene) -> Iterator[Changed]:
     """Put back what makes the Jacobian of softmax more than its diagonal."""
     np_ = scene.np
-    if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Mult):
+    if isinstance(e, ast.BinOp) and _is_product(e):
         for s in (text_of(e.left), text_of(e.right)):
             sums = f"{np_}.sum({text_of(e)}, axis=-1, keepdims=True)"
             yield "off-diagonal", 2.15, ast.BinOp(e, ast.Sub(), expression(f"({s}) * {sums}"))
@@ -119,7 +123,7 @@ def _full_jacobian(e: ast.expr, scene: Scene) -> Iterator[Changed]:
                         yield "off-diagonal", 1.5, replaced(e, call, expression(form))
     for s, value in scene.arrays().items():
         if np.ndim(value) and s not in scene.gradients:
-            for g in scene.gradients:
+            for g in scene.gradients if _is_product(e) else ():
                 whole = f"{s} * ({g} - {np_}.sum({g} * {s}, axis=-1, keepdims=True))"
                 yield "off-diagonal", 2.25, expression(whole)
             for form in (s, f"{np_}.exp({s})"):

@@ -54,6 +54,8 @@ def _terms(root: ast.expr) -> Iterator[ast.expr]:
                 yield node.func.value
         elif isinstance(node, ast.UnaryOp):
             yield node.operand
+        elif isinstance(node, ast.List):
+            yield from node.elts  # what np.concatenate([...]) puts together
 
 
 def _more_factors(term: ast.expr, root: ast.expr, scene: Scene) -> Iterator[Changed]:
@@ -337,7 +339,7 @@ def _other_calls(node: ast.Call, scene: Scene) -> Iterator[Changed]:
             for a, b in _products(function.value, node.args[0], scene):
                 yield "transposed", 1, ast.Call(ast.Attribute(a, name, ast.Load()), [b], [])
         elif len(node.args) == 2:
-            for a, b in _products(*node.args, scene):
+            for a, b in _products(node.args[0], node.args[1], scene):
                 yield "transposed", 1, ast.Call(function, [a, b], node.keywords)
     elif len(node.args) == 2 and name not in _SUMS:
         yield "wrong-operand", 2.5, ast.Call(function, node.args[::-1], node.keywords)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import bound, name_of
+from chainrule.checking import outputs
 from chainrule.checking.handing import OUTPUTS, Forward, planned
 from chainrule.checking.naming import gradient_of
 from chainrule.checking.source import Unit, plain_function, returned_keys, returned_names
@@ -53,6 +54,9 @@ class Functions(Subject):
         self.upstream = upstream
         self.forward, self.backward = (forward,), (backward,)
         super().__init__()
+        #: How many of the values that forward returns are outputs, and their shapes.
+        self._count = 1
+        self._shapes: list[tuple[int, ...]] = []
         self._plan = self._planned()
         #: What is given as **options is given to both.
         self._options = _options(forward) if _options(backward) else None
@@ -67,9 +71,14 @@ class Functions(Subject):
         """Run forward; return its output, its cache, and whether there is one."""
         self._bound.arguments.update(arguments)
         result = self._forward(*self._bound.args, **self._bound.kwargs)
-        if isinstance(result, (tuple, list)) and len(result) > 1 and _is_array(result[0]):
-            return result[0], result[1] if len(result) == 2 else tuple(result[1:]), True
-        return result, None, False
+        return self._taken_apart(result)
+
+    def _taken_apart(self, result: Any) -> tuple[Any, Any, bool]:
+        """Return the output among what forward returned, its cache, and whether there is one."""
+        several, cache, cached = outputs.split(result, self._count)
+        if len(several) > 1:
+            self._shapes = outputs.shapes_of(several)
+        return outputs.joined(several), cache, cached
 
     def value(self, arguments: Mapping[str, Any]) -> Any:
         """Run forward alone."""
@@ -81,7 +90,10 @@ class Functions(Subject):
         """Decide what each parameter of backward is handed."""
         try:
             with self.undisturbed():
-                output, _, cached = self._run(self.placed(self.values))
+                arguments = self.placed(self.values)
+                self._bound.arguments.update(arguments)
+                result = self._forward(*self._bound.args, **self._bound.kwargs)
+                output, _, cached = self._taken_apart(result)
         except ChainruleError:
             raise
         except Exception as error:  # whatever the user's code raises
@@ -90,9 +102,13 @@ class Functions(Subject):
         inner = code.co_varnames if code is not None else ()
         has = Forward(
             self.name, list(self.arguments), cached, np.shape(output) == (), inner,
-            self._named_values,
+            self._named_values, outputs.in_front(result), outputs.names(self._forward),
         )  # fmt: skip
-        return planned(self._backward, has)
+        plan = planned(self._backward, has)
+        self._count = max(sum(kind.startswith("upstream") for kind in plan.values()), 1)
+        self._taken_apart(result)
+        self.upstream = outputs.upstream_of(self.upstream, self._shapes or [()])
+        return plan
 
     def _named_values(self) -> Sequence[str]:
         with self.undisturbed():
@@ -112,12 +128,20 @@ class Functions(Subject):
     @property
     def takes_upstream(self) -> bool:
         """Whether backward is handed an upstream gradient."""
-        return "upstream" in self._plan.values()
+        return bool(self.upstream_names)
 
     @property
-    def upstream_name(self) -> str | None:
-        """What backward calls the upstream gradient."""
-        return next((n for n, kind in self._plan.items() if kind == "upstream"), None)
+    def upstream_names(self) -> frozenset[str]:
+        """What backward calls the upstream gradient, or those of several outputs."""
+        return frozenset(n for n, kind in self._plan.items() if kind.startswith("upstream"))
+
+    def _upstream(self, kind: str, upstream: Any) -> Any:
+        """Return a copy of the upstream gradient, of which of several outputs `kind` says."""
+        if not self._shapes:
+            return np.copy(upstream) if np.ndim(upstream) else upstream
+        parts = outputs.parted(upstream, self._shapes)
+        which = kind.removeprefix("upstream").strip()
+        return parts[int(which)] if which else tuple(parts)
 
     def called(self, arguments: Mapping[str, Any], upstream: Any, around: Around) -> Called:
         """Run forward and backward."""
@@ -130,8 +154,8 @@ class Functions(Subject):
                 handed[name] = arguments[kind[6:]]
             elif kind == "cache":
                 handed[name] = cache
-            elif kind == "upstream":
-                handed[name] = np.copy(upstream) if np.ndim(upstream) else upstream
+            elif kind.startswith("upstream"):
+                handed[name] = self._upstream(kind, upstream)
             else:
                 if inner is None:
                     with self.randomness.replayed():
@@ -338,7 +362,3 @@ def _by_shape(
 
 def _top(name: str) -> str:
     return name.split("[")[0] if name.startswith("self.") else name.split("[")[0].split(".")[0]
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, (float, int, np.ndarray, np.generic)) or hasattr(value, "__apply_op__")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule.arguments import name_of
+from chainrule.checking.naming import gradient_of
 from chainrule.checking.subject import parameters_of
 from chainrule.errors import ArgumentError
 from chainrule.trace import location
@@ -35,6 +36,10 @@ class Forward:
         Names of its local variables.
     named : callable
         Returns the names of the values that it computes; costs a run.
+    outputs : int
+        How many outputs it may have.
+    returned : sequence of str
+        What it calls them; "" for an expression.
     """
 
     name: str
@@ -43,6 +48,8 @@ class Forward:
     scalar: bool
     inner: Collection[str]
     named: Callable[[], Collection[str]]
+    outputs: int = 1
+    returned: Sequence[str] = ()
 
 
 def planned(backward: Callable[..., Any], forward: Forward) -> dict[str, str]:
@@ -51,7 +58,8 @@ def planned(backward: Callable[..., Any], forward: Forward) -> dict[str, str]:
     Returns
     -------
     dict
-        Parameter -> ``"upstream"``, ``"cache"``, ``"intermediate"`` or ``"input NAME"``.
+        Parameter -> ``"upstream"``, ``"cache"``, ``"intermediate"`` or ``"input NAME"``; of
+        several outputs ``"upstream 0"``, ``"upstream 1"`` and so on.
 
     Raises
     ------
@@ -108,6 +116,8 @@ def _kinds(
     names = [p.name for p in left]
     upstream = [n for n in names if _is_upstream(n, forward)]
     needs_cache = forward.cached and not set(plan.values()) & {"cache", "intermediate"}
+    if 1 < len(upstream) <= forward.outputs:
+        return _several(names, upstream, plan, forward, backward)
     if len(upstream) > 1 and forward.cached:
         raise ArgumentError(
             f"{name_of(backward)} takes {len(upstream)} upstream gradients: {', '.join(upstream)}.",
@@ -132,9 +142,12 @@ def _kinds(
         return [f"input {n}" for n in unused]
     if len(names) == 1:
         return ["upstream"]
-    unclear = next((n for n in names[1:] if n not in upstream), names[-1])
-    raise ArgumentError(
-        f"{name_of(backward)} takes {unclear!r}, and it is not clear what that is.",
+    raise _unclear(next((n for n in names[1:] if n not in upstream), names[-1]), forward, backward)
+
+
+def _unclear(name: str, forward: Forward, backward: Callable[..., Any]) -> ArgumentError:
+    return ArgumentError(
+        f"{name_of(backward)} takes {name!r}, and it is not clear what that is.",
         expected=f"parameters called like those of {forward.name} "
         f"({', '.join(forward.inputs)}) or like a value that it computes, the cache that "
         "it returns, and one for the upstream gradient",
@@ -142,6 +155,30 @@ def _kinds(
         where=location(code=getattr(backward, "__code__", None)),
         instead="the same name as in the forward pass",
     )
+
+
+def _several(
+    names: Sequence[str],
+    upstream: Sequence[str],
+    plan: Mapping[str, str],
+    forward: Forward,
+    backward: Callable[..., Any],
+) -> list[str]:
+    """Tell the parameters of a backward pass with an upstream gradient for each output."""
+    outputs = list(forward.returned[: forward.outputs])
+    of = [gradient_of(name, [o for o in outputs if o]) for name in upstream]
+    known = None not in of and len(set(of)) == len(of)
+    places = [outputs.index(str(o)) for o in of] if known else list(range(len(upstream)))
+    kinds = {n: f"upstream {place}" for n, place in zip(upstream, places, strict=True)}
+    rest = [n for n in names if n not in kinds]
+    unused = [n for n in forward.inputs if f"input {n}" not in plan.values()]
+    if len(rest) == 1 and forward.cached:
+        kinds[rest[0]] = "cache"
+    elif rest and len(rest) == len(unused):
+        kinds |= {n: f"input {given}" for n, given in zip(rest, unused, strict=True)}
+    elif rest:
+        raise _unclear(rest[0], forward, backward)
+    return [kinds[n] for n in names]
 
 
 def _is_upstream(name: str, forward: Forward) -> bool:

@@ -32,7 +32,7 @@ _ROWS = (
     Mistake("sign", "the sign is wrong", "follow the minus signs of the forward pass"),
     Mistake(
         "transposed",
-        "a transpose is missing or out of place",
+        "transposed, or a transpose is missing",
         "x.T @ dz has the shape of w, and dz @ w.T that of x",
     ),
     Mistake(

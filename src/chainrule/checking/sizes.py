@@ -72,7 +72,8 @@ def measured(node: ast.expr) -> tuple[ast.expr | None, int | None]:
 
 def is_size(value: Any) -> bool:
     """Whether a value may be the size of something that has one."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 1
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return whole and bool(value > 1)
 
 
 def _size_of(text: str, scope: Mapping[str, Any]) -> int | None:

@@ -176,6 +176,11 @@ class Subject(ABC):
         """Whether backward is handed an upstream gradient."""
 
     @property
+    def upstream_names(self) -> frozenset[str]:
+        """What backward calls the upstream gradients that it is handed."""
+        return frozenset(filter(None, [self.upstream_name]))
+
+    @property
     def upstream_name(self) -> str | None:
         """What backward calls the upstream gradient, where it is a parameter."""
         return None

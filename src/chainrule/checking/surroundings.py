@@ -97,7 +97,7 @@ def _from_upstream(watch: Watch, run: Judged, unit: Unit) -> set[str]:
     found = {
         name
         for name, value in watch.entry.items()
-        if name == run.subject.upstream_name
+        if name in run.subject.upstream_names
         or (np.ndim(upstream) and isinstance(value, np.ndarray) and _equal(value, upstream))
     }
     for event in watch.events:
