@@ -88,3 +88,70 @@ def test_its_first_wrong_line(name):
 def test_what_is_refused(source, says):
     with pytest.raises(ArgumentError, match=says):
         examine_source(source)
+
+
+#: A neuron by hand, as people write it first: local derivatives, numbers, and lists of them.
+NEURON = """\
+x = [1.0, -2.0, 3.0]
+w = [-3.0, -1.0, 2.0]
+b = 1.0
+xw0 = x[0] * w[0]
+xw1 = x[1] * w[1]
+xw2 = x[2] * w[2]
+z = xw0 + xw1 + xw2 + b
+y = max(z, 0)
+dvalue = 1.0
+drelu_dz = dvalue * (1.0 if z > 0 else 0.0)
+dsum_dxw0 = 1
+dsum_db = 1
+drelu_dxw0 = drelu_dz * dsum_dxw0
+drelu_dxw1 = drelu_dz
+drelu_dxw2 = drelu_dz
+drelu_db = drelu_dz * dsum_db
+dmul_dw1 = x[1]
+drelu_dw0 = drelu_dxw0 * x[0]
+drelu_dw1 = drelu_dxw1 * dmul_dw1
+drelu_dw2 = drelu_dxw2 * x[2]
+drelu_dx2 = drelu_dxw2 * w[2]
+dw = [drelu_dw0, drelu_dw1, drelu_dw2]
+db = drelu_db
+"""
+
+
+def test_numbers_and_the_list_of_them_are_gradients():
+    report = examine_source(NEURON)
+    assert report.ok, report
+    of = {f.of for f in report.findings}
+    assert {"x[2]", "w[0]", "w[1]", "w[2]", "w", "b"} <= of
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "repair"),
+    [
+        ("dmul_dw1 = x[1]", "dmul_dw1 = w[1]", "wrong-operand", "dmul_dw1 = x[1]"),
+        ("dmul_dw1 = x[1]", "dmul_dw1 = x[0]", "wrong-operand", "dmul_dw1 = x[1]"),
+        ("z > 0 else", "z < 0 else", "mask-side", "drelu_dz = dvalue * (1.0 if z > 0 else 0.0)"),
+        ("drelu_dxw2 * w[2]", "drelu_dxw2 + w[2]", "sum-for-product", "drelu_dxw2 * w[2]"),
+        ("drelu_dz * dsum_db", "drelu_dz * b", "extra-factor", "drelu_db = drelu_dz"),
+    ],
+)
+def test_the_first_wrong_line_of_a_neuron_by_hand(before, after, kind, repair):
+    assert before in NEURON
+    report = examine_source(NEURON.replace(before, after))
+    first = report.first_wrong
+    assert first.where.line == 1 + NEURON[: NEURON.index(before)].count("\n"), str(report)
+    assert first.mistake == kind, str(report)
+    assert repair in first.repair.after
+    assert [f.verdict for f in report.findings if f.name == "dw"] in (["right"], ["carried"])
+
+
+def test_a_local_derivative_has_its_own_numbers():
+    first = examine_source(NEURON.replace("dmul_dw1 = x[1]", "dmul_dw1 = w[1]")).first_wrong
+    assert (first.name, first.got, first.expected) == ("dmul_dw1", -1.0, -2.0)
+
+
+def test_a_mask_is_explained_by_the_value_that_it_is_a_mask_of():
+    source = NEURON.replace("drelu_d", "dafter_d").replace("z > 0 else", "z < 0 else")
+    report = examine_source(source.replace("dafter_dz", "dafter_dsum"))
+    assert report.first_wrong.name == "dafter_dsum"
+    assert "through  y = max(z, 0)" in report.worked

@@ -81,6 +81,13 @@ def _examined(subject: Subject) -> Report:
             instead="return the gradients of the floating-point inputs",
         )
         findings = [_finding(nothing, _where(nothing, watch, runs[0]))]
+    first = next((f for f in findings if f.verdict == "wrong"), None)
+    averaged = subject.is_loss and subject.upstream is None and np.shape(output)
+    if averaged and first is not None and first.mistake in ("scale", "sum-for-mean"):
+        notes.append(
+            "The gradient of a loss is taken to be that of the mean over the samples; "
+            f"upstream=np.ones({np.size(output)}) says that the sum is meant."
+        )
     return Report(
         subject.name,
         tuple(findings),
@@ -304,6 +311,16 @@ def _notes(subject: Subject, runs: list[Judged]) -> list[str]:
     for name, judgement in runs[0].judgements.items():
         if judgement.penalty:
             notes.append(f"{runs[0].called.said.get(name, name)} {judgement.penalty}")
+    shown = next((run for run in runs if not run.ok), runs[0])
+    if shown is not runs[0]:
+        notes.append(
+            f"At {runs[0].point.label} it happens to be right; the numbers shown are those at "
+            f"{shown.point.label}."
+        )
+    if not any(run.problems for run in runs) and subject.asked:
+        absent = [n for n in subject.asked if n not in runs[0].called.gradients]
+        if absent:
+            notes.append(f"Not compared, since it has no gradient here: {', '.join(absent)}.")
     ignored = list(dict.fromkeys(key for run in runs for key in run.called.ignored))
     if ignored:
         notes.append(f"Not compared, since it is the gradient of no input: {', '.join(ignored)}.")

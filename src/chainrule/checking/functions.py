@@ -126,6 +126,12 @@ class Functions(Subject):
         return found
 
     @property
+    def asked(self) -> list[str]:
+        """The real inputs, without labels and options: what has a default need not move."""
+        needed = {p.name for p in parameters_of(self._forward) if p.default is p.empty}
+        return [n for n in self.targets() if n not in LABELS and n.split("[")[0] in needed]
+
+    @property
     def takes_upstream(self) -> bool:
         """Whether backward is handed an upstream gradient."""
         return bool(self.upstream_names)
