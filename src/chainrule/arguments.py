@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -10,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from chainrule.errors import ArgumentError, DtypeError
+from chainrule.structure import leaves
 from chainrule.trace import Traced, WholeFloat, location, refuse_subclass
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -32,6 +35,32 @@ def with_signature(f: Function, parameters: Sequence[inspect.Parameter]) -> Func
     signature = inspect.Signature(parameters)
     f.__signature__ = signature  # type: ignore[attr-defined]  # inspect.signature reads it
     return f
+
+
+#: What objects call the output that they keep instead of returning it.
+RESULTS = ("output", "outputs", "out", "y", "a", "loss", "value", "probs")
+
+
+def is_layer(value: Any) -> bool:
+    """Whether a value is no function, and has a method ``forward`` that is one."""
+    return not callable(value) and callable(getattr(value, "forward", None))
+
+
+def forward_of(layer: Any) -> Callable[..., Any]:
+    """Return a layer's forward pass as a function of the layer and of its inputs.
+
+    What it does not return it has kept, as ``self.output``. The layer itself keeps nothing of it.
+    """
+
+    @functools.wraps(type(layer).forward)
+    def forward(self: Any, *inputs: Any, **named: Any) -> Any:
+        values = (leaf for _, leaf in leaves(self) if hasattr(leaf, "dtype"))
+        own = copy.deepcopy(self, {id(value): value for value in values})
+        returned = type(layer).forward(own, *inputs, **named)
+        kept = (getattr(own, name) for name in RESULTS if hasattr(own, name))
+        return next(kept, None) if returned is None else returned
+
+    return forward
 
 
 def name_of(f: Callable[..., Any]) -> str:

@@ -134,7 +134,9 @@ def record(
                 expected="one number or one array",
                 got=repr(output)[:80],
                 where=location(code=getattr(f, "__code__", None)),
-                instead="return the value that matters, such as the loss",
+                instead="return the value that matters, such as the loss"
+                if output is not None or not hasattr(f, "__self__")
+                else "explain(layer, ...) with the object itself, which has kept its output",
             )
         free = output if isinstance(output, Traced) else recorder.constant(output)
         recorder.name(free, name_output or "output")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainrule import showing
 from chainrule.errors import ArgumentError, ChainruleError
@@ -12,16 +12,55 @@ from chainrule.explaining.asked import asked
 from chainrule.explaining.derivation import Derivation
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.forms import ShapeNote, shapes
-from chainrule.explaining.why import Paths, ScalarTerm, paths, scalar_terms
+from chainrule.explaining.why import Paths, ScalarTerm, element_name, paths, scalar_terms
 from chainrule.graph import Node
 from chainrule.op import shape_of
 from chainrule.views import Views
-
-if TYPE_CHECKING:
-    pass
+from chainrule.writing import scalar_text
 
 #: Of forward passes of more nodes a notebook makes no widget unless asked to.
 _SHOWN = 1_000
+
+
+class ShapeNotes(list[ShapeNote]):
+    """Why each transpose, sum over an axis and outer product is there."""
+
+    def text(self) -> str:
+        """Return a paragraph for each."""
+        return "\n\n".join(n.text() for n in self) or "No gradient here is an index sum."
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+class ScalarTerms(list[ScalarTerm]):
+    """The products that the gradient of one number is the sum of.
+
+    Attributes
+    ----------
+    gradient : str
+        What it is called: ``dW[0, 1]``.
+    label : callable
+        What nodes are called.
+    """
+
+    gradient: str
+    label: Callable[[Node], str]
+
+    def text(self) -> str:
+        """Return the sum, one product a line."""
+        total = scalar_text(sum(term.product for term in self))
+        lines = [f"{self.gradient} = {total}, the sum of"]
+        for term in self:
+            through = element_name(self.label(term.node), term.index)
+            lines.append(
+                f"  {scalar_text(term.product):>12} = d{through} · local derivative "
+                f"= {scalar_text(term.upstream)} · {scalar_text(term.derivative)}"
+            )
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
 
 
 class Solution(Views):
@@ -171,8 +210,10 @@ class Solution(Views):
         node, index = asked(name, self._derivation)
         return paths(self._derivation.joint, node, index, k, label=self._derivation.label)
 
-    def open(self, name: str) -> list[ScalarTerm]:
+    def open(self, name: str) -> ScalarTerms:
         """Return the gradient of one number as its scalar products, which add up to it.
+
+        The list that is returned is printed a product a line.
 
         Parameters
         ----------
@@ -180,11 +221,17 @@ class Solution(Views):
             As for :meth:`why`; a leading ``d`` of a gradient's name may stay: ``"dW[0, 1]"``.
         """
         node, index = asked(name, self._derivation)
-        return scalar_terms(self._derivation.joint, node, index)
+        terms = ScalarTerms(scalar_terms(self._derivation.joint, node, index))
+        terms.gradient = f"d{element_name(self.label(node), index)}"
+        terms.label = self.label
+        return terms
 
-    def shapes(self) -> list[ShapeNote]:
-        """Return why each transpose, sum over an axis and outer product is there."""
-        return shapes(self._derivation.joint, label=self._derivation.label)
+    def shapes(self) -> ShapeNotes:
+        """Return why each transpose, sum over an axis and outer product is there.
+
+        The list that is returned is printed in sentences.
+        """
+        return ShapeNotes(shapes(self._derivation.joint, label=self._derivation.label))
 
     def label(self, node: Node) -> str:
         """Return what a node of the forward pass is called: the user's name, or t1, t2, ..."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arguments import Wrt, bound, complex_output, name_of
+from chainrule.arguments import Wrt, bound, complex_output, forward_of, is_layer, name_of
 from chainrule.errors import ArgumentError
 from chainrule.explaining.derivation import derive
 from chainrule.graph import Node
@@ -30,8 +30,9 @@ def explain(
 
     Parameters
     ----------
-    f : callable
-        A forward pass in plain NumPy.
+    f : callable or object
+        A forward pass in plain NumPy; or an object whose method ``forward`` is one, such as a
+        layer, whose arrays then are arguments too: ``self.weights``.
     *args, **kwargs
         Its arguments: numbers, lists, arrays, and nested dicts, lists, tuples and
         dataclasses of them.
@@ -65,6 +66,10 @@ def explain(
     >>> s.value, s.grads
     (7.0, {'x': 3.0, 'w': 2.0, 'b': 1.0})
     """
+    if is_layer(f):
+        f, args = forward_of(f), (f, *args)
+    elif not callable(f):
+        raise _no_function(f)
     with np.errstate(all="ignore"):
         recording = record(f, args, kwargs, wrt)
         bad = non_finite_input(recording)
@@ -102,6 +107,18 @@ def solution_of(recording: Recording, upstream: Any = None) -> Solution:
         )
 
     return Solution(derivation, again, again)
+
+
+def _no_function(f: Any) -> ArgumentError:
+    formula = isinstance(f, str)
+    return ArgumentError(
+        "There is no function to explain.",
+        expected="a function of numbers and arrays, or an object with a method forward",
+        got=repr(f)[:80],
+        instead=f'chainrule explain "{f}" --at NAME=VALUE, on the command line'
+        if formula
+        else "the function itself, without calling it: explain(f, x)",
+    )
 
 
 def _check_upstream(f: Callable[..., Any], output: Node, upstream: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.arguments import RESULTS
 from chainrule.checking.attributes import attributes, attributes_of
 from chainrule.checking.functions import gradients_in, raised
 from chainrule.checking.handing import CACHES
@@ -28,7 +29,6 @@ from chainrule.errors import ArgumentError
 from chainrule.structure import leaves
 from chainrule.trace import location
 
-_RESULTS = ("output", "outputs", "out", "y", "a", "loss", "value", "probs")
 _RATES = ("lr", "learning_rate", "eta", "alpha", "rate", "step_size")
 _RESETS = ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients")
 
@@ -209,7 +209,7 @@ class Layer(Subject):
             return layer, returned[0]
         if returned is not None:
             return layer, returned
-        for name in _RESULTS:
+        for name in RESULTS:
             if hasattr(layer, name):
                 return layer, getattr(layer, name)
         raise ArgumentError(
@@ -331,7 +331,7 @@ class Layer(Subject):
             return arguments[kind]
         if kind == "prediction":
             first = arguments[self._inputs[0]]
-            for name in _RESULTS:
+            for name in RESULTS:
                 stored: Any = getattr(layer, name, None)
                 if np.shape(stored) == np.shape(first) and np.ndim(stored):
                     return np.copy(stored)

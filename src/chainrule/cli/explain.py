@@ -21,12 +21,10 @@ from chainrule.cli.files import loaded, told, written
 from chainrule.cli.targets import Target, file_and_function, found, functions_of
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.examples import EXAMPLES
-from chainrule.explaining.why import element_name
 from chainrule.formula import FUNCTIONS, parse_value
 from chainrule.render import RENDERERS
 from chainrule.solution import Solution
 from chainrule.solving import explain as explain_function
-from chainrule.writing import scalar_text
 
 HELP = "show the worked backward pass of a function, a formula or an example"
 
@@ -173,10 +171,9 @@ def _answer(options: argparse.Namespace, solution: Solution) -> str | None:
     if options.why is not None:
         return solution.why(options.why).text()
     if options.open is not None:
-        return _opened(solution, options.open)
+        return solution.open(options.open).text()
     if options.shapes:
-        notes = "\n\n".join(note.text() for note in solution.shapes())
-        return notes or "No gradient here is an index sum."
+        return solution.shapes().text()
     if options.step is None:
         return None
     if options.steps is None:
@@ -201,20 +198,6 @@ def _written(options: argparse.Namespace, solution: Solution, answer: str | None
         return path
 
     return written(save, options.file)
-
-
-def _opened(solution: Solution, name: str) -> str:
-    terms = solution.open(name)
-    total = scalar_text(sum(term.product for term in terms))
-    head = name if name.startswith("d") else f"d{name}"
-    lines = [f"{head} = {total}, the sum of"]
-    for term in terms:
-        through = element_name(solution.label(term.node), term.index)
-        lines.append(
-            f"  {scalar_text(term.product):>12} = d{through} · local derivative "
-            f"= {scalar_text(term.upstream)} · {scalar_text(term.derivative)}"
-        )
-    return "\n".join(lines)
 
 
 def _listing(target: str | None) -> str:
