@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ShapeError
 
 
 def network():
@@ -158,3 +158,18 @@ def test_an_explanation_speaks_of_the_layers():
     expected = cr.grad(loss)(params, np.array([[1.0, -2.0]]), 1)
     np.testing.assert_allclose(s.grads["params"]["dense1"]["W"], expected["dense1"]["W"])
     assert "relu1 = np.maximum(dense1, 0)" in s.code("numpy")
+
+
+def test_a_single_sample_is_told_from_a_batch():
+    model = nn.Sequential(nn.Dense(2))
+    model.initialise((3,))
+    with pytest.raises(ShapeError, match=r"x\[None\], where x is a single sample"):
+        model.explain(np.ones(3), np.ones(2), loss="mse")
+    with pytest.raises(ShapeError, match="initialise"):
+        model.explain(np.ones((2, 4)), np.ones((2, 2)), loss="mse")
+
+
+def test_targets_that_are_words_are_shown_as_words():
+    model = nn.Sequential(nn.Dense(2))
+    with pytest.raises(ArgumentError, match=r"y\[0\] is 'a'"):
+        model.fit(np.ones((2, 3)), np.array(["a", "b"]), loss="cross_entropy", epochs=1)

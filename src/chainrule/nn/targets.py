@@ -81,9 +81,10 @@ def _name_of(loss: str | Loss) -> str | None:
 def _check_numbers(y: np.ndarray) -> None:
     """Refuse what is not a number, or not finite."""
     if y.dtype.kind not in "fiub":
+        first = repr(y.ravel()[:1].tolist()[0]) if y.size else ""
         raise ArgumentError(
             "The targets are not numbers.", expected="an array of numbers",
-            got=f"an array of {y.dtype}; y[0] is {y.ravel()[0]!r}" if y.size else f"{y.dtype}",
+            got=f"an array of {y.dtype}; y[0] is {first}" if first else f"{y.dtype}",
             instead="np.unique(y, return_inverse=True)[1], which numbers the classes",
         )  # fmt: skip
     _refuse(~np.isfinite(y), y, "A target is not finite", "finite numbers")

@@ -92,11 +92,13 @@ class Trainable(ABC):
             from chainrule.errors import ShapeError
 
             said = f" of the {name} data" if name else ""
+            anew = "initialise(shape) to begin anew" if not said else None
+            alone = len(shape) == len(self.input_shape) - 1
             raise ShapeError(
                 f"The samples{said} do not have the shape that the model takes.",
                 expected=f"x of shape {('n', *self.input_shape)}".replace("'", ""),
                 got=f"{('n', *shape)}".replace("'", ""),
-                instead="initialise(shape) to begin anew" if not said else None,
+                instead="x[None], where x is a single sample" if alone else anew,
             )
         return self.output_shape(tuple(shape))
 

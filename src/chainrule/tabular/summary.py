@@ -155,4 +155,4 @@ def _network_lines(result: Result) -> Iterator[str]:
     if training.interrupted:
         yield f"interrupted while {training.interrupted}; the best so far is kept"
     else:
-        yield f"{training.epochs} epochs: {training.how}"
+        yield f"{counted(training.epochs, 'epoch')}: {training.how}"

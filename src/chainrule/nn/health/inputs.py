@@ -186,8 +186,8 @@ def _classes(y: np.ndarray, every: int) -> list[Finding]:
                 f"Class {labels[most]} has {counted(int(counts[most]), 'row')}, class "
                 f"{labels[fewest]} only {int(counts[fewest]):,}: {ratio:.0f} times as many. Always "
                 f"saying {labels[most]} is right in {counts[most] / len(y):.1%} of the rows.",
-                "class_weights='balanced'; a measure for each class beside accuracy; more data of "
-                "rare classes",
+                "fit(..., class_weights='balanced'); a measure for each class beside accuracy; "
+                "more data of rare classes",
                 "warning" if ratio >= EXTREME_IMBALANCE else "note", {"ratio": float(ratio)},
             )
         )  # fmt: skip
