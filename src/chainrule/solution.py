@@ -20,6 +20,8 @@ from chainrule.writing import scalar_text
 
 #: Of forward passes of more nodes a notebook makes no widget unless asked to.
 _SHOWN = 1_000
+#: What is longer shows so many steps of each pass.
+_FIRST = 20
 
 
 class ShapeNotes(list[ShapeNote]):
@@ -99,13 +101,13 @@ class Solution(Views):
 
     # -- in notebooks --------------------------------------------------------------------
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
+    def _repr_markdown_(self) -> str | None:
+        return self.markdown() if self._fits_a_cell() else None
 
     def _repr_html_(self) -> str:
         from chainrule.view.static_form import static_html
 
-        return static_html(self._explanation)
+        return static_html(self._explanation, None if self._fits_a_cell() else _FIRST)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """Return the live widget where a notebook can show it; IPython adds the static forms."""
