@@ -62,19 +62,77 @@ class Views:
             return RENDERERS["text"](self._explanation)
         found = gradient_to_text(self._explanation, of)
         if not found:
-            known = dict.fromkeys(s.target for s in self.steps if s.kind != "forward")
-            raise ArgumentError(
-                f"There is no step for {of!r}.", expected=f"one of {', '.join(known)}", got=repr(of)
-            )
+            raise self._no_step(of, [s for s in self.steps if s.kind not in ("input", "forward")])
         return found
+
+    def _no_step(self, of: str, steps: Sequence[Step]) -> ArgumentError:
+        known = ", ".join(dict.fromkeys(s.target for s in steps))
+        return ArgumentError(f"There is no step for {of!r}.", expected=f"one of {known}", got=of)
+
+    def notation(self, *names: str) -> Notated:
+        """Return the same computation in another notation, to be shown and saved.
+
+        Parameters
+        ----------
+        *names : {"columns", "rows", "sum", "mean"}
+            With samples as columns, or as rows: every matrix is its transpose. With the sum over
+            the samples in place of their mean, or the reverse: each gradient then differs by the
+            number of samples. Several are applied one after the other.
+
+        Returns
+        -------
+        Notated
+            With all forms of a Solution: ``text()``, ``latex()``, ``svg()``, ``save(...)``.
+
+        Raises
+        ------
+        ArgumentError
+            When the computation cannot be written so, with the reason.
+
+        Examples
+        --------
+        >>> import numpy as np, chainrule as cr
+        >>> s = cr.explain(lambda x, w: np.mean(x @ w), np.ones((3, 2)), np.ones((2, 1)))
+        >>> s.grads["w"].shape, s.notation("columns").grads["w"].shape
+        ((2, 1), (1, 2))
+        """
+        from chainrule.explaining.notations import rewritten
+
+        return Notated(rewritten(self._explanation, names))
 
     def markdown(self) -> str:
         """Return the worked solution as Markdown, with formulas in LaTeX between dollars."""
         return RENDERERS["markdown"](self._explanation)
 
-    def latex(self) -> str:
-        """Return the worked solution as a LaTeX document."""
-        return RENDERERS["latex"](self._explanation)
+    def latex(self, of: str | None = None) -> str:
+        r"""Return the worked solution as a LaTeX document, or some formulas of it for a slide.
+
+        Parameters
+        ----------
+        of : str, optional
+            A gradient or a value, such as ``"dz"`` or ``"z"``: the formulas of its steps, to be
+            put between dollars. They need amsmath.
+
+        Raises
+        ------
+        ArgumentError
+            When there is no step for it.
+
+        Examples
+        --------
+        >>> import chainrule as cr
+        >>> cr.explain(lambda w, x: w * x, 2.0, 3.0).latex(of="output")
+        '\\mathrm{output} = w \\cdot x = 2 \\cdot 3 = 6'
+        """
+        if of is None:
+            return RENDERERS["latex"](self._explanation)
+        from chainrule.render.formulas import equations
+        from chainrule.view.steps import latex_of
+
+        found = [s for s in self.steps if s.target == of]
+        if not found:
+            raise self._no_step(of, self.steps)
+        return latex_of([equation for step in found for equation in equations(step)])
 
     def json(self) -> str:
         """Return the worked solution as JSON."""
@@ -246,3 +304,24 @@ class Views:
             )
         path.write_text(content, encoding="utf-8")
         return path
+
+
+class Notated(Views):
+    """A worked solution in another notation, made by :meth:`Views.notation`.
+
+    Attributes
+    ----------
+    value : number or array
+    grads : dict
+        In the notation, too: transposed, or multiplied by the number of samples.
+    """
+
+    def __init__(self, explanation: Explanation) -> None:
+        self._explanation = explanation
+        self._derivation = explanation.derivation
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()

@@ -25,6 +25,7 @@ from chainrule.formula import FUNCTIONS, parse_value
 from chainrule.render import RENDERERS
 from chainrule.solution import Solution
 from chainrule.solving import explain as explain_function
+from chainrule.views import Views
 
 HELP = "show the worked backward pass of a function, a formula or an example"
 
@@ -82,6 +83,10 @@ def add(commands: Any) -> None:
         "--as", dest="form", choices=[*RENDERERS, "code"], help="what to print (default: text)"
     )
     parser.add_argument(
+        "--notation", metavar="NAMES",
+        help="columns or rows for the samples, the sum or the mean of them: columns,sum",
+    )  # fmt: skip
+    parser.add_argument(
         "--no-simplify", action="store_true", help="take every operation as it is written"
     )
     parser.add_argument(
@@ -106,8 +111,9 @@ def run(options: argparse.Namespace) -> None:
     ):
         solution = _solution(options, target)
         answer = _answer(options, solution)
-        path = _written(options, solution, answer)
-        page = _page(options, solution) if answer is None and path is None else None
+        shown = _in_notation(options, solution)
+        path = _written(options, shown, answer)
+        page = _page(options, shown) if answer is None and path is None else None
     if path is not None:
         print(f"wrote {path}")
     elif answer is not None:
@@ -130,6 +136,10 @@ def _check(options: argparse.Namespace) -> None:
     if options.steps is not None and options.step is None:
         raise ArgumentError(
             "--steps needs a learning rate.", instead=f"--step 0.01 --steps {options.steps}"
+        )
+    if options.notation is not None and question is not None:
+        raise ArgumentError(
+            f"--notation is for the whole page, and {question} answers in that of the function."
         )
     if options.form is not None and question is not None:
         raise ArgumentError(f"--as is for the whole page, and {question} answers in text.")
@@ -181,12 +191,18 @@ def _answer(options: argparse.Namespace, solution: Solution) -> str | None:
     return solution.descend(options.step, options.steps).text()
 
 
-def _page(options: argparse.Namespace, solution: Solution) -> str:
+def _in_notation(options: argparse.Namespace, solution: Solution) -> Views:
+    if options.notation is None:
+        return solution
+    return solution.notation(*(n.strip() for n in options.notation.split(",") if n.strip()))
+
+
+def _page(options: argparse.Namespace, solution: Views) -> str:
     view = getattr(solution, options.form or "text")
     return str(view())
 
 
-def _written(options: argparse.Namespace, solution: Solution, answer: str | None) -> Path | None:
+def _written(options: argparse.Namespace, solution: Views, answer: str | None) -> Path | None:
     if options.file is None:
         return None
     if answer is None:
