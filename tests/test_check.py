@@ -549,3 +549,18 @@ def test_a_factor_that_is_a_number_or_a_size():
     assert len(said) == 2
     assert all("another size" in d.apart for d in said)
     assert len(cr.check(loss, backward, np.ones(3), X, np.ones(4)).first_wrong.mistakes) == 1
+
+
+def chained(x, w, b):
+    z = x[0] * w[0] + x[1] * w[1] + b
+    y = z**2
+    return y
+
+
+def test_a_table_with_local_derivatives_over_several_steps_and_numbers_by_their_place():
+    at = [1.0, 2.0], [3.0, 4.0], 1.0
+    table = {"dy_dz": 24, "dz_dw": [1, 2], "dz_dx1": 4, "w0": 24, "dw1": 48}
+    assert cr.check(chained, *at, gradients=table).ok
+    report = cr.check(chained, *at, gradients=table | {"dz_dw": [1, 3], "dz_dx1": 3})
+    assert {f.name for f in report.findings if f.verdict == "wrong"} == {"dz_dw", "dz_dx1"}
+    assert "It should be" in str(report)

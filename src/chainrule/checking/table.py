@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -121,11 +121,14 @@ def _entry(
     of = of or gradient_of(base, known, outputs) or (base if base in known else None)
     local = None
     if of is None:
-        of, local = _local(base, instances)
+        of, local = _local(base, instances, known)
+    if of is None and not says_gradient(base):
+        of = gradient_of(f"d{base}", known)  # w0 for w[0]
     if of is None:
+        whole = sorted(known, key=lambda name: "[" in name)
         raise ArgumentError(
             f"{key!r} is the gradient of nothing that {name_of(f)} computes.",
-            expected=f"a gradient of one of {', '.join(known[:12])}, as in 'd{known[0]}'"
+            expected=f"a gradient of one of {', '.join(whole[:12])}, as in 'd{known[0]}'"
             if known
             else "a function with named values",
             got=repr(key),
@@ -152,13 +155,15 @@ def _split(key: str) -> tuple[str, tuple[int, ...] | None]:
     return match[1], tuple(int(i) for i in match[2].split(","))
 
 
-def _local(key: str, instances: Mapping[str, list[Node]]) -> tuple[str | None, Node | None]:
+def _local(
+    key: str, instances: Mapping[str, list[Node]], known: Sequence[str]
+) -> tuple[str | None, Node | None]:
     """Read ``dz_dw`` as the local derivative of z by w."""
     match = re.fullmatch(r"d(\w+?)_d(\w+)", key)
     if match is None:
         return None, None
     over = instances.get(match[1])
-    of = match[2] if match[2] in instances else gradient_of(f"d{match[2]}", list(instances))
+    of = match[2] if match[2] in instances else gradient_of(f"d{match[2]}", known)
     return (of, over[-1]) if over and of else (None, None)
 
 
@@ -238,7 +243,7 @@ def _judged(
     wrong_before = False
     for entry in entries:
         if entry.local is not None:
-            finding = _of_local(entry, reference)
+            finding = _of_local(entry, reference, targets)
             yield finding
             continue
         true = _value(entry, reference, targets, reference.exact)
@@ -299,7 +304,7 @@ def _following(
     return follows, spread
 
 
-def _of_local(entry: _Entry, reference: Traced) -> Finding:
+def _of_local(entry: _Entry, reference: Traced, targets: Mapping[str, Target]) -> Finding:
     """Judge a local derivative: of one value by another, both of one shape or one a number."""
     assert entry.local is not None
     graph = Graph(reference.graph.nodes, (entry.local,))
@@ -308,8 +313,7 @@ def _of_local(entry: _Entry, reference: Traced) -> Finding:
         Recording(recording.name, graph, recording.arguments, recording.values, recording.wrt),
         np.ones(entry.local.shape)[()],
     )
-    true = np.asarray(part.of_node(entry.node, part.exact))
-    true = true[entry.index] if entry.index is not None and true.shape else true
+    true = np.asarray(_value(entry, part, targets, part.exact))
     right = bool(np.all(np.abs(entry.value - true) <= entry.half * (1 + 1e-6) + 1e-9))
     return Finding(
         entry.key, entry.of, "right" if right else "wrong",

@@ -83,7 +83,7 @@ def mistakes_of(finding: Finding) -> Iterator[str]:
     if finding.repair is None and candidates:
         yield _ended(f"Instead: {finding.note or MISTAKES[candidates[0].kind].remedy}")
     elif finding.repair is None and finding.note:
-        yield _ended(finding.note)
+        yield _ended(finding.note[:1].upper() + finding.note[1:])
 
 
 def _named(mistake: Diagnosis, repair: Repair | None) -> str:
