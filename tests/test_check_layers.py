@@ -147,6 +147,8 @@ MISTAKEN = [
     ),
     (ENTROPY, "(p - t) / n", "(p - t) / k", "wrong-size", "(p - t) / n"),
     (ENTROPY, "(n, k), eps / k)", "(n, k), eps / (k - 1))", "wrong-operand", "(n, k), eps / k)"),
+    (CELL, "(1 - h_new**2)", "(1 - h_new)**2", "exponent", "1 - h_new ** 2"),
+    (NORM, "std = np.sqrt(var + eps)", "std = np.sqrt(var + eps).astype('f')", "rounded", "+ eps)"),
     (CELL, "df * f * (1 - f)", "df * (1 - f)", "derivative-missing", "df * (1 - f) * f"),
     (CELL, "dg = dc_new + dh_new", "dg = dh_new", "not-accumulated", "+ dc_new"),
 ]  # fmt: skip
@@ -260,3 +262,12 @@ def test_worked_steps_are_folded_and_not_cut(checked):
     )
     whole = " ".join(report.worked.split())
     assert whole[:200] in told
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_a_gradient_of_less_precision_is_judged_by_its_rounding(checked, kind):
+    source = CELL.replace(
+        "dc = dg * c, dg * f", f"dc = dg * c, (dg * f).astype(np.{kind.__name__})"
+    )
+    assert checked(source, *INPUTS[CELL]).ok
+    assert not checked(source.replace("(dg * f)", "(1.05 * dg * f)"), *INPUTS[CELL]).ok

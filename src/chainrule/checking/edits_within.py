@@ -226,6 +226,9 @@ def _other_operations(node: ast.BinOp, within: str, scene: Scene) -> Iterator[Ch
         for a, b in _products(left, right, scene):
             yield "transposed", 1, ast.BinOp(a, node.op, b)
     elif isinstance(node.op, ast.Pow) and _is_written_number(right):
+        if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
+            inner = ast.BinOp(left.right, ast.Pow(), right)  # (1 - a)**2 for 1 - a**2
+            yield "exponent", 1.4, ast.BinOp(left.left, left.op, inner)
         power = ast.literal_eval(right)
         for other in (power - 1, power + 1, -power):
             if other not in (0, 1):
@@ -343,6 +346,11 @@ def _other_calls(node: ast.Call, scene: Scene) -> Iterator[Changed]:
                 yield "transposed", 1, ast.Call(function, [a, b], node.keywords)
     elif len(node.args) == 2 and name not in _SUMS:
         yield "wrong-operand", 2.5, ast.Call(function, node.args[::-1], node.keywords)
+    if name == "astype" and isinstance(function, ast.Attribute):
+        yield "rounded", 0.8, function.value
+    if any(k.arg == "dtype" for k in node.keywords):
+        kept = [k for k in node.keywords if k.arg != "dtype"]
+        yield "rounded", 0.4, ast.Call(function, node.args, kept)
     untransposed = _untransposed(node)
     if untransposed is not None:
         yield "transposed", 1.2, untransposed

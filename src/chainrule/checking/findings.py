@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from chainrule.solution import Solution
 
 _TRACED = "traced derivative"
+#: Mistakes with what belongs to others, about which a derivation says nothing.
+_OF_OTHERS = ("mutates-input", "mutates-upstream")
 #: `carried`: wrong, but by the error of an earlier one alone. `untestable`: at a kink.
 Verdict = Literal["right", "wrong", "carried", "untestable"]
 
@@ -147,6 +149,8 @@ class Findings:
         """The worked steps of the first wrong gradient, as text; empty where there are none."""
         first = self.first_wrong
         if first is None or not first.of or self._solve is None or self.method != _TRACED:
+            return ""
+        if first.mistake in _OF_OTHERS:
             return ""
         try:
             return self.solution.text(of=f"d{first.of}")

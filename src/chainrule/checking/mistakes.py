@@ -28,7 +28,12 @@ _ROWS = (
     # What a derivation gets wrong.
     Mistake("scale", "scaled by a constant", "count the factors N, 1/N, 2 and 1/2"),
     Mistake("wrong-size", "another size belongs here", "count what forward counts"),
-    Mistake("exponent", "the exponent is wrong", "x**n has the derivative n * x**(n - 1)"),
+    Mistake(
+        "exponent",
+        "the exponent is wrong, or in the wrong place",
+        "x**n has the derivative n * x**(n - 1)",
+    ),
+    Mistake("rounded", "a type rounds it", "keep the type of what backward is given"),
     Mistake("sign", "the sign is wrong", "follow the minus signs of the forward pass"),
     Mistake(
         "transposed",

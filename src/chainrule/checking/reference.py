@@ -21,7 +21,7 @@ from chainrule.structure import leaves
 #: Relative size of the noise by which rounding and kinks are found out.
 _NOISE = 1e-9
 #: How often the rounding of one operation may add up in another way of computing the same.
-_SLACK = {np.dtype(np.float64): 5e3, np.dtype(np.float32): 1e2}
+_SLACK = {np.dtype(np.float64): 5e3, np.dtype(np.float32): 1e2, np.dtype(np.float16): 4.0}
 _TRIES = 3
 #: Constants up to this size stand against 0 / 0.
 _SMALL = 1e-4
