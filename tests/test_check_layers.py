@@ -131,13 +131,11 @@ def test_a_right_layer(checked, source):
 #: Source, what is right, what is written instead, the kind of the mistake, and what it becomes.
 MISTAKEN = [
     (NORM, "** -1.5", "** -0.5", "exponent", "** -1.5"),
-    (NORM, "+ dmu / x.shape[-1]", "+ dmu", "scale", "+ dmu / x.shape[1]"),
     (NORM, "(x - mu) / x.shape[-1] +", "(x - mu) / x.shape[0] +", "wrong-size", "/ x.shape[1]"),
     (ATTENTION, "p.transpose(0, 2, 1) @", "p @", "transposed", "np.swapaxes(p, -1, -2) @"),
     (ATTENTION, "v.transpose(0, 2, 1)\n    ds", "v.T\n    ds", "transposed", "swapaxes(v, -1, -2)"),
     (ATTENTION, "ds @ k * scale", "ds @ k", "scale", "ds @ k * scale"),
     (ATTENTION, "scale = 1 / np.sqrt(q.shape[-1])", "scale = 1 / q.shape[-1]", "scale", "np.sqrt"),
-    (ATTENTION, "np.sqrt(q.shape[-1])\n    dq", "np.sqrt(q.shape[1])\n    dq", "wrong-size", "[2]"),
     (
         ATTENTION,
         "p * (dp - (dp * p).sum(axis=-1, keepdims=True))",
@@ -205,7 +203,12 @@ def test_several_outputs_in_each_form(checked, form):
     report = checked(source, *INPUTS[CELL])
     assert report.ok, str(report)
     assert len([f for f in report.findings if f.verdict == "right"]) == 5
-    assert not checked(source.replace("dg * f\n", "dg\n"), *INPUTS[CELL]).ok
+
+
+def test_a_mistake_after_several_outputs(checked):
+    report = checked(CELL.replace("dg * f\n", "dg\n"), *INPUTS[CELL])
+    assert report.first_wrong.name == "dc"
+    assert "dg * f" in report.first_wrong.repair.after
 
 
 def test_the_upstream_gradients_of_several_outputs(checked):

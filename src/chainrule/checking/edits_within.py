@@ -21,6 +21,7 @@ from chainrule.checking.scene import (
     times,
 )
 from chainrule.checking.sizes import counts, measured, other_sizes
+from chainrule.checking.transposing import products, swapped, untransposed
 from chainrule.checking.watching import looked_up
 
 #: Of a longer list no more numbers are tried.
@@ -113,7 +114,7 @@ def _local(node: ast.AST, within: str, scene: Scene) -> Iterator[Changed]:
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield "transposed", 1, node.value
         if np.ndim(looked_up(text_of(node.value), scene.scope)) > 2:
-            yield "transposed", 0.9, _swapped(node.value, scene)
+            yield "transposed", 0.9, swapped(node.value, scene)
     elif isinstance(node, ast.BinOp):
         yield from _other_operations(node, within, scene)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -136,7 +137,7 @@ def _other_names(node: Any, within: str, scene: Scene) -> Iterator[Changed]:
     if np.ndim(old) == 2:
         yield "transposed", 1.5, ast.Attribute(node, "T", ast.Load())
     elif np.ndim(old) > 2:
-        yield "transposed", 1.5, _swapped(node, scene)
+        yield "transposed", 1.5, swapped(node, scene)
     if within not in ("mask", "index"):
         yield "sign", 1.9, ast.UnaryOp(ast.USub(), node)
     if within == "index":
@@ -223,7 +224,7 @@ def _other_operations(node: ast.BinOp, within: str, scene: Scene) -> Iterator[Ch
             yield "scale" if scaling else "wrong-operand", weight, ast.BinOp(left, ast.Div(), root)
             yield "wrong-operand", 2.5, ast.BinOp(right, ast.Div(), left)
     elif isinstance(node.op, ast.MatMult):
-        for a, b in _products(left, right, scene):
+        for a, b in products(left, right, scene):
             yield "transposed", 1, ast.BinOp(a, node.op, b)
     elif isinstance(node.op, ast.Pow) and _is_written_number(right):
         if isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Add, ast.Sub)):
@@ -241,43 +242,6 @@ def _is_written_number(node: ast.expr) -> bool:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         node = node.operand
     return isinstance(node, ast.Constant) and type(node.value) in (int, float)
-
-
-def _products(left: ast.expr, right: ast.expr, scene: Scene) -> list[tuple[ast.expr, ast.expr]]:
-    """Return the other ways to multiply two matrices."""
-    (a, at), (b, bt) = _both(left, scene), _both(right, scene)
-    ways = [(x, y) for x in (a, at) for y in (b, bt)] + [(y, x) for x in (a, at) for y in (b, bt)]
-    now = (text_of(left), text_of(right))
-    return [(x, y) for x, y in ways if (text_of(x), text_of(y)) != now]
-
-
-def _both(node: ast.expr, scene: Scene) -> tuple[ast.expr, ast.expr]:
-    """Return a factor as it is and transposed, each of its matrices by itself where it has many."""
-    array = _untransposed(node)
-    base = node if array is None else array
-    many = np.ndim(looked_up(text_of(base), scene.scope)) > 2
-    if isinstance(node, ast.Attribute) and node.attr == "T":
-        return base, _swapped(base, scene) if many else node
-    if array is not None:
-        return base, node
-    return node, _swapped(node, scene) if many else ast.Attribute(node, "T", ast.Load())
-
-
-def _untransposed(node: ast.expr) -> ast.expr | None:
-    """Return what ``x.T``, ``x.transpose(...)`` and ``np.swapaxes(x, ...)`` are made of."""
-    if isinstance(node, ast.Attribute) and node.attr == "T":
-        return node.value
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-        return None
-    if node.func.attr not in ("transpose", "swapaxes"):
-        return None
-    if node.args and isinstance(node.args[0], (ast.Name, ast.Attribute)):
-        return node.args[0]
-    return node.func.value
-
-
-def _swapped(node: ast.expr, scene: Scene) -> ast.expr:
-    return expression(f"{scene.np}.swapaxes({text_of(node)}, -1, -2)")
 
 
 def _kind_without(factor: ast.expr, scene: Scene) -> str:
@@ -339,10 +303,10 @@ def _other_calls(node: ast.Call, scene: Scene) -> Iterator[Changed]:
         is_method = len(node.args) == 1 and isinstance(function, ast.Attribute)
         if is_method:
             assert isinstance(function, ast.Attribute)
-            for a, b in _products(function.value, node.args[0], scene):
+            for a, b in products(function.value, node.args[0], scene):
                 yield "transposed", 1, ast.Call(ast.Attribute(a, name, ast.Load()), [b], [])
         elif len(node.args) == 2:
-            for a, b in _products(node.args[0], node.args[1], scene):
+            for a, b in products(node.args[0], node.args[1], scene):
                 yield "transposed", 1, ast.Call(function, [a, b], node.keywords)
     elif len(node.args) == 2 and name not in _SUMS:
         yield "wrong-operand", 2.5, ast.Call(function, node.args[::-1], node.keywords)
@@ -351,9 +315,9 @@ def _other_calls(node: ast.Call, scene: Scene) -> Iterator[Changed]:
     if any(k.arg == "dtype" for k in node.keywords):
         kept = [k for k in node.keywords if k.arg != "dtype"]
         yield "rounded", 0.4, ast.Call(function, node.args, kept)
-    untransposed = _untransposed(node)
-    if untransposed is not None:
-        yield "transposed", 1.2, untransposed
+    plain = untransposed(node)
+    if plain is not None:
+        yield "transposed", 1.2, plain
     if len(node.args) == 1 and not node.keywords and name not in _SUMS:
         yield "wrong-operand", 2.9, node.args[0]
 
