@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import nn
+from chainrule.errors import ArgumentError
 from chainrule.nn.health import health
 from chainrule.nn.health.inputs import guess
 
@@ -121,3 +122,33 @@ def test_running_averages_far_from_the_data():
     model.params["dense1"]["W"][:, 3] = 0  # a unit that always gives the same
     model.state["batchnorm1"]["var"] = variance * np.array([1, 1, 1, 1e-6], np.float32)
     assert not health(model, X, LABELS, **CE).of("running_average")
+
+
+@pytest.mark.parametrize(
+    ("layers", "loss", "least"),
+    [
+        ([nn.Dense(3), nn.Softmax()], "cross_entropy", np.log(np.e + 2) - 1),
+        ([nn.Dense(1), nn.Sigmoid()], "binary_cross_entropy", np.log(1 + np.exp(-1))),
+    ],
+    ids=["softmax", "sigmoid"],
+)
+def test_probabilities_where_logits_are_taken(layers, loss, least):
+    r = np.random.default_rng(0)
+    x, y = r.normal(size=(60, 4)), r.integers(0, 2, 60)
+    model = nn.Sequential(*layers)
+    model.fit(x, y, loss=loss, epochs=2, verbose=0)
+    found = [f for f in model.health(x, y).findings if f.kind == "not_logits"]
+    assert len(found) == 1
+    assert found[0].numbers["least"] == pytest.approx(least)
+    assert type(layers[-1]).__name__ in found[0].remedy
+    plain = nn.Sequential(*layers[:-1])
+    plain.fit(x, y, loss=loss, epochs=2, verbose=0)
+    assert not [f for f in plain.health(x, y).findings if f.kind == "not_logits"]
+    perfect = np.eye(3)[y] if loss == "cross_entropy" else y[:, None].astype(float)
+    assert nn.LOSSES[loss](perfect, y) >= least - 1e-9
+
+
+@pytest.mark.parametrize("layers", [(), (nn.ReLU(),)])
+def test_a_model_without_parameters_is_refused(layers):
+    with pytest.raises(ArgumentError, match="no parameters: there is nothing to train"):
+        nn.Sequential(*layers).fit(np.ones((4, 2)), np.ones((4, 2)), loss="mse", epochs=1)

@@ -16,6 +16,7 @@ from chainrule.nn.health.gradients import gradient_findings, norm, rate_of, upda
 from chainrule.nn.health.inputs import (
     guess,
     input_findings,
+    logit_findings,
     loss_findings,
     non_finite,
     spread_rows,
@@ -266,6 +267,7 @@ class Examination:
         guessed = guess(self.loss, np.asarray(run.prediction.value), self.seen_y)
         self.guess = guessed[0] if guessed else None
         self.findings += loss_findings(self.value, guessed)
+        self.findings += logit_findings(self.loss, np.asarray(run.prediction.value))
         if not np.isfinite(self.value):
             return
         gradients = run.backward().gradients

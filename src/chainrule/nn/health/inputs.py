@@ -15,6 +15,7 @@ from chainrule.nn.health.thresholds import (
     HUGE_COLUMN,
     IMBALANCE,
     LARGE_COLUMN,
+    LOGIT_ROWS,
     SMALL_INPUTS,
     UNSEEN_COLUMN,
     WORSE_THAN_GUESSING,
@@ -243,6 +244,32 @@ def guess(loss: Any, prediction: np.ndarray, y: np.ndarray) -> tuple[float, str]
         best = np.broadcast_to(middle(target, axis=0), prediction.shape)
         found.append((float(function(best, y)), called))
     return min(found)
+
+
+def logit_findings(loss: Any, prediction: np.ndarray) -> list[Finding]:
+    """Return what is to be said of predictions that are probabilities where logits are taken."""
+    name = name_of_loss(loss)
+    p = np.asarray(prediction, float)
+    if len(p) < 2 or not np.all((p >= 0) & (p <= 1)):  # also where one is not finite
+        return []
+    if name == "cross_entropy" and np.allclose(p.sum(axis=-1), 1.0, atol=1e-3):
+        least = np.log(np.e + p.shape[-1] - 1) - 1
+        seen, layer = "each row of the predictions sums to 1", "Softmax"
+    elif name == "binary_cross_entropy" and len(p) >= LOGIT_ROWS:
+        least = np.log1p(np.exp(-1.0))
+        seen, layer = "all predictions lie between 0 and 1", "Sigmoid"
+    else:
+        return []
+    return [
+        Finding(
+            "not_logits", "loss",
+            f"The loss {name} takes logits, and {seen}: they are probabilities already. So it "
+            f"cannot fall below {least:.3g}, however good they are.",
+            f"no {layer} at the end of the model; where probabilities are wanted, take it of what "
+            "predict gives",
+            "warning", {"least": float(least)},
+        )
+    ]  # fmt: skip
 
 
 def loss_findings(value: float, guessed: tuple[float, str] | None) -> list[Finding]:

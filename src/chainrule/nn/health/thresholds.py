@@ -49,6 +49,8 @@ LARGE_COLUMN, HUGE_COLUMN = 10.0, 100.0
 SMALL_INPUTS = 0.01
 #: Spread of a column relative to the middle one, below which the network hardly sees it.
 UNSEEN_COLUMN = 1e-3
+#: Predictions that all lie between 0 and 1 from which on they are taken for probabilities.
+LOGIT_ROWS = 20
 #: Rows of the largest class to one of the smallest.
 IMBALANCE, EXTREME_IMBALANCE = 20.0, 100.0
 #: Running variance of a normalisation over the variance of the data, either way; between batches

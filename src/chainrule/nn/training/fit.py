@@ -19,6 +19,7 @@ from chainrule.nn.training.progress import progress
 from chainrule.nn.training.run import Run
 from chainrule.nn.training.streams import Source, Stream, Whole, is_stream
 from chainrule.nn.training.trainer import Objective
+from chainrule.structure import leaves
 
 if TYPE_CHECKING:
     from chainrule.nn.trainable import Trainable
@@ -221,6 +222,12 @@ def run_of(
         if model.params is None:
             model.initialise(shape, seed, dtype)
         model.input_shape = shape
+    if not leaves(model.params):
+        raise ArgumentError(
+            "The model has no parameters: there is nothing to train.",
+            expected="a layer with weights, such as nn.Dense(10)",
+            got=repr(model),
+        )
     carry = trainer.start(model.params, model.state, seed)
     options: dict[str, Any] = {
         "epochs": epochs, "batch_size": size, "shuffle": shuffle, "seed": seed,
