@@ -1,5 +1,7 @@
 """Parts of a worked solution for slides, and the whole of it in another notation."""
 
+import shlex
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,28 @@ def test_a_notation_on_the_command_line(tmp_path, capsys):
     assert "cannot be written with" in capsys.readouterr().err
     assert main(["explain", "layer", "--notation", "columns", "--why", "b[0]"]) == 2
     assert "--notation is for the whole page" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("body", "options"),
+    [
+        ("x[0] * w[2] + b", "--at 'x=[2]' --at 'w=[3,4,5]' --at b=4"),
+        ("(x @ w).sum() + b", "--at 'x=[[2,3],[4,5]]' --at 'w=[[3,4],[5,6]]' --at b=4"),
+    ],
+)
+def test_values_to_begin_with_fit_the_function(tmp_path, monkeypatch, capsys, body, options):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(f"def f(x, w, b):\n    return {body}\n")
+    assert main(["explain", "mine.py:f"]) == 2
+    assert f"chainrule explain mine.py:f {options}" in capsys.readouterr().err
+    assert main(["explain", "mine.py:f", *shlex.split(options)]) == 0
+    assert "Gradients" in capsys.readouterr().out
+
+
+def test_a_file_of_functions_says_how_to_check_them(tmp_path, capsys):
+    path = tmp_path / "layer.py"
+    path.write_text("def f(x):\n    return x\n\n\ndef b(dy, x):\n    return dy\n")
+    assert main(["check", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert "FILE:forward:backward" in told
+    assert "cr.check(layer, inputs)" in told

@@ -68,9 +68,16 @@ def boundary_of(watch: Watch, output: str | None, script: str) -> tuple[int, str
         names = [n for n in names if not says_gradient(n) and n.isidentifier()]
         if names:
             last = event.statement.end_lineno or event.statement.lineno, names[-1]
+    if last is None and output is None:
+        raise ArgumentError(
+            f"{script} assigns no value before the first gradient.",
+            expected="the forward pass and its gradients, assigned outside of functions",
+            instead="FILE:forward:backward for two functions; in Python cr.check(layer, inputs) "
+            "for objects; --forward FUNCTION for a script that calls a function of its own",
+        )
     if last is None:
         raise ArgumentError(
-            f"{script} assigns no {output or 'value before the first gradient'}.",
+            f"{script} assigns no {output}.",
             expected="the name of the value that is differentiated, assigned outside of functions",
             instead="--output NAME, or --forward FUNCTION",
         )

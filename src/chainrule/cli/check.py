@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from chainrule.cli import screen, values
 from chainrule.cli.files import check_exists, loaded, told, written
 from chainrule.cli.targets import Target, callable_in, function_in, functions_of
@@ -190,7 +192,11 @@ def _completed(options: argparse.Namespace, target: Target) -> dict[str, Any]:
     if missing:
         words = ["chainrule", "check", options.target]
         words += [word for text in options.at for word in ("--at", text)]
-        words += [word for name in missing for word in ("--at", f"{name}=[1,2]")]
+        shapes = values.shapes_written(target.function)
+        for start, name in enumerate(missing, 1):
+            shape = shapes.get(name, (2,))
+            made = np.arange(start, start + np.prod(shape, dtype=int)).reshape(shape)
+            words += ["--at", f"{name}={values.written_list(made)}"]
         raise ArgumentError(
             values.none_for(missing),
             expected="a default for each in the file, such as x=np.ones((2, 3)), or --at",

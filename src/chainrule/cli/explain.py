@@ -261,14 +261,23 @@ def _example(
     """Find values for missing arguments that work; a user's function is not run to find them."""
     sizes = sorted({n for value in known.values() for n in np.shape(value)} | {2})
     shapes = [(), *((n,) for n in sizes), *itertools.product(sizes, sizes)]
-    trials = itertools.islice(itertools.product(shapes, repeat=len(missing)), _TRIALS)
+    trials: Iterator[tuple[tuple[int, ...], ...]] = itertools.islice(
+        itertools.product(shapes, repeat=len(missing)), _TRIALS
+    )
     first: list[str] = []
+    if target.formula is None:
+        written = values.shapes_written(target.function)
+        trials = iter([tuple(written.get(name, ()) for name in missing)])
     for trial in trials:
         made = {
             name: np.arange(start, start + np.prod(shape, dtype=int), dtype=float).reshape(shape)
             for start, (name, shape) in enumerate(zip(missing, trial, strict=True), 2)
         }
-        words = [w for name, value in made.items() for w in ("--at", f"{name}={_list(value)}")]
+        words = [
+            w
+            for name, value in made.items()
+            for w in ("--at", f"{name}={values.written_list(value)}")
+        ]
         first = first or words
         if target.formula is None:
             break
@@ -281,13 +290,9 @@ def _example(
                 upstream = np.asarray(parse_value(options.upstream))
             explain_function(target.function, *positional, upstream=upstream, **by_name)
             if upstream is not None:
-                words += ["--upstream", options.upstream or _list(upstream)]
+                words += ["--upstream", options.upstream or values.written_list(upstream)]
             return words
     return first
-
-
-def _list(value: np.ndarray[Any, Any]) -> str:
-    return str(np.asarray(value).astype(int).tolist()).replace(" ", "")
 
 
 # -- errors --------------------------------------------------------------------------------
@@ -317,7 +322,7 @@ def _in_the_words_of_the_command(options: argparse.Namespace, target: Target) ->
 def _as_options(instead: str, options: argparse.Namespace) -> str:
     if upstream := re.match(r"explain\(\.\.\., upstream=np\.ones\((\([\d, ]*\))\)\)(.*)", instead):
         ones = np.ones(ast.literal_eval(upstream[1]))
-        shown = _list(ones) if ones.size <= 20 else "VALUE"
+        shown = values.written_list(ones) if ones.size <= 20 else "VALUE"
         return f"--upstream {shown}{upstream[2]}"
     if wrt := re.fullmatch(r"wrt='(\w+)'", instead):
         return f"--wrt {wrt[1]}"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from chainrule.errors import ArgumentError
 from chainrule.formula import like, parse_assignment
@@ -82,3 +87,34 @@ def _word(name: str, text: str, default: str | bool) -> str | bool:
             got=text,
         )
     return _TRUTH[text.lower()]
+
+
+# -- values to begin with ----------------------------------------------------------------------
+
+
+def shapes_written(function: Any) -> dict[str, tuple[int, ...]]:
+    """Guess shapes of arguments by what is done with them.
+
+    Of ``x[2]`` three numbers are wanted, of ``x @ w`` and ``x.mean(axis=0)`` matrices.
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    found: dict[str, tuple[int, ...]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+            found |= {n.id: (2, 2) for n in (node.left, node.right) if isinstance(n, ast.Name)}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found[node.value.id] = (2, 2)
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            at = node.slice.value if isinstance(node.slice, ast.Constant) else None
+            if type(at) is int and at >= 0:
+                before = found.get(node.value.id, (0,))
+                found[node.value.id] = (max(before[0], at + 1), *before[1:])
+    return found
+
+
+def written_list(value: np.ndarray[Any, Any]) -> str:
+    """Write whole numbers as --at takes them."""
+    return str(np.asarray(value).astype(int).tolist()).replace(" ", "")
