@@ -85,3 +85,11 @@ def test_lists_of_answers_are_printed_as_text():
     assert str(terms).splitlines()[0] == "dw[1] = 1, the sum of"
     assert len(str(terms).splitlines()) == 1 + len(terms)
     assert str(cr.explain(lambda x: x * x, 3.0).shapes()) == "No gradient here is an index sum."
+
+
+def test_the_same_function_in_two_files_has_the_lines_of_each(tmp_path):
+    source = "def f(x):\n    y = x * x\n    return y\n"
+    for name in ("first.py", "second.py"):
+        scope = {}
+        exec(compile(source, str(tmp_path / name), "exec"), scope)
+        assert cr.explain(scope["f"], 3.0).steps[-1].where.file == str(tmp_path / name)

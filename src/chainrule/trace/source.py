@@ -57,16 +57,17 @@ def foreign_call() -> str | None:
 def location(frame: FrameType | None = None, code: CodeType | None = None) -> Location | None:
     """Return the user's line that is running now, or the first one of a function's code."""
     if code is not None:
-        return _location(code, code.co_firstlineno)
+        return _location(code.co_filename, code.co_firstlineno, code.co_name)
     frame = frame or user_frame()
     if frame is None:
         return None
-    return _location(frame.f_code, frame.f_lineno)
+    code = frame.f_code
+    return _location(code.co_filename, frame.f_lineno, code.co_name)
 
 
 @lru_cache(maxsize=4096)
-def _location(code: CodeType, line: int) -> Location:
-    return Location(code.co_filename, line, code.co_name)
+def _location(file: str, line: int, function: str) -> Location:
+    return Location(file, line, function)
 
 
 def assigned_name(frame: FrameType, root: FrameType | None) -> str | tuple[str, ...] | None:
