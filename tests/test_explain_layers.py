@@ -92,4 +92,5 @@ def test_the_same_function_in_two_files_has_the_lines_of_each(tmp_path):
     for name in ("first.py", "second.py"):
         scope = {}
         exec(compile(source, str(tmp_path / name), "exec"), scope)
-        assert cr.explain(scope["f"], 3.0).steps[-1].where.file == str(tmp_path / name)
+        steps = cr.explain(scope["f"], 3.0).steps
+        assert {s.where.file for s in steps if s.where} == {str(tmp_path / name)}
