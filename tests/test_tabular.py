@@ -158,6 +158,10 @@ NUMBERS = [f"{x:.3f}" for x in RNG.normal(size=N)]
         ([*NUMBERS[:-3], "many", None, "inf"], "numeric", ""),
         ([x.replace(".", ",") for x in NUMBERS], "numeric", ""),
         (["1,234.5", "2,000"] * 30, "numeric", ""),
+        (["$1,234.5", "-$2", "$ 12"] * 20, "numeric", ""),
+        ([f"{x} %" for x in NUMBERS], "numeric", ""),
+        (["1.234,50 €", "3,5€", None] * 20, "numeric", ""),
+        (["5%x", "%", "$", "US$"] * 15, "categorical", ""),
         (["red", "green", None] * 20, "categorical", ""),
         (["1", "2", "few", "some"] * 15, "categorical", ""),
         (["Yes", "no", None] * 20, "boolean", ""),
@@ -178,6 +182,16 @@ NUMBERS = [f"{x:.3f}" for x in RNG.normal(size=N)]
 def test_kinds_of_columns(cells, kind, why):
     column = kind_of(cells)
     assert (column.kind, why in column.why) == (kind, True), column
+
+
+@pytest.mark.parametrize("dtype", ["str", "string[python]", object])
+def test_signs_of_currencies_and_hundredths_are_left_off(dtype):
+    cells = pd.Series(["$1,234.50", "-$3", "5 €", "12.5 %", "7", None, "$", "%"], dtype=dtype)
+    expected = [1234.5, -3.0, 5.0, 12.5, 7.0, np.nan, np.nan, np.nan]
+    np.testing.assert_array_equal(values.numbers(cells), expected)
+    german = pd.Series(["1.234,50 €", "3,5 %"], dtype=dtype)
+    assert values.decimal_of(german) == ","
+    np.testing.assert_array_equal(values.numbers(german, ","), [1234.5, 3.5])
 
 
 def test_whole_numbers_of_their_own_are_identifiers_by_their_name_only():

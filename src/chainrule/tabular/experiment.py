@@ -248,9 +248,11 @@ def _health(predictor: Predictor, x: np.ndarray, y: np.ndarray) -> list[str]:
     lines = []
     for finding in predictor.model.health(x, values).findings:
         about = finding.units if finding.layer == "x" else ()
-        lines.append(
-            str(finding) + (f" Features: {listed([names[i] for i in about])}." if about else "")
-        )
+        told = f" Features: {listed([names[i] for i in about])}." if about else ""
+        numbered = [str(i) for i in range(len(target.classes))]
+        if finding.layer == "y" and list(target.classes) != numbered:  # known by their numbers
+            told = f" Classes: {listed([f'{i} is {c}' for i, c in enumerate(target.classes)])}."
+        lines.append(f"{finding}{told}")
     return lines
 
 

@@ -24,6 +24,8 @@ HUGE = 1e100
 _WITH_COMMA = r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+"
 _COMMAS = r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)(?:,[0-9]+)?"
 _THOUSANDS = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"
+#: Signs of currencies, and that of a hundredth: what is before and after a number.
+_BEFORE, _AFTER = r"^([+-]?)[$€£¥₹] ?([0-9.])", r"([0-9.]) ?[$€£¥₹%]$"
 #: Words for yes and no.
 _PAIRS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"))
 _BOOLEANS = {word: float(i == 0) for pair in _PAIRS for i, word in enumerate(pair)}
@@ -56,6 +58,7 @@ def decimal_of(column: Any) -> str:
     found = column[column.notna() & pd.to_numeric(column, errors="coerce").isna()]
     if not len(found):
         return "."
+    found = _bare(found)
     commas = found[found.str.contains(",", regex=False)]
     comma = commas.str.fullmatch(_WITH_COMMA) & ~commas.str.fullmatch(_THOUSANDS)
     return "," if bool(comma.any()) else "."
@@ -68,7 +71,8 @@ def numbers(column: Any, decimal: str = ".") -> np.ndarray:
     ----------
     column : pandas.Series
     decimal : str
-        See :func:`decimal_of`. Where it is a point, commas may stand between thousands.
+        See :func:`decimal_of`. Where it is a point, commas may stand between thousands. A sign of
+        a currency before or after a number is left off, and so is %.
 
     Returns
     -------
@@ -76,20 +80,32 @@ def numbers(column: Any, decimal: str = ".") -> np.ndarray:
 
     Examples
     --------
-    >>> numbers(pd.Series(["1.5", "1,000", "many", "-inf"])).tolist()
-    [1.5, 1000.0, nan, -inf]
+    >>> numbers(pd.Series(["1.5", "1,000", "many", "-inf", "$2,500.50", "12 %"])).tolist()
+    [1.5, 1000.0, nan, -inf, 2500.5, 12.0]
     """
     if not is_text(column):
         if column.dtype.kind in "biuf" or pd.api.types.is_numeric_dtype(column.dtype):
             return np.asarray(column.to_numpy(dtype=float, na_value=np.nan))
         return np.full(len(column), np.nan)
     found = np.array(pd.to_numeric(column, errors="coerce"), dtype=float)
+    words = column.notna().to_numpy() & np.isnan(found)
+    if words.any():
+        plain = _bare(column[words])
+        if bool((plain != column[words]).any()):
+            column = column.copy()
+            column[words] = plain
+            found[words] = pd.to_numeric(plain, errors="coerce").to_numpy(float)
     if decimal == "," or np.count_nonzero(~np.isnan(found)) < column.count():
         pattern, other = (_COMMAS, ".") if decimal == "," else (_THOUSANDS, ",")
         written = column[column.str.fullmatch(pattern).fillna(False).astype(bool)]
         plain = written.str.replace(other, "", regex=False).str.replace(",", ".", regex=False)
         found[column.index.get_indexer(written.index)] = pd.to_numeric(plain).to_numpy(float)
     return found
+
+
+def _bare(cells: Any) -> Any:
+    """Leave signs of currencies and % off numbers."""
+    return cells.str.replace(_BEFORE, r"\1\2", regex=True).str.replace(_AFTER, r"\1", regex=True)
 
 
 def booleans(column: Any) -> np.ndarray:
