@@ -107,3 +107,16 @@ def test_a_file_of_functions_says_how_to_check_them(tmp_path, capsys):
     told = capsys.readouterr().err
     assert "FILE:forward:backward" in told
     assert "cr.check(layer, inputs)" in told
+
+
+def test_a_class_says_how_its_objects_are_checked_and_explained(tmp_path, capsys):
+    path = tmp_path / "layers.py"
+    path.write_text(
+        "class Loss:\n    def forward(self, y_pred, y_true):\n        return y_pred - y_true\n"
+    )
+    assert main(["check", f"{path}:Loss"]) == 2
+    assert "from layers import Loss; print(chainrule.check(Loss(), y_pred, y_true=y_true))" in (
+        capsys.readouterr().err
+    )
+    assert main(["explain", f"{path}:Loss"]) == 2
+    assert "chainrule.explain(Loss(), y_pred, y_true)" in capsys.readouterr().err

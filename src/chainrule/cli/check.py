@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.cli import screen, values
 from chainrule.cli.files import check_exists, loaded, told, written
-from chainrule.cli.targets import Target, callable_in, function_in, functions_of
+from chainrule.cli.targets import Target, callable_in, function_in, functions_of, of_class
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.formula import parse_value
 
@@ -138,6 +138,9 @@ def _taken_apart(target: str) -> list[str]:
 
 def _second_missing(path: str, forward: str) -> ArgumentError:
     with _told(), loaded(Path(path)) as module:
+        kind = getattr(module, forward, None)
+        if isinstance(kind, type) and hasattr(kind, "forward"):
+            return of_class(kind, "check", Path(path).stem)
         others = [name for name in functions_of(module) if name != forward]
     # Whoever writes both calls the second one backward, or a gradient.
     likely = [n for n in others if forward.removesuffix("_forward") in n] or others

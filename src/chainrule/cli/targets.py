@@ -170,6 +170,21 @@ def callable_in(
     )
 
 
+def of_class(kind: type, asked: str, module: str) -> ArgumentError:
+    """Return the error that a class is no function, with what to write for its objects."""
+    signature = signature_of(getattr(kind, "forward"))  # noqa: B009  # a class of anybody's
+    inputs = list(signature.parameters)[1:] if signature is not None else ["inputs"]
+    labels = {"y_true": "y_true=y_true"} if asked == "check" else {}
+    given = ", ".join(labels.get(name, name) for name in inputs)
+    return ArgumentError(
+        f"{kind.__name__} is a class, and its objects are made in Python.",
+        expected="a function",
+        got=kind.__name__,
+        instead=f"import chainrule; from {module} import {kind.__name__}; "
+        f"print(chainrule.{asked}({kind.__name__}(), {given}))",
+    )
+
+
 def function_in(
     module: ModuleType, name: str, shown: str, command: str = "chainrule explain"
 ) -> Target:
@@ -181,6 +196,8 @@ def function_in(
         When there is no such function, or one whose arguments have no names.
     """
     function = callable_in(module, name, f"{command} {shown}:")
+    if isinstance(function, type) and hasattr(function, "forward"):
+        raise of_class(function, command.split()[-1], Path(shown.partition(":")[0]).stem)
     signature = signature_of(function)
     if signature is None:
         raise ArgumentError(
