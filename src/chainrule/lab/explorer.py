@@ -152,7 +152,7 @@ _TITLES = {
     "neuron": "One neuron with ReLU",
     "layer": "A layer: a matrix product and a bias",
     "two-layer": "Two layers and a squared error",
-    "classifier": "A classifier: softmax and cross-entropy",
+    "classifier": "A classifier with cross-entropy",
     "classifier-one-hot": "The classifier, with one-hot labels",
     "softmax": "Softmax",
 }
