@@ -166,7 +166,7 @@ class _Prefixed(ast.NodeTransformer):
 
 
 class _Plain(ast.NodeTransformer):
-    """Writes numbers for ``x.shape[0]`` and ``x.size``, which a formula does not know, x for x**1."""
+    """Writes numbers for ``x.shape[0]`` and ``x.size``, which no formula knows; x for x**1."""
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self._scope = scope
