@@ -133,7 +133,7 @@ class Form {
     const count = Array.isArray(labels) ? labels.length : 0;
     const samples = sample === undefined ? `the next ${count === 1 ? "sample" : `${count} samples`}` : `sample ${sample} alone`;
     this.told.textContent = `The loss of the playground's network on ${samples}, with its weights after step ${Number(step).toLocaleString("en")}.`
-      + (why ? ` What ${why} does to it is lit in the picture.` : "");
+      + (why ? ` What ${why} does to it is lit in the picture, unless its paths are too many.` : "");
     this.paths.hidden = !why;
   }
 

@@ -47,6 +47,32 @@ export function shortened(context, text, room) {
   return `${letters.join("")}…`;
 }
 
+/**
+ * Write beside a place what is there, within the canvas.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {number[]} place
+ * @param {object} colours
+ */
+export function tag(context, [x, y], text, { font, paper, ink, quiet }) {
+  const { clientWidth: width } = context.canvas;
+  context.font = `12px ${font}`;
+  const shown = shortened(context, text, width - 20);
+  const wide = context.measureText(shown).width + 12;
+  const left = Math.max(2, Math.min(width - wide - 2, x - wide / 2));
+  const top = y < 44 ? y + 14 : y - 34;
+  context.fillStyle = paper;
+  context.strokeStyle = quiet;
+  context.lineWidth = 1;
+  context.beginPath();
+  context.roundRect(left, top, wide, 22, 5);
+  context.fill();
+  context.stroke();
+  context.fillStyle = ink;
+  context.textAlign = "left";
+  context.fillText(shown, left + 6, top + 15);
+}
+
 /** A share as a percentage. */
 export function percent(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";

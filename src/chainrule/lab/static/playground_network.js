@@ -4,7 +4,7 @@
  */
 
 import { blend, palette } from "./playground_colours.js";
-import { fitted, number, pointing, shortened } from "./playground_dom.js";
+import { fitted, number, pointing, shortened, tag } from "./playground_dom.js";
 
 const TOP = 30;
 const BOTTOM = 34;
@@ -80,6 +80,19 @@ export function createNetwork(canvas, chosen) {
     lines(context, at, colours);
     units(context, at, colours);
     labels(context, at, colours, height);
+    if (hovered && frame) tag(context, middle(at, hovered), said(hovered), colours);
+  }
+
+  function said({ layer, from, to }) {
+    const { index, title } = where[layer];
+    return `${title(from, to)} = ${number(frame.parts.weights[index(from, to)])}`;
+  }
+
+  /** A place on the line of a weight, or the unit of a bias. */
+  function middle(at, weight) {
+    if (weight.from >= 0) return point(curve(at, weight), 0.5);
+    const column = at[weight.layer + 1];
+    return [column.x, column.units[weight.to]];
   }
 
   function lines(context, at, colours) {
@@ -195,13 +208,7 @@ export function createNetwork(canvas, chosen) {
     show(next) { frame = next; draw(); },
     select(weight) { selected = weight; draw(); },
     /** A point on the line of a weight, in CSS pixels from the canvas's corner. */
-    where(weight) {
-      if (weight.from < 0) {
-        const column = columns()[weight.layer + 1];
-        return [column.x, column.units[weight.to]];
-      }
-      return point(curve(columns(), weight), 0.5);
-    },
+    where: (weight) => middle(columns(), weight),
     draw,
   };
 }
