@@ -262,8 +262,13 @@ def test_columns_are_offered_once_there_are_some(page):
     assert page.input_value("#pg-table-x") == "column 1"
     until(page, told_of("table?.target", "column 3"))
     page.reload()
-    page.locator("#pg-table-x").wait_for(state="visible")
+    until(page, "document.querySelectorAll('#pg-table-x option').length === 2")
     assert page.input_value("#pg-table-x") == "column 1"
+    page.select_option("#pg-table-x", "column 2")
+    page.locator("#pg-table-y-error").wait_for(state="visible")
+    page.select_option("#pg-table-y", "column 1")
+    until(page, told_of("table?.y", "column 1"))
+    assert page.locator("#pg-table-x option").count() == 2
 
 
 def test_a_pointer_over_a_weight_or_a_sample_reads_it(page):

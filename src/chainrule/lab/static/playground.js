@@ -19,7 +19,7 @@ const LOST = "The connection is lost, and is being tried again. Training goes on
 const GONE = "The lab does not answer: it may have been stopped. If so, run chainrule lab again and open the link that it prints; your settings are kept in this browser.";
 /** Milliseconds between two announcements while training runs. */
 const SPOKEN = 5000;
-const PACES = [[0, "Full speed"], [1000, "1,000 steps a second"], [100, "100 steps a second"], [10, "10 steps a second"]];
+const PACES = [[0, "Full speed"], [1000, "1,000 steps/s"], [100, "100 steps/s"], [10, "10 steps/s"]];
 
 /**
  * @param {HTMLElement} root

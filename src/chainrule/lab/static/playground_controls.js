@@ -144,14 +144,36 @@ export function createControls(options, api, changed) {
       report(found.chosen ? [] : [{ field: "table", message: found.lacking }]);
       if (!found.chosen) return;
       config.table = { text, ...found.chosen };
-      const names = (serves) => found.columns.filter(serves).map(({ name }) => name);
-      for (const { role, input } of chosen) {
-        fill(input, names(({ numeric, classes }) => (role === "target" ? classes : numeric)), config.table[role]);
-      }
-      columns.hidden = false;
+      offer(found.columns);
       later(0);
     } catch (error) {
       report(error.errors ?? [{ field: "table", message: String(error.message) }]);
+    }
+  }
+
+  let offered = "";
+  /** Let people choose among the columns that can serve. */
+  function offer(found) {
+    const serving = (role) => found.filter(({ numeric, classes }) => (role === "target" ? classes : numeric));
+    for (const { role, input } of chosen) fill(input, serving(role).map(({ name }) => name), config.table[role]);
+    columns.hidden = false;
+    offered = config.table.text;
+  }
+
+  /** Show a table that came from elsewhere: a link, a file, or before a reload. */
+  async function showTable({ text }) {
+    pasted.value = text;
+    for (const { role, input } of chosen) {
+      if (offered === text) input.value = config.table[role];
+      else fill(input, [config.table[role]], config.table[role]);
+    }
+    columns.hidden = false;
+    if (offered === text) return;
+    try {
+      const found = await api.post("/api/playground/table", { text });
+      if (config.table?.text === text) offer(found.columns);
+    } catch {
+      // The columns that were chosen stay; there is nothing to choose.
     }
   }
 
@@ -210,12 +232,7 @@ export function createControls(options, api, changed) {
         if (name.includes(".") || name === "layers" || name === "table") continue;
         input.value = String(config[name]);
       }
-      if (config.table) {
-        pasted.value = config.table.text;
-        const names = columnsOf(chosen, config.table);
-        for (const { role, input } of chosen) fill(input, names(role), config.table[role]);
-        columns.hidden = false;
-      }
+      if (config.table) showTable(config.table);
       layers();
       data();
       report([]);
@@ -230,12 +247,6 @@ function group(title, ...children) {
 function fill(input, names, value) {
   input.replaceChildren(...names.map((name) => make("option", { value: name, text: name })));
   input.value = value;
-}
-
-/** The columns that a choice offers already, or else the chosen one alone. */
-function columnsOf(chosen, table) {
-  const offered = new Map(chosen.map(({ role, input }) => [role, [...input.options].map((o) => o.value)]));
-  return (role) => (offered.get(role).includes(table[role]) ? offered.get(role) : [table[role]]);
 }
 
 /** What was typed, as a number where it is one: the server says what is wrong with the rest. */

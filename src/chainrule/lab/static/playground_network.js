@@ -188,6 +188,7 @@ export function createNetwork(canvas, chosen) {
       context.fillStyle = colours.quiet;
       context.fillText("|gradient|", at[0].x, height - 6, across - 6);
     }
+    classes(context, at.at(-1), colours);
     const { x, size, units: heights } = at[0];
     context.font = `11px ${colours.font}`;
     context.textAlign = "right";
@@ -198,6 +199,16 @@ export function createNetwork(canvas, chosen) {
       if (isBeside) context.fillText(shortened(context, name, room), x - size / 2 - 4, y + 4);
       else context.fillText(shortened(context, name, x + size / 2 - 2), x + size / 2, y + size / 2 + 12);
     });
+  }
+
+  /** Say beside each of the last units whose it is. */
+  function classes(context, { x, size, units: heights }, colours) {
+    context.font = `11px ${colours.font}`;
+    context.textAlign = "left";
+    context.fillStyle = colours.quiet;
+    const [left, right] = [x + size / 2 + 5, canvas.clientWidth - 2];
+    if (heights.length > 1 && heights[1] - heights[0] < 12) return;
+    heights.forEach((y, unit) => context.fillText(shortened(context, run.points.classes[unit], right - left), left, y + 4));
   }
 
   return {
