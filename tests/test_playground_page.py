@@ -376,7 +376,7 @@ def test_numbers_have_true_minus_signs(page):
         "import('/static/playground_dom.js').then(({number, minus}) => "
         "[number(-1e-5), number(-2.5), number(3e18), minus('dense1-2 is (-1e+05), -∞ and 1e-07')])"
     )
-    assert written == ["−1.0e−5", "−2.5", "3.0e18", "dense1-2 is (−1e5), −∞ and 1e−7"]
+    assert written == ["−1.00e−5", "−2.5", "3.00e18", "dense1-2 is (−1e5), −∞ and 1e−7"]
 
 
 def test_a_file_gives_the_same_run(page, tmp_path):

@@ -30,7 +30,7 @@ export function minus(text) {
 export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const text = Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
-    ? value.toExponential(Math.max(1, digits - 2))
+    ? value.toExponential(digits - 1)
     : String(Number(value.toPrecision(digits)));
   return minus(text);
 }
