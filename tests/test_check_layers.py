@@ -274,3 +274,74 @@ def test_a_gradient_of_less_precision_is_judged_by_its_rounding(checked, kind):
     )
     assert checked(source, *INPUTS[CELL]).ok
     assert not checked(source.replace("(dg * f)", "(1.05 * dg * f)"), *INPUTS[CELL]).ok
+
+
+# -- axes, outer products, and two mistakes at once --------------------------------------------
+
+POOL = """\
+import numpy as np
+
+def forward(x):
+    out = np.zeros((x.shape[0], 2))
+    for i in range(2):
+        out[:, i] = x[:, 2 * i : 2 * i + 2].max(axis=1)
+    return out
+
+def backward(dout, x):
+    dx = np.zeros_like(x)
+    for i in range(2):
+        part = x[:, 2 * i : 2 * i + 2]
+        dx[:, 2 * i : 2 * i + 2] = (part == part.max(axis=1, keepdims=True)) * dout[:, i, None]
+    return dx
+"""
+
+SOFTMAX = """\
+import numpy as np
+
+def forward(z):
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+def backward(dy, z):
+    p = forward(z)
+    dz = np.empty_like(z)
+    for i in range(len(z)):
+        J = np.diag(p[i]) - np.outer(p[i], p[i])
+        dz[i] = J @ dy[i]
+    return dz
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "before", "after", "kind", "shape"),
+    [
+        (POOL, "dout[:, i, None]", "dout[:, i]", "missing-axis", (2, 4)),
+        (POOL, "dout[:, i, None]", "dout[:, i]", "missing-axis", (3, 4)),  # which raises
+        (SOFTMAX, "np.outer(p[i], p[i])", "p[i] * p[i]", "off-diagonal", (3, 4)),
+    ],
+)
+def test_what_is_repeated_or_multiplied_along_an_axis(checked, source, before, after, kind, shape):
+    assert checked(source, *normal(shape)).ok
+    first = checked(source.replace(before, after), *normal(shape)).first_wrong
+    assert first.mistake == kind
+    assert before in first.repair.after
+
+
+class Affine:
+    def __init__(self):
+        self.w = np.array([[0.5, -1.0], [2.0, 0.25], [1.5, -0.5]])
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w
+
+    def backward(self, dy):
+        self.dw = dy.T @ self.x
+        self.dx = dy @ self.w
+
+
+def test_of_two_mistakes_one_repair_says_that_it_mends_the_one():
+    report = cr.check(Affine(), normal((4, 3))[0])
+    first = report.first_wrong
+    assert first.repair.after == "self.dx = dy @ self.w.T"
+    assert "self.dx is right, and others are still wrong" in " ".join(str(report).split())

@@ -105,6 +105,7 @@ def _local(node: ast.AST, within: str, scene: Scene) -> Iterator[Changed]:
         yield from _other_names(node, within, scene)
     if isinstance(node, ast.Subscript) and within != "index":
         yield from _other_items(node, within, scene)
+        yield from _more_axes(node, scene)
     if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)) and not within:
         for text in other_sizes(node, scene):
             yield "wrong-size", 1.6, expression(text)
@@ -174,6 +175,16 @@ def _other_items(node: ast.Subscript, within: str, scene: Scene) -> Iterator[Cha
             yield kind, 2.1, expression(f"{base}[{other}]")
 
 
+def _more_axes(node: ast.Subscript, scene: Scene) -> Iterator[Changed]:
+    """Let a part of an array be repeated along axes behind its own: dy[:, i, None] for dy[:, i]."""
+    if not isinstance(looked_up(text_of(node.value), scene.scope), np.ndarray):
+        return
+    at = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    for count in (1, 2):
+        more = ast.Tuple([*at, *(ast.Constant(None) for _ in range(count))], ast.Load())
+        yield "missing-axis", 1.6, ast.Subscript(node.value, more, ast.Load())
+
+
 def _kind_of_swap(old: Any, new: Any, within: str, scene: Scene) -> str:
     if within == "mask":
         return "wrong-mask"
@@ -211,6 +222,8 @@ def _other_operations(node: ast.BinOp, within: str, scene: Scene) -> Iterator[Ch
                 2,
                 ast.BinOp(left, ast.Div(), right),
             )
+            outer = expression(f"{scene.np}.outer({text_of(left)}, {text_of(right)})")
+            yield "off-diagonal", 2.3, outer  # s * s for the outer product in a Jacobian
         else:
             yield (
                 "scale" if _is_scalar(right, scene) else "wrong-operand",
@@ -231,6 +244,9 @@ def _other_operations(node: ast.BinOp, within: str, scene: Scene) -> Iterator[Ch
             inner = ast.BinOp(left.right, ast.Pow(), right)  # (1 - a)**2 for 1 - a**2
             yield "exponent", 1.4, ast.BinOp(left.left, left.op, inner)
         power = ast.literal_eval(right)
+        if power not in (-1, 0):  # x**2 for 3 * x**2
+            written = ast.Constant(int(power + 1) if power == int(power) else power + 1)
+            yield "scale", 1.7, ast.BinOp(written, ast.Mult(), node)
         for other in (power - 1, power + 1, -power):
             if other not in (0, 1):
                 written = ast.Constant(int(other) if other == int(other) else other)

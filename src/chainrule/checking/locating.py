@@ -67,10 +67,18 @@ def _of_raised(problem: Problem, runs: Sequence[Judged], watch: Watch) -> Findin
         return finding
     watch.events.append(event)
     end = len(watch.events) - 1
-    repaired = Bench(runs).repairing(
-        _lightest_first(follows_from(watch.events, end), runs[0], watch, ()), frozenset()
-    )
-    return _told(finding, repaired, runs[0], watch) if repaired else finding
+    bench, run = Bench(runs), runs[0]
+    candidates = _lightest_first(follows_from(watch.events, end), run, watch, ())
+    repaired = bench.repairing(candidates, frozenset())
+    alone = ""
+    if not repaired:  # another gradient may be wrong besides: that of this line alone, then
+        of = {
+            run.subject.meaning(n, list(run.subject.targets())) for n in targets_of(event.statement)
+        }
+        aims = frozenset(name for name in of if name in run.subject.targets())
+        repaired = bench.repairing(candidates, aims) if aims else []
+        alone = ", ".join(targets_of(event.statement))
+    return _told(finding, repaired, runs[0], watch, alone) if repaired else finding
 
 
 def _event_of(error: BaseException | None, watch: Watch) -> Event | None:
@@ -120,10 +128,10 @@ def _findings(runs: Sequence[Judged], found: Sequence[Claim], watch: Watch) -> l
     index = found.index(first)
     if findings[index].verdict == "carried":  # by an error too small to be seen by itself
         findings[index] = replace(findings[index], verdict="wrong")
-    repaired = _repairs(runs, found, first, watch)
+    repaired, alone = _repairs(runs, found, first, watch)
     culprit = findings[index]
     if repaired:
-        findings[index] = _told(culprit, repaired, run, watch)
+        findings[index] = _told(culprit, repaired, run, watch, alone)
     else:
         reference, mistakes = run.reference, list[Diagnosis]()
         finite = _is_number(first.got) and bool(np.all(np.isfinite(first.got)))
@@ -170,10 +178,13 @@ def _relative(got: Any, expected: Any) -> float:
 
 def _repairs(
     runs: Sequence[Judged], found: Sequence[Claim], first: Claim, watch: Watch
-) -> list[Edit]:
-    """Return the edits of single statements that make all right, the likeliest first."""
+) -> tuple[list[Edit], str]:
+    """Return the edits of single statements that make all right, the likeliest first.
+
+    Where two mistakes have been made, those that make the first gradient right, and its name.
+    """
     if not watch.events:
-        return []
+        return [], ""
     problems = {p.target for p in runs[0].problems if p.kind in LOCAL and p.target}
     wrong = frozenset(runs[0].wrong) | problems
     start = min(first.position, len(watch.events) - 1)
@@ -183,9 +194,9 @@ def _repairs(
     candidates = _lightest_first(region, runs[0], watch, found, right)
     bench = Bench(runs)
     repaired = bench.repairing(candidates, wrong)
-    if not repaired and first.target is not None and len(wrong) > 1:
-        repaired = bench.repairing(candidates, frozenset({first.target}))
-    return repaired
+    if repaired or first.target is None or len(wrong) < 2:
+        return repaired, ""
+    return bench.repairing(candidates, frozenset({first.target})), first.name
 
 
 def _lightest_first(
@@ -249,16 +260,18 @@ def _computes_gradient(event: Event, scene: Scene) -> bool:
 # -- words -------------------------------------------------------------------------------------
 
 
-def _told(culprit: Finding, repaired: Sequence[Edit], run: Judged, watch: Watch) -> Finding:
+def _told(
+    culprit: Finding, repaired: Sequence[Edit], run: Judged, watch: Watch, alone: str = ""
+) -> Finding:
     """Return a finding with the mistakes and the repair that edits have shown."""
     best = repaired[0]
     known = list(culprit.mistakes)
-    mistakes = [Diagnosis(best.kind, evidence_of(best, culprit))]
+    mistakes = [Diagnosis(best.kind, evidence_of(best, alone))]
     other = next((e for e in repaired[1:] if told_apart(best, e)), None)
     if other is not None:
         mistakes = [
-            Diagnosis(best.kind, evidence_of(best, culprit), told_apart(best, other)),
-            Diagnosis(other.kind, evidence_of(other, culprit), told_apart(other, best)),
+            Diagnosis(best.kind, evidence_of(best, alone), told_apart(best, other)),
+            Diagnosis(other.kind, evidence_of(other, alone), told_apart(other, best)),
         ]
     event = best.event
     before = event.unit.text(event.statement)

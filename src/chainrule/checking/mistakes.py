@@ -78,6 +78,11 @@ _ROWS = (
         "a sum where a product belongs",
         "the gradients of a path are multiplied, those of several paths are added",
     ),
+    Mistake(
+        "missing-axis",
+        "an axis is missing, along which it is to be repeated",
+        "index with None where the axis belongs",
+    ),
     Mistake("wrong-axis", "summed over the wrong axis", "the batch is the axis to sum over"),
     Mistake("sum-for-mean", "a sum where a mean belongs, or the reverse", "as in forward"),
     Mistake(

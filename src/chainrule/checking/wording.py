@@ -5,17 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from chainrule.checking.findings import Finding
 from chainrule.checking.scene import Edit
 
 
-def evidence_of(edit: Edit, culprit: Finding) -> str:
-    """Say what an edit has shown."""
+def evidence_of(edit: Edit, alone: str = "") -> str:
+    """Say what an edit has shown; of one gradient `alone`, where others stay wrong."""
     if edit.moved:
         return (
             f"with `{edit.event.unit.text(edit.event.statement)}` after all gradients, "
             "every gradient is right"
         )
+    if alone:
+        return f"with `{edit.text}` in its place, {alone} is right, and others are still wrong"
     return f"with `{edit.text}` in its place, every gradient that was wrong is right"
 
 
