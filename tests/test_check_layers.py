@@ -345,3 +345,21 @@ def test_of_two_mistakes_one_repair_says_that_it_mends_the_one():
     first = report.first_wrong
     assert first.repair.after == "self.dx = dy @ self.w.T"
     assert "self.dx is right, and others are still wrong" in " ".join(str(report).split())
+
+
+def test_one_gradient_without_a_name_is_that_of_what_has_its_shape():
+    def forward(x, w, target):
+        return np.mean((x @ w - target) ** 2)
+
+    def backward(x, w, target):
+        return 2 * x.T @ (x @ w - target) / target.size
+
+    report = cr.check(forward, backward, *normal((2, 3), (3, 2), (2, 2)))
+    assert report.ok, str(report)
+    assert [f.of for f in report.findings] == ["w"]
+    assert report.notes == ("Not compared, since it has no gradient here: x.",)
+
+
+def test_outputs_in_a_dict_say_what_is_taken():
+    with pytest.raises(ArgumentError, match="a tuple of arrays for several outputs"):
+        cr.check(lambda x: {"a": 2 * x}, lambda dy, x: 2 * dy, np.ones(3))

@@ -107,6 +107,9 @@ def _refuse_other_outputs(subject: Subject, output: Any) -> None:
             "gradient.",
             expected="one number or one array of real numbers",
             got=repr(output)[:80],
+            instead="a tuple of arrays for several outputs, each with its upstream gradient"
+            if isinstance(output, (dict, tuple, list))
+            else None,
             where=location(code=getattr(subject.forward[0], "__code__", None))
             if subject.forward
             else None,

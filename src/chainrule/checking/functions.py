@@ -235,8 +235,11 @@ def gradients_in(
         name, hint = written[0] if written and len(written) == 1 else (None, None)
         known = gradient_of(hint, targets) if hint else None
         # Labels come first now and then, and have no gradient.
-        unlabelled = (t for t in targets if t not in LABELS)
-        target = known or next(unlabelled, next(iter(targets), None))
+        unlabelled = [t for t in targets if t not in LABELS] or list(targets)
+        fitting = [t for t in unlabelled if targets[t].shape == np.shape(_array_or_none(returned))]
+        # One gradient without a name is that of the weights, where it has their shape alone.
+        likely = fitting if len(fitting) == 1 else unlabelled
+        target = known or next(iter(likely), None)
         if target is None:
             return done
         done.gradients[target] = returned

@@ -28,12 +28,13 @@ class Bench:
     runs : sequence of Judged
         The first decides, the others confirm.
     seconds : float
-        Time after which no more edits are tried.
+        Computing time after which no more edits are tried.
     """
 
-    def __init__(self, runs: Sequence[Judged], seconds: float = 3.0) -> None:
+    def __init__(self, runs: Sequence[Judged], seconds: float = 4.0) -> None:
         self.runs = runs
-        self._until = time.perf_counter() + seconds
+        # Of its own time: what else the machine has to do changes no answer.
+        self._until = time.thread_time() + seconds
         self.tried = 0
         self._targets = runs[0].subject.targets()
         self._truths: dict[tuple[int, str], tuple[Any, Any, float]] = {}
@@ -59,7 +60,7 @@ class Bench:
         found: list[Edit] = []
         needed = aims | self.right_before()
         for edit in edits:
-            late = time.perf_counter() > self._until
+            late = time.thread_time() > self._until
             if late or (found and edit.weight > found[0].weight + enough):
                 break
             if self._repairs(edit, needed if aims else None):
