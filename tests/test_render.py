@@ -260,7 +260,7 @@ def test_the_neuron_reads_from_top_to_bottom():
     text = solution(CASES[0]).text()
     order = ["Inputs", "Forward pass", "z = xw0 + xw1 + xw2 + b = -3 + 2 + 6 + 1 = 6",
              "Backward pass", "dy = 1", "dz = dy · ∂y/∂z = 1 · 1 = 1",
-             "dw[0] = dxw0 · ∂xw0/∂w[0] = 1 · 1 = 1", "Gradients", "dw = [1, -2, 3]"]  # fmt: skip
+             "dw[0] = d xw0 · ∂xw0/∂w[0] = 1 · 1 = 1", "Gradients", "dw = [1, -2, 3]"]  # fmt: skip
     places = [text.index(part) for part in order]
     assert places == sorted(places)
 

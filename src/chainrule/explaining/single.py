@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.explaining.gradient_names import gradient_name
 from chainrule.graph import Graph, Node
 from chainrule.op import Vjp
 from chainrule.simplify import simplify
@@ -48,7 +49,7 @@ class Single:
                 stands[node] = self._recorder.input(labels[node], node.value)
         self._operands = [stands[i] for i in consumer.inputs]
         self._out = stands[consumer]
-        self._upstream = self._recorder.input(f"d{labels[consumer]}", upstream)
+        self._upstream = self._recorder.input(gradient_name(labels[consumer]), upstream)
         self.upstream = self._recorder.node(self._upstream)
         #: What a rule for all operands at once has answered, with the upstream gradient and with 1.
         self._answers: dict[bool, Callable[[int], Any]] = {}

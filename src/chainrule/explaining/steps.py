@@ -14,6 +14,12 @@ import numpy as np
 
 from chainrule.backward import Contribution
 from chainrule.explaining.derivation import Derivation
+from chainrule.explaining.gradient_names import (
+    gradient_latex,
+    gradient_name,
+    gradient_text,
+    gradient_written,
+)
 from chainrule.explaining.single import SMALL, Single, holds_single_numbers
 from chainrule.explaining.step import Formula, Local, Planned, Step
 from chainrule.graph import Node
@@ -57,7 +63,7 @@ class Writer:
         for node, gradient in self.joint.gradients.items():
             there = image.get(gradient)
             if there is not None and there not in values:
-                gradients.setdefault(there, f"d{labels[node]}")
+                gradients.setdefault(there, gradient_name(labels[node]))
         return values, gradients
 
     @cached_property
@@ -65,7 +71,7 @@ class Writer:
         """What each gradient is called: by the last value that it belongs to."""
         found: dict[Node, str] = {}
         for node, gradient in self.joint.gradients.items():
-            found.setdefault(gradient, f"d{self.derivation.labels[node]}")
+            found.setdefault(gradient, gradient_name(self.derivation.labels[node]))
         return found
 
     # -- formulas ----------------------------------------------------------------------
@@ -83,8 +89,8 @@ class Writer:
 
         def written(style: Style) -> str:
             def label(n: Node) -> Written | None:
-                if style == "latex" and gradients and n in gradients:
-                    return Written(gradient_latex(gradients[n]), "atom", style)
+                if gradients and n in gradients:
+                    return gradient_written(gradients[n], style)
                 name = names.get(n)
                 if name is None and names and n is not node and not n.is_leaf:
                     name = self.aliases.get(n)
@@ -123,7 +129,7 @@ class Writer:
             )  # fmt: skip
         seed = self.joint.gradients[node].value
         return Step(
-            planned.number, "upstream", f"d{labels[node]}", node, seed,
+            planned.number, "upstream", gradient_name(labels[node]), node, seed,
             reason="the upstream gradient: how fast what follows changes with the output"
             if self._has_upstream() else "the output changes one for one with itself",
             where=node.where,
@@ -139,10 +145,10 @@ class Writer:
         labels, gradients = self.derivation.labels, self.joint.gradients
         consumer, operand = contribution.consumer, contribution.operand
         upstream = gradients[consumer]
-        name = f"d{labels[consumer]}"
+        name = gradient_name(labels[consumer])
         gradient = {upstream: name}
         if contribution.node is upstream:
-            symbols = Formula(name, gradient_latex(name))
+            symbols = Formula(gradient_text(name), gradient_latex(name))
         elif consumer.op.elementwise and consumer.shape == operand.shape:
             single = self.single(consumer)
             node = single.product(contribution.position)
@@ -153,7 +159,7 @@ class Writer:
         numbers = None
         if local is not None and np.size(local.value) == np.size(upstream.value) == 1:
             numbers = self._numbers(upstream.value, local.value, contribution.node.value)
-        target = f"d{labels[operand]}"
+        target = gradient_name(labels[operand])
         where = consumer.where
         twin = self.derivation.twins.get(consumer)
         return Step(
@@ -252,8 +258,8 @@ class Writer:
         """Write the sum over the ways out."""
         operand = planned.node
         parts = self.ways[operand]
-        label = f"d{self.derivation.labels[operand]}"
-        names = [f"{label}({i})" for i in range(1, len(parts) + 1)]
+        label = gradient_name(self.derivation.labels[operand])
+        names = [f"{gradient_text(label)}({i})" for i in range(1, len(parts) + 1)]
         latex = [f"{gradient_latex(label)}^{{({i})}}" for i in range(1, len(parts) + 1)]
         numbers = None
         if all(np.size(p.node.value) <= SMALL for p in parts):
@@ -281,11 +287,6 @@ def _added(values: Sequence[Any], style: Style) -> str:
 def _single(value: Any, style: Style) -> Written:
     """Write a number; an array of one element as that number in its brackets."""
     return number(value, style)
-
-
-def gradient_latex(name: str) -> str:
-    """Return the LaTeX of a gradient's name: ``dz`` as dz with an upright d."""
-    return rf"\mathrm{{d}}{latex_name(name[1:])}"
 
 
 def planned_steps(derivation: Derivation) -> tuple[Planned, ...]:

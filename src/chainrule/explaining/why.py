@@ -20,6 +20,7 @@ import numpy as np
 from chainrule.backward import Joint
 from chainrule.errors import ArgumentError
 from chainrule.explaining.elements import Index, Locals
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.graph import Node
 from chainrule.writing import scalar_text
 
@@ -93,7 +94,8 @@ class Paths:
         """Return the sum, one path a line."""
         name = element_name(self.label(self.node), self.index)
         ways = "1 path" if self.count == 1 else f"{self.count:,} paths"
-        lines = [f"d{name} = {scalar_text(self.gradient)}, over {ways}"]
+        gradient = gradient_text(gradient_name(name))
+        lines = [f"{gradient} = {scalar_text(self.gradient)}, over {ways}"]
         for path in self.shown:
             stops = [name, *(element_name(self.label(s.node), s.index) for s in path.links)]
             factors = [scalar_text(link.derivative) for link in path.links]

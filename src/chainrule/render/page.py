@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
 from chainrule.notation import Written
@@ -37,20 +38,28 @@ def place(explanation: Explanation) -> str:
 
 
 def what_gradients_mean(explanation: Explanation) -> list[str]:
-    """Say what dv is short for, and what a step does."""
+    """Say what dv is short for, how code calls it, and what a step does."""
     output = explanation.output_name
     if explanation.has_upstream:
         first = [
             "dv is short for the gradient of what follows with respect to v.",
-            f"d{output} is given; the others are worked out from it.",
+            f"{gradient_text(gradient_name(output))} is given; the others are worked out from it.",
         ]
     else:
         first = [f"dv is short for ∂{output}/∂v: how fast {output} changes when v does."]
     return [
         *first,
+        *_in_code(explanation),
         "Each step takes the gradient of a line's result (upstream), multiplies it by the",
         "local derivative of that line, and so gets the gradient of what went into it.",
     ]
+
+
+def _in_code(explanation: Explanation) -> list[str]:
+    """Say how a gradient that a formula writes in two words is called in code."""
+    names = map(gradient_name, explanation.gradients)
+    name = next((n for n in names if gradient_text(n) != n), None)
+    return [] if name is None else [f"In code, {gradient_text(name)} is {name}."]
 
 
 def sentence(text: str) -> str:
@@ -88,14 +97,23 @@ def _named(node: Node) -> Written | None:
 
 
 def part_name(step: Step) -> str:
-    """Return the name of what a product gives: ``dx``, or ``dx(1)`` for one of several ways."""
-    return step.target if step.part[1] == 1 else f"{step.target}({step.part[0]})"
+    """Return the name of what a step gives: ``dx``, or ``dx(1)`` for one of several ways."""
+    return _of_several(step.target, step)
+
+
+def part_text(step: Step) -> str:
+    """Return the same as formulas in plain text have it: ``d loss``, ``d loss(1)``."""
+    return _of_several(gradient_text(step.target) if step.is_gradient else step.target, step)
+
+
+def _of_several(name: str, step: Step) -> str:
+    return name if step.part[1] == 1 else f"{name}({step.part[0]})"
 
 
 def chain_text(step: Step) -> str:
     """Return upstream times local derivative in symbols, with the sum that undoes a broadcast."""
     assert step.local is not None
-    product = f"{step.upstream} · ∂{step.local.of}/∂{step.local.by}"
+    product = f"{gradient_text(step.upstream)} · ∂{step.local.of}/∂{step.local.by}"
     axes = summed_axes(step)
     return f"sum({product}, axis={axes[0] if len(axes) == 1 else axes})" if axes else product
 

@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.errors import ArgumentError
 from chainrule.explaining.asked import asked
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.explaining.why import Path, Paths, element_name, paths
 from chainrule.graph import Node
 from chainrule.structure import leaves
@@ -41,9 +42,9 @@ def why(explanation: Explanation, name: str, k: int = SHOWN) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``name``; ``gradient`` and ``rest`` (text and number); ``count``; ``terms``, each with its
-        ``product``, ``factors`` as text, and ``stops``: the boxes from the number to the output,
-        with ``id``, ``name``.
+        ``name``; ``title``, what its gradient is called; ``gradient`` and ``rest`` (text and
+        number); ``count``; ``terms``, each with its ``product``, ``factors`` as text, and
+        ``stops``: the boxes from the number to the output, with ``id``, ``name``.
 
     Raises
     ------
@@ -71,8 +72,10 @@ def _between(explanation: Explanation) -> int:
 
 def _data(found: Paths, ids: dict[Node, str]) -> dict[str, Any]:
     hidden = found.count - len(found.shown)
+    name = element_name(found.label(found.node), found.index)
     return {
-        "name": element_name(found.label(found.node), found.index),
+        "name": name,
+        "title": gradient_text(gradient_name(name)),
         "gradient": _number(found.gradient),
         "count": found.count,
         "hidden": hidden,

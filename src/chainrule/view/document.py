@@ -7,6 +7,7 @@ The document, as JSON has it::
     place         "neuron.py:5"; empty where it is not known
     output        the name of the output
     value         {text, mathml} of the output
+    seed          the name of the output's gradient, as formulas have it
     upstream      the given upstream gradient as text to edit; null where none was given
     arguments     [{name, text, shown, shape, dtype, wrt, grid, gradient, parts}]
                   text: to edit, null where it is too large or nested; shown: to read;
@@ -27,7 +28,7 @@ The document, as JSON has it::
     pictures      {"tensors": {level, open, svg, edges, frames}, "tensors/g2": with the group g2
                   open}
     style         the style sheet of the pictures
-    paths         {"w[0]": {name, gradient, count, hidden, rest, terms}}
+    paths         {"w[0]": {name, title, gradient, count, hidden, rest, terms}}
     notation      ids of the notation that it is in
     notations     [{id, title}] that are offered
     variants      {"columns": document, "columns sum": document}, by the ids in their order
@@ -46,6 +47,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.explaining.notations import notations, rewritten
 from chainrule.explaining.step import Planned
 from chainrule.picture.styles import STYLE
@@ -107,7 +109,7 @@ def document(
     >>> made = Explanation(derive(record(lambda w, x: w * x, (2.0, 3.0), {})))
     >>> found = document(made)
     >>> found["value"]["text"], [step["title"] for step in found["steps"]][-1]
-    ('6', 'dx = doutput · ∂output/∂x = 1 · 2 = 2')
+    ('6', 'dx = d output · ∂output/∂x = 1 · 2 = 2')
     """
     offered = notations(explanation)
     known = [n.id for n in offered]
@@ -159,6 +161,7 @@ def _single(
             "text": page.value_text(explanation.value),
             "mathml": mathml(value_latex(explanation.value)),
         },
+        "seed": gradient_text(gradient_name(explanation.output_name)),
         "upstream": _upstream(explanation),
         "arguments": arguments_data(explanation),
         "sources": sources.blocks,
