@@ -13,9 +13,6 @@ from chainrule.op import Vjp
 from chainrule.simplify import simplify
 from chainrule.trace import Recorder, Traced
 
-#: Operands up to this many elements are put into formulas as numbers.
-SMALL = 1
-
 
 class Single:
     """An operation whose operands, result and upstream gradient are inputs of a graph of its own.
@@ -82,6 +79,11 @@ class Single:
         return graph.output
 
 
+def is_single(value: Any) -> bool:
+    """Whether a value is one number, which a formula shows; an empty array holds none."""
+    return np.size(value) == 1
+
+
 def holds_single_numbers(node: Node) -> bool:
     """Whether a node and all that it is computed from are single numbers."""
-    return all(np.size(n.value) <= SMALL for n in Graph.behind([node]).nodes)
+    return all(is_single(n.value) for n in Graph.behind([node]).nodes)

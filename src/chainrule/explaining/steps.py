@@ -20,7 +20,7 @@ from chainrule.explaining.gradient_names import (
     gradient_text,
     gradient_written,
 )
-from chainrule.explaining.single import SMALL, Single, holds_single_numbers
+from chainrule.explaining.single import Single, holds_single_numbers, is_single
 from chainrule.explaining.step import Formula, Local, Planned, Step
 from chainrule.graph import Node
 from chainrule.notation import Style, Written
@@ -102,7 +102,7 @@ class Writer:
 
     def with_numbers(self, node: Node) -> Formula | None:
         """Write a node with the values of its operands, where these are single numbers."""
-        if any(np.size(i.value) > SMALL for i in node.inputs):
+        if not all(is_single(i.value) for i in node.inputs):
             return None
 
         def written(style: Style) -> str:
@@ -262,7 +262,7 @@ class Writer:
         names = [f"{gradient_text(label)}({i})" for i in range(1, len(parts) + 1)]
         latex = [f"{gradient_latex(label)}^{{({i})}}" for i in range(1, len(parts) + 1)]
         numbers = None
-        if all(np.size(p.node.value) <= SMALL for p in parts):
+        if all(is_single(p.node.value) for p in parts):
             values = [p.node.value for p in parts]
             numbers = Formula(_added(values, "text"), _added(values, "latex"))
         # Of a recognised operation's gradient it is the sum that a reader looks for.

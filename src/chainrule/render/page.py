@@ -8,14 +8,12 @@ import numpy as np
 
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.gradient_names import gradient_name, gradient_text
+from chainrule.explaining.nudge import fitting_step, largest
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
 from chainrule.notation import Written
-from chainrule.structure import is_object, leaves
+from chainrule.structure import is_object
 from chainrule.writing import LITERAL_SIZE, complex_text, scalar_text, symbol, write
-
-#: The small change that the closing sentence speaks of.
-NUDGE = 0.001
 
 
 def title(explanation: Explanation) -> str:
@@ -151,7 +149,8 @@ def value_text(value: Any) -> str:
             return complex_text(number)
         return scalar_text(number) if isinstance(number, float) else str(number)
     if not array.size:
-        return f"empty array of {' x '.join(map(str, array.shape))}"
+        of = f" of {' x '.join(map(str, array.shape))}" if array.ndim > 1 else ""
+        return f"empty array{of}"
     if array.size > LITERAL_SIZE:
         return summary(array)
     text = np.array2string(
@@ -195,25 +194,17 @@ def summary(array: np.ndarray[Any, Any]) -> str:
 
 def what_it_says(explanation: Explanation) -> list[str]:
     """Say in one sentence what the largest gradient means."""
-    best: tuple[float, str] | None = None
-    for name, gradient in explanation.gradients.items():
-        for path, leaf in leaves(gradient, name):
-            if leaf is None or not np.size(leaf) or np.iscomplexobj(leaf):
-                continue
-            flat = np.abs(np.asarray(leaf))
-            index = np.unravel_index(int(np.argmax(flat)), flat.shape)
-            value = float(np.asarray(leaf)[index])
-            at = f"[{', '.join(map(str, map(int, index)))}]" if index else ""
-            if best is None or abs(value) > abs(best[0]):
-                best = value, f"{path}{at}"
-    if best is None or explanation.has_upstream:
+    best = None if explanation.has_upstream else largest(explanation)
+    if best is None:
         return []
-    slope, where = best
-    if not slope:
-        return ["All of them are 0: no small change of one number changes the result."]
-    output = explanation.output_name
-    change = scalar_text(slope * NUDGE, 4)
+    if not best.slope:
+        return ["All of them are 0: a small change of one number changes the result hardly or not at all."]
+    name, output = best.name, explanation.output_name
+    step = fitting_step(explanation, best)
+    if step is None:  # too steep, too bent or too fine for a number that can be named
+        slope = scalar_text(best.slope, 4)
+        return [f"The largest is that of {name}: {output} changes {slope} times as fast as {name}."]
     return [
-        f"The largest is that of {where}: raise {where} by {NUDGE}, "
-        f"and {output} changes by about {change}."
+        f"The largest is that of {name}: raise {name} by {scalar_text(step)}, "
+        f"and {output} changes by about {scalar_text(best.slope * step, 3)}."
     ]
