@@ -5,6 +5,7 @@ All renderers are views of this list, so that they cannot disagree.
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -29,6 +30,8 @@ from chainrule.writing import latex_name, number, symbol, write
 
 #: What a sum of gradients simplifies to is shown up to this many characters.
 LONGEST = 72
+#: Of more operands than this, the line that a gradient passes through names the first and the last.
+MOST_OPERANDS, FIRST_OPERANDS = 12, 3
 
 
 class Writer:
@@ -174,11 +177,27 @@ class Writer:
         if consumer not in self._lines:
             labels = self.derivation.labels
             name = labels[consumer]
-            right = self.formula(consumer, labels)
+            right = self._in_short(consumer)
             self._lines[consumer] = Formula(
                 f"{name} = {right.text}", f"{latex_name(name)} = {right.latex}"
             )
         return self._lines[consumer]
+
+    def _in_short(self, node: Node) -> Formula:
+        """Write a node, of many operands the first ones and the last.
+
+        Each of its operands has a step that repeats this line.
+        """
+        labels, inputs = self.derivation.labels, node.inputs
+        if len(inputs) <= MOST_OPERANDS:
+            return self.formula(node, labels)
+        hidden = set(inputs).difference(inputs[:FIRST_OPERANDS], inputs[-1:])
+        whole = self.formula(node, ChainMap(dict.fromkeys(hidden, "…"), labels))
+        dots = re.escape(latex_name("…"))
+        return Formula(
+            re.sub(r"…(?:, …)+", "…", whole.text),
+            re.sub(rf"{dots}(?:,\\? *{dots})*", r"\\ldots", whole.latex),
+        )
 
     @staticmethod
     def _numbers(upstream: Any, local: Any, product: Any) -> Formula:

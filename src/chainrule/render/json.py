@@ -12,13 +12,16 @@ import numpy as np
 from chainrule.errors import Location
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.step import Formula, Local, Step
+from chainrule.graph import Node
 from chainrule.render import page
+from chainrule.writing import LITERAL_SIZE
 
 
 def to_json(explanation: Explanation) -> str:
     """Return the worked solution as JSON.
 
-    Arrays are nested lists; files are named without their folder. JSON has no NaN and no
+    Arrays are nested lists; files are named without their folder. Of an upstream gradient there is
+    the step whose value it is, and of up to 64 numbers the value again. JSON has no NaN and no
     infinity: they are the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
 
     Examples
@@ -27,6 +30,7 @@ def to_json(explanation: Explanation) -> str:
     >>> json.loads(cr.explain(lambda w, x: w * x, 2.0, 3.0).json())["gradients"]
     {'w': 3.0, 'x': 2.0}
     """
+    complete = _complete(explanation)
     content = {
         "name": explanation.name,
         "output": explanation.output_name,
@@ -35,7 +39,7 @@ def to_json(explanation: Explanation) -> str:
         "wrt": list(explanation.derivation.recording.wrt),
         "gradients": plain(explanation.gradients),
         "branches": page.branches(explanation),
-        "steps": [_step(step) for step in explanation.steps],
+        "steps": [_step(step, complete) for step in explanation.steps],
     }
     return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
@@ -61,7 +65,13 @@ def _non_finite(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _complete(explanation: Explanation) -> dict[Node, int]:
+    """Return the step with which the gradient of each node is known."""
+    gradients = (p for p in explanation.plan if p.kind not in ("input", "forward"))
+    return {planned.node: planned.number for planned in gradients}
+
+
+def _step(step: Step, complete: dict[Node, int]) -> dict[str, Any]:
     return {
         "number": step.number,
         "kind": step.kind,
@@ -71,13 +81,23 @@ def _step(step: Step) -> dict[str, Any]:
         "numbers": _formula(step.numbers),
         "simpler": _formula(step.simpler),
         "through": _formula(step.through),
-        "upstream": {"name": step.upstream, "value": plain(step.upstream_value)}
-        if step.upstream
-        else None,
+        "upstream": _upstream(step, complete),
         "local": _local(step.local),
         "reason": step.reason,
         "part": list(step.part),
         "line": _line(step.where),
+    }
+
+
+def _upstream(step: Step, complete: dict[Node, int]) -> dict[str, Any] | None:
+    if step.contribution is None:
+        return None
+    # An array may have thousands of ways back: repeated in each, it would be most of the file.
+    large = np.size(step.upstream_value) > LITERAL_SIZE
+    return {
+        "name": step.upstream,
+        "step": complete[step.contribution.consumer],
+        "value": None if large else plain(step.upstream_value),
     }
 
 
