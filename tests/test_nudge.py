@@ -101,7 +101,7 @@ def test_where_nothing_can_be_promised_nothing_is():
     assert "The largest" not in cr.explain(lambda w: w * 2, 1.0, upstream=2.0).text()
     assert "The largest" not in cr.explain(lambda w: np.sum(w), np.array([])).text()
     assert last(lambda w: w * w, 0.0) == (
-        "All of them are 0: a small change of one number changes the result hardly or not at all."
+        "All of them are 0: a small change of a number changes the result hardly or not at all."
     )
 
 

@@ -193,10 +193,8 @@ class Writer:
             return self.formula(node, labels)
         hidden = set(inputs).difference(inputs[:FIRST_OPERANDS], inputs[-1:])
         whole = self.formula(node, ChainMap(dict.fromkeys(hidden, "…"), labels))
-        dots = re.escape(latex_name("…"))
         return Formula(
-            re.sub(r"…(?:, …)+", "…", whole.text),
-            re.sub(rf"{dots}(?:,\\? *{dots})*", r"\\ldots", whole.latex),
+            _in_one(whole.text, "…", "…"), _in_one(whole.latex, latex_name("…"), r"\ldots")
         )
 
     @staticmethod
@@ -295,6 +293,12 @@ class Writer:
             reason=f"there are {len(parts)} ways from {self.derivation.labels[operand]} "
             "to the output, and their gradients add up",
         )  # fmt: skip
+
+
+def _in_one(formula: str, dots: str, written: str) -> str:
+    """Write dots once for all operands in a row that are left out, whatever stands between them."""
+    found = re.escape(dots)
+    return re.sub(rf"{found}(?:[^()\[\]{{}}]{{1,8}}?{found})*", lambda _: written, formula)
 
 
 def _added(values: Sequence[Any], style: Style) -> str:

@@ -16,12 +16,17 @@ from chainrule.graph import Node
 from chainrule.render import page
 from chainrule.writing import LITERAL_SIZE
 
+#: One of several ways is written by its numbers that are not zero, if not more than one in so many.
+MOSTLY = 4
+
 
 def to_json(explanation: Explanation) -> str:
     """Return the worked solution as JSON.
 
     Arrays are nested lists; files are named without their folder. Of an upstream gradient there is
-    the step whose value it is, and of up to 64 numbers the value again. JSON has no NaN and no
+    the step whose value it is, and of up to 64 numbers the value again. Where a gradient is the sum
+    of several ways, one that gives a large array of almost nothing but zeros is an object: its
+    ``shape``, and under ``zero_except`` a list of ``[index, number]``. JSON has no NaN and no
     infinity: they are the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
 
     Examples
@@ -76,7 +81,7 @@ def _step(step: Step, complete: dict[Node, int]) -> dict[str, Any]:
         "number": step.number,
         "kind": step.kind,
         "target": page.part_name(step),
-        "value": plain(step.value),
+        "value": _value(step),
         "symbols": _formula(step.symbols),
         "numbers": _formula(step.numbers),
         "simpler": _formula(step.simpler),
@@ -87,6 +92,20 @@ def _step(step: Step, complete: dict[Node, int]) -> dict[str, Any]:
         "part": list(step.part),
         "line": _line(step.where),
     }
+
+
+def _value(step: Step) -> Any:
+    """Return what a step gives; of one of many ways to a large array, what is not zero.
+
+    An array that is read element by element has as many ways as elements, each with one number.
+    """
+    array = np.asarray(step.value)
+    if step.part[1] > 1 and array.size > LITERAL_SIZE:
+        places = np.argwhere(array)
+        if len(places) * MOSTLY < array.size:
+            numbers = [[place, plain(array[tuple(place)])] for place in places.tolist()]
+            return {"shape": list(array.shape), "zero_except": numbers}
+    return plain(step.value)
 
 
 def _upstream(step: Step, complete: dict[Node, int]) -> dict[str, Any] | None:

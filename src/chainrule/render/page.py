@@ -198,7 +198,9 @@ def what_it_says(explanation: Explanation) -> list[str]:
     if best is None:
         return []
     if not best.slope:
-        return ["All of them are 0: a small change of one number changes the result hardly or not at all."]
+        return [
+            "All of them are 0: a small change of a number changes the result hardly or not at all."
+        ]
     name, output = best.name, explanation.output_name
     step = fitting_step(explanation, best)
     if step is None:  # too steep, too bent or too fine for a number that can be named
