@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -153,14 +154,27 @@ def value_text(value: Any) -> str:
         return f"empty array{of}"
     if array.size > LITERAL_SIZE:
         return summary(array)
-    text = np.array2string(
+    if array.dtype.kind not in "fiubc":
+        return _small_text(array)
+    return _remembered(array.tobytes(), array.dtype, array.shape)
+
+
+@lru_cache(maxsize=2048)
+def _remembered(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:
+    """Write a small array; the same one stands in steps, in pictures and in the text."""
+    return _small_text(np.frombuffer(data, dtype).reshape(shape))
+
+
+def _small_text(array: np.ndarray[Any, Any]) -> str:
+    if array.ndim == 2:
+        return _aligned(array)
+    return np.array2string(
         array, separator=", ", max_line_width=100,
         formatter={
             "float_kind": lambda v: scalar_text(float(v), 5),
             "complex_kind": lambda v: complex_text(complex(v), 5),
         },
     )  # fmt: skip
-    return _aligned(array) if array.ndim == 2 else text
 
 
 def _aligned(array: np.ndarray[Any, Any]) -> str:

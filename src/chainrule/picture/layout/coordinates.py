@@ -69,6 +69,7 @@ def heights(
     below: Sequence[float],
     gap: Callable[[int], float],
     stiff: Sequence[bool],
+    count: int = 0,
 ) -> list[float]:
     """Return the height of each item's axis.
 
@@ -83,6 +84,8 @@ def heights(
         Number of a column -> the least distance between its items.
     stiff : sequence of bool
         Items that only pass a wire on: it should run straight through them.
+    count : int
+        Of how many items these are some; all unless given.
     """
     size = len(above)
     near: list[list[tuple[int, float, float]]] = [[] for _ in range(size)]  # other, lift, weight
@@ -105,7 +108,8 @@ def heights(
             at += step
             y[item] = at - middle
     both, before = ([_Pull(*c) for c in zip(columns, spaces, repeat(n))] for n in (near, left))
-    rounds = [both[::-1], before] + [both[::-1], both] * (_ROUNDS + _SMALL // max(30, size))
+    times = _ROUNDS + _SMALL // max(30, count or size)
+    rounds = [both[::-1], before] + [both[::-1], both] * times
     for sequence in rounds:
         for pull in sequence:
             pull.settle(y)
@@ -132,21 +136,28 @@ class _Pull:
         space: Sequence[float],
         neighbours: Sequence[Sequence[tuple[int, float, float]]],
     ) -> None:
-        self.items = [(item, neighbours[item]) for item in column]
-        sums = [sum(heavy for _, _, heavy in neighbours[item]) for item in column]
-        self.weights = [float(weight) or 0.01 for weight in sums]
+        self.items = column
+        self.weights: list[float] = []
+        #: Of each item: its share of each other one's height, and what is added to their sum.
+        self.pulls: list[tuple[list[tuple[int, float]], float]] = []
+        for item in column:
+            weight = sum(heavy for _, _, heavy in neighbours[item])
+            shares = [(other, heavy / weight) for other, _, heavy in neighbours[item]]
+            lift = sum(lift * heavy / weight for _, lift, heavy in neighbours[item])
+            self.weights.append(weight or 0.01)
+            self.pulls.append((shares or [(item, 1.0)], lift))
         self.offsets = _offsets(space)
 
     def settle(self, y: list[float]) -> None:
         """Move the items to where they are pulled, as far as there is room."""
         asked = []
-        for (item, pulls), weight in zip(self.items, self.weights, strict=True):
-            total = 0.0
-            for other, lift, heavy in pulls:
-                total += heavy * (y[other] + lift)
-            asked.append(total / weight if pulls else y[item])
-        heights = _pooled(asked, self.weights, self.offsets)
-        for (item, _), height in zip(self.items, heights, strict=True):
+        for shares, height in self.pulls:
+            for other, share in shares:
+                height += share * y[other]
+            asked.append(height)
+        for item, height in zip(
+            self.items, _pooled(asked, self.weights, self.offsets), strict=True
+        ):
             y[item] = height
 
 
