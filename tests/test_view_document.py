@@ -43,7 +43,7 @@ def test_each_step_is_in_the_document_with_its_numbers(example):
     for data, step in zip(made["steps"], example.steps, strict=True):
         assert (data["number"], data["kind"]) == (step.number, step.kind)
         assert data["value"] == words.value_text(step.value)
-        assert data["target"] == words.part_name(step)
+        assert data["target"] == words.part_text(step)
         if step.local is not None:
             assert data["local"]["text"] == words.value_text(step.local.value)
             assert data["upstream"]["text"] == words.value_text(step.upstream_value)

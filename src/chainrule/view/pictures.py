@@ -21,6 +21,8 @@ from chainrule.picture.svg import to_svg
 
 #: What one file holds of pictures with groups opened, in characters before they are packed.
 ROOM = 1_200_000
+#: What it holds of them in each notation other than that which it begins with.
+ROOM_OF_OTHERS = 240_000
 #: So many pictures are made of layers opened together, before arrays are opened.
 TOGETHER = 24
 #: A graph of more nodes than this is shown as layers alone.
