@@ -80,7 +80,7 @@ class Views:
         """Return the worked solution as JSON."""
         return RENDERERS["json"](self._explanation)
 
-    def html(self, notation: Sequence[str] = ()) -> str:
+    def html(self, notation: str | Sequence[str] = ()) -> str:
         """Return the worked solution as one HTML file to step through.
 
         It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
@@ -88,7 +88,7 @@ class Views:
 
         Parameters
         ----------
-        notation : sequence of str
+        notation : str or sequence of str
             Notations to begin with: ``"columns"`` for samples as columns, ``"sum"`` or ``"mean"``
             for the other loss.
 
@@ -102,7 +102,7 @@ class Views:
         made = document(self._explanation, alone=True, notation=notation)
         return page(made, "" if made["left_out"] else self._turned(notation).text())
 
-    def _turned(self, notation: Sequence[str]) -> Views:
+    def _turned(self, notation: str | Sequence[str]) -> Views:
         """Return the views in another notation."""
         from chainrule.explaining.notations import rewritten
 
@@ -228,7 +228,7 @@ class Views:
         steps = range(self._explanation.last_step + 1)
         return files.save(self._drawing(level), path, steps, seconds)
 
-    def save(self, path: str | Path, notation: Sequence[str] = ()) -> Path:
+    def save(self, path: str | Path, notation: str | Sequence[str] = ()) -> Path:
         """Write a view to a file, chosen by its suffix.
 
         .txt, .md, .tex, .json and .py; .html to step through; as a picture
@@ -237,7 +237,7 @@ class Views:
         Parameters
         ----------
         path : str or Path
-        notation : sequence of str
+        notation : str or sequence of str
             Notations to write it in, as for :meth:`html`; code is that of the function as given.
 
         Returns

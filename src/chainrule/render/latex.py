@@ -145,7 +145,7 @@ def _declarations(body: str) -> str:
             continue
         if known:
             # pdflatex knows them in text: in a formula they are text.
-            base, *marks = unicodedata.normalize("NFD", sign)
+            base, *marks = list(unicodedata.normalize("NFD", sign))
             if len(marks) == 1 and marks[0] in _ACCENTS:
                 shown = rf"\text{{\{_ACCENTS[marks[0]]}{{{base}}}}}"
                 found.append(rf"\DeclareUnicodeCharacter{{{ord(sign):04X}}}{{{shown}}}" + "\n")
