@@ -94,8 +94,8 @@ def test_what_has_no_common_picture_is_opened_beside_it(page):
 def test_in_another_notation_a_group_stays_open(page):
     page.locator("[data-key='level-layers']").click()
     open_group(page, "g2")
-    for key in ("notation-sum", "notation-columns", "notation-sum"):
-        page.locator(f"[data-key='{key}']").click()
+    for toggle in ("notation-sum", "notation-columns", "notation-sum"):
+        page.locator(f"[data-key='{toggle}']").click()
         assert page.locator(".cr-scroll g.frame").get_attribute("data-id") == "g2"
         assert page.locator(".cr-picture-problem").is_hidden()
 
