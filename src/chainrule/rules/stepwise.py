@@ -122,7 +122,9 @@ TABLE = (
     _integer(np.left_shift, call("np.left_shift", arity=2, loop=_shifted("<<", "{0} ^ {0}"))),
     _integer(
         np.right_shift,
-        call("np.right_shift", arity=2, loop=_shifted(">>", "({0} >> 63 if {0} < 0 else {0} ^ {0})")),
+        call(
+            "np.right_shift", arity=2, loop=_shifted(">>", "({0} >> 63 if {0} < 0 else {0} ^ {0})")
+        ),
     ),
     _integer(np.bitwise_count, call("np.bitwise_count", loop="")),
     _integer(np.gcd, call("np.gcd", r"\gcd", arity=2)),
