@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ArgumentError
-from chainrule.nn.random import _philox, kept, uniform
+from chainrule.nn.random import _philox, folded, kept, uniform
 
 #: Rounds, counter, key and result: the vectors for Philox4x32-7 that the authors' library
 #: Random123 comes with.
@@ -172,3 +172,10 @@ def test_executors(executor):
 def test_seeds_out_of_range_are_refused(seed):
     with pytest.raises(ArgumentError, match="4294967295"):
         uniform(seed, 0, 0, (1,))
+
+
+def test_seeds_of_any_size_are_folded():
+    assert folded(2**32 - 1) == 2**32 - 1
+    seeds = {folded(seed) for seed in range(2**32, 2**32 + 1000)}
+    assert len(seeds) == 1000
+    assert all(0 <= seed < 2**32 for seed in seeds)

@@ -27,6 +27,10 @@ import numpy as np
 
 from chainrule.errors import ArgumentError
 
+#: The name of the generator. Files of runs that draw random numbers have it: with another one they
+#: would go on with other numbers.
+GENERATOR = "Philox4x32-7"
+
 _LOW = 0xFFFFFFFF
 _ROUNDS = 7
 #: What two words of the counter are multiplied by, and what is added to the key in each round.
@@ -76,6 +80,26 @@ def _joined(parts: Sequence[Any], axis: int, shape: tuple[int, ...]) -> Any:
     if whole.shape[axis] != shape[axis]:
         whole = whole[(slice(None),) * axis + (slice(shape[axis]),)]
     return whole
+
+
+def folded(seed: int) -> int:
+    """Return a seed of 32 bits for one of any size; one that has no more stays what it is.
+
+    Parameters
+    ----------
+    seed : int
+        From 0.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> folded(7), folded(2**40 + 7)
+    (7, 238885397)
+    """
+    return seed if seed <= _LOW else int(np.random.SeedSequence(seed).generate_state(1)[0])
 
 
 def _check(seed: Any) -> None:
