@@ -140,9 +140,7 @@ class CheckpointedRun(Run):
             callback.restore(state)
         self.reported = [(logs, rows) for logs, rows in tree["reported"]]
         self.position = Position(**document["position"])
-        for name, values in tree["history"].items():
-            for value in values.tolist():
-                self.history.append({name: value})
+        self.history.begin_with(tree["history"])
         self.history.stopped = document["stopped"]
         self.history.best_epoch = document["best_epoch"]
         self.history.warnings += document["warnings"]
