@@ -104,6 +104,11 @@ def test_wrong_passes(state, lines, number, title, after):
     assert wrong["worked"]
 
 
+def test_a_power_that_is_left_out_is_left_out_whole():
+    state = {"formula": "z = w - t\ny = sum(z*z)", "values": {"w": "[3, 1]", "t": "[1, 5]"}}
+    assert check(state, "dz = 2 * z**2", "dw = dz", "dt = -dz")["wrong"]["after"] == "dz = 2 * z"
+
+
 def test_an_error_is_carried_on_and_not_blamed_twice():
     found = check(LAYER, "da = dloss * 2 * (a - t)", DZ, DW, DB)
     assert verdicts(found) == ["wrong", "carried", "carried", "carried"]
@@ -158,7 +163,41 @@ def test_labels_add_up_to_1_wherever_a_pass_is_tested(labels):
     state = CROSS_ENTROPY | {"values": CROSS_ENTROPY["values"] | {"Y": labels}}
     found = check(state, "dz = (p - Y) / 2", "dw = x.T @ dz", "dY = -log(p) / 2")
     assert verdicts(found) == ["right", "right", "right"]
-    assert verdicts(check(state, "dz = (p - Y**2) / 2"))[0] == "wrong"
+    asked = state | {"wrt": ["w", "Y"]}
+    assert verdicts(check(asked, "dz = (p - Y**2) / 2"))[0] == "wrong"
+    # For labels that are held, and of ones and zeros, the square is the same.
+    found = check(state, "dz = (p - Y**2) / 2")
+    assert verdicts(found)[0] == ("right" if "0.9" not in labels else "wrong")
+
+
+def test_what_is_not_asked_for_is_judged_all_the_same():
+    state = CROSS_ENTROPY | {"values": CROSS_ENTROPY["values"] | {"Y": "[[1, 0], [0, 1]]"}}
+    right = ["dz = (p - Y) / 2", "dw = x.T @ dz"]
+    assert check(state, *right)["missing"] == ["x"]
+    assert check(state | {"wrt": ["w"]}, *right)["ok"]
+    found = check(state | {"wrt": ["w"]}, *right, "dx = dz @ w.T", "dY = log(p)")
+    assert verdicts(found) == ["right", "right", "right", "wrong"]
+    assert not found["ok"]
+    # A line that has no likeness to the right one is taken from all that can be derived.
+    wrong = check(state | {"wrt": ["w"]}, *right, "dx = x")["wrong"]
+    assert wrong["after"] == "dx = dz @ w.T"
+    assert "dx = dz @ w.T" in wrong["worked"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "values", "line", "verdict"),
+    [
+        ("y = w*x", {"w": "2", "x": "1"}, "dw = dy", "wrong"),  # it is right for 1 alone
+        ("y = w*x", {"w": "2", "x": "1"}, "dw = dy * x", "right"),
+        ("y = sum(w**n)", {"w": "[-2, 3]", "n": "2"}, "dw = 2 * w", "right"),  # an exponent
+        ("y = sum(w)/n", {"w": "[-2, 3]", "n": "2"}, "dw = ones_like(w) / 2", "right"),  # a count
+        ("y = sum(w*m)", {"w": "[-2, 3]", "m": "[1, 0]"}, "dw = where(m > 0, dy, 0)", "right"),
+        ("y = sum(w*m)", {"w": "[-2, 3]", "m": "[1, 0]"}, "dw = [1, 0] * dy", "wrong"),
+    ],
+)
+def test_constants_are_others_elsewhere_of_the_same_kind(formula, values, line, verdict):
+    state = {"formula": formula, "values": values, "wrt": ["w"]}
+    assert verdicts(check(state, line)) == [verdict]
 
 
 def test_numbers_of_a_line_that_is_right_by_chance_are_from_where_it_is_wrong():

@@ -101,7 +101,7 @@ def test_code_that_is_pasted(page):
     code = "w = [1, 2]  # weights\nx = np.array([3, 4])\nb = 1\nprint(w)\ny = sum(w * x) + b"
     page.fill("#formula", code)
     has(page, ".cr-result", "12")
-    fields = page.locator(".values input")
+    fields = page.locator(".values input[type=text]")
     assert [f.input_value() for f in fields.all()] == ["[1, 2]", "[3, 4]", "1"]
     assert "begin with those in the formula" in page.locator("#room-explorer").inner_text()
     # A field that is edited keeps its value, until the one in the formula is another.
@@ -121,9 +121,9 @@ def test_names_that_javascript_has_a_use_for(page):
     own(page, "valueOf = w * constructor\ny = valueOf + toString")
     page.locator("#field-value\\:constructor").wait_for()
     has(page, ".cr-call", "constructor")
-    names = page.locator(".values label").all_inner_texts()
+    names = page.locator(".values label:not(.tick)").all_inner_texts()
     assert names == ["w", "constructor", "toString"]
-    values = [field.input_value() for field in page.locator(".values input").all()]
+    values = [field.input_value() for field in page.locator(".values input[type=text]").all()]
     assert values == ["2", "3", "1"]
     page.locator(".cr-why-panel select").select_option("constructor")
     has(page, ".cr-why-panel", "constructor reaches y by one path")
@@ -145,6 +145,67 @@ def test_a_pass_is_checked_while_it_is_typed(page):
     assert "all 4 gradients" in page.locator("#verdict").inner_text()
     page.fill("#formula", "z = w*x + b\ny = sigmoid(z)")
     page.wait_for_selector('.wrong[data-line="1"]')
+
+
+LOSS = "z = X @ w\nloss = mean((z - Y)**2)"
+DATA = {"X": "[[1, 2], [3, 4]]", "w": "[0.5, -1]", "Y": "[1, 2]"}
+
+
+def tick(page, name):
+    return page.get_by_role("checkbox", name=f"Gradient of {name}", exact=True)
+
+
+def test_marks_say_which_gradients_are_derived(page, browser, lab):
+    own(page, LOSS)
+    page.locator('[id="field-value:Y"]').wait_for()
+    for name, value in DATA.items():
+        page.locator(f'[id="field-value:{name}"]').fill(value)
+    page.fill("#backward", "dz = 2 * (z - Y) / 2\ndw = X.T @ dz")
+    has(page, "#verdict", "Not there yet: dX")
+    # Labels begin without a mark; the keyboard takes that of the inputs, too.
+    expect(tick(page, "Y")).not_to_be_checked()
+    page.locator('[id="field-value:X"]').press("Tab")
+    assert tick(page, "X").evaluate("tick => tick === document.activeElement")
+    page.keyboard.press("Space")
+    has(page, "#verdict .good", "all 2 gradients")
+    expect(page.locator(".cr-arguments-panel")).not_to_contain_text("← dX")
+    tick(page, "w").uncheck()
+    page.wait_for_selector("#wrt-error:not([hidden])")
+    assert "at least one" in page.locator("#wrt-error").inner_text()
+    assert tick(page, "w").get_attribute("aria-invalid") == "true"
+    expect(page.locator(".cr-arguments-panel")).to_contain_text("← dw")  # the last good state
+    tick(page, "Y").check()
+    expect(page.locator("#wrt-error")).to_be_hidden()
+    expect(page.locator(".cr-arguments-panel")).to_contain_text("← dY")
+    has(page, "#verdict", "Not there yet: dY")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").click()
+    has(page, "#verdict .good", "all 2 gradients")
+    # A name that comes up later is marked, those that were unmarked stay so.
+    page.fill("#formula", LOSS.replace("X @ w", "X @ w + b"))
+    has(page, "#verdict", "Not there yet: db")
+    assert [tick(page, n).is_checked() for n in "XwbY"] == [False, True, True, False]
+    page.reload()
+    has(page, "#verdict", "Not there yet: db")
+    page.click("#share")
+    page.wait_for_function("() => location.hash.includes('?s=')")
+    hash_ = page.evaluate("location.hash")
+    with new_tab(browser) as other:
+        other.goto(f"{lab.link}{hash_}")
+        has(other, "#verdict", "Not there yet: db")
+        assert [tick(other, n).is_checked() for n in "XwbY"] == [False, True, True, False]
+
+
+def test_marks_of_an_example(page):
+    page.select_option("#choice", "classifier")
+    has(page, ".cr-call", "classifier")
+    expect(page.get_by_role("checkbox", name="Gradient of y: whole numbers")).to_be_disabled()
+    expect(tick(page, "X")).not_to_be_checked()
+    tick(page, "X").check()
+    expect(page.locator(".cr-arguments-panel")).to_contain_text("← dX")
+    page.select_option("#choice", "neuron")
+    has(page, ".cr-call", "neuron")
+    assert all(tick(page, name).is_checked() for name in "xwb")
 
 
 def test_a_step(page):
@@ -267,7 +328,8 @@ def test_a_reload_keeps_all_and_tabs_keep_apart(page, browser, lab):
 
 
 def test_a_damaged_store_is_left_aside(browser, lab):
-    damaged = '{"room": "nowhere", "explorer": {"values": [1]}, "playground": 5}'
+    explorer = {"example": "neuron", "values": [1], "marks": 5, "wrt": 1}
+    damaged = json.dumps({"room": "nowhere", "explorer": explorer, "playground": 5})
     with browser.new_context() as context:
         page = context.new_page()
         failures = []

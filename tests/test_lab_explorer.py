@@ -69,6 +69,43 @@ def test_a_formula_and_its_fields():
     assert explained(array).solution.grads["x"] == 21.0
 
 
+def test_which_gradients_are_derived():
+    loss = {
+        "formula": "z = X @ w\nloss = mean((z - Y)**2)",
+        "values": {"X": "[[1, 2]]", "w": "[3, 4]", "Y": "[5]"},
+    }
+    # Labels are not, unless they are asked for; where there is nothing else, they are.
+    form = ask("form", loss)
+    assert form["wrt"] == ["X", "w"] == list(explained(loss).solution.grads)
+    assert [a["gradient"] for a in form["arguments"]] == [True, True, True]
+    assert list(explained(loss | {"wrt": ["Y", "w"]}).solution.grads) == ["w", "Y"]
+    assert ask("form", {"formula": "target**2"})["wrt"] == ["target"]
+    document = ask("explain", loss | {"wrt": ["w"]})["document"]
+    assert [a["wrt"] for a in document["arguments"]] == [False, True, False]
+    assert "dX" not in {step["target"] for step in document["steps"]}
+    files = [ask("export", loss | {"wrt": ["w"]}, suffix=s)["content"] for s in (".py", ".txt")]
+    assert not any(b"dX" in base64.b64decode(content) for content in files)
+
+
+def test_an_example_knows_what_can_have_a_gradient():
+    found = {e["name"]: e for e in ANSWERS["examples"]({})["examples"]}
+    able = {a["name"]: a["gradient"] for a in found["classifier"]["arguments"]}
+    assert able == {"X": True, "y": False, "W1": True, "b1": True, "W2": True, "b2": True}
+    assert found["classifier"]["wrt"] == ["W1", "b1", "W2", "b2"]
+    assert found["neuron"]["wrt"] == ["x", "w", "b"]
+    with_x = {"example": "classifier", "wrt": ["X", "b2"]}
+    assert list(explained(with_x).solution.grads) == ["X", "b2"]
+    fault = faults({"example": "classifier", "wrt": ["y"]})[0]
+    assert (fault["field"], "whole numbers" in fault["message"]) == ("wrt", True)
+
+
+@pytest.mark.parametrize("wrt", [[], ["q"], ["w", 3], "w", {"w": 1}, [["w"]], 0, ""])
+def test_marks_that_do_not_do(wrt):
+    assert faults({**NEURON, "wrt": wrt})[0]["field"] == "wrt"
+    both = faults({**NEURON, "values": {"w": "2", "x": "", "b": "1"}, "wrt": wrt})
+    assert [f["field"] for f in both] == ["value:x", "wrt"]
+
+
 TYPED = {
     "formula": "k = 2\n\n  z = w*x; s = exp(z).T\n\n\n\ny = sum(s + exp(z)*k) / 2",
     "values": {"w": "0.5", "x": "[1, 2]"},
@@ -114,7 +151,6 @@ def test_faults_stand_beside_their_fields():
     assert faults({"formula": "3"})[0]["field"] == "formula"
     log = faults({"formula": "z = x - 2\ny = log(z)", "values": {"x": "1"}})[0]
     assert log["field"] == "formula"
-    assert faults({**NEURON, "wrt": ["q"]})[0]["field"] == "wrt"
     shapes = faults({"formula": "y = sum(A @ B)", "values": {"A": "[[1, 2]]", "B": "[[1, 2]]"}})[0]
     assert (shapes["field"], shapes["line"]) == ("formula", 1)
 

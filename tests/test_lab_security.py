@@ -2,9 +2,11 @@
 
 import json
 import socket
+import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,7 +16,7 @@ pytest.importorskip("httpx")
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
-from chainrule.lab import limits
+from chainrule.lab import answers, limits
 from chainrule.lab.app import application
 from chainrule.lab.bodies import Refusal, parse
 from chainrule.lab.guard import HEADER
@@ -357,6 +359,85 @@ def test_a_request_that_is_being_answered_is_let_be(monkeypatch):
             time.sleep(0.6)
             connection.sendall(b"}")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def begun(lab, body=1000):
+    """Begin to post, and leave the lab waiting for the rest."""
+    connection = socket.create_connection(("127.0.0.1", lab.port), timeout=5)
+    connection.sendall(
+        f"POST /api/form HTTP/1.1\r\nHost: 127.0.0.1:{lab.port}\r\n{HEADER}: {lab.token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {body}\r\n\r\n{{".encode()
+    )
+    return connection
+
+
+def ask(lab):
+    """Ask something; return the status."""
+    text = (
+        f"GET /api/examples HTTP/1.1\r\nHost: 127.0.0.1:{lab.port}\r\n"
+        f"{HEADER}: {lab.token}\r\nConnection: close\r\n\r\n"
+    )
+    return int(raw(lab.port, text).split()[1])
+
+
+def test_who_waits_the_longest_gives_up_their_place(monkeypatch):
+    monkeypatch.setattr(limits, "MAX_REQUESTS", 3)
+    with Lab(listening()) as lab, ExitStack() as stack:
+        slow = []
+        for _ in range(3):
+            slow.append(stack.enter_context(begun(lab, body=2)))
+            time.sleep(0.05)
+        assert ask(lab) == 200
+        assert slow[0].recv(65536).startswith(b"HTTP/1.1 503")
+        for connection in slow[1:]:  # there was room for these
+            connection.sendall(b"}")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        assert ask(lab) == 200
+
+
+def test_work_gives_up_its_place_for_nobody(monkeypatch):
+    def slowly(asked):
+        working.set()
+        done.wait(5)
+        return {"examples": []}
+
+    working, done = threading.Event(), threading.Event()
+    monkeypatch.setitem(answers.ANSWERS, "examples", slowly)
+    monkeypatch.setattr(limits, "MAX_REQUESTS", 1)
+    with Lab(listening()) as lab, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask, lab)
+        assert working.wait(5)
+        assert ask(lab) == 503
+        done.set()
+        assert first.result() == 200
+
+
+def test_the_connection_that_is_idle_the_longest_makes_room():
+    lab = Lab(listening())
+    lab._server.config.limit_concurrency = 7
+    with lab, ExitStack() as stack:
+        busy = stack.enter_context(begun(lab, body=2))
+        idle = []
+        for _ in range(12):
+            connection = socket.create_connection(("127.0.0.1", lab.port), timeout=5)
+            idle.append(stack.enter_context(connection))
+            time.sleep(0.02)
+        assert ask(lab) == 200
+        assert ask(lab) == 200
+        assert has_ended(idle[0])
+        assert not has_ended(idle[-1])
+        busy.sendall(b"}")
+        assert busy.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def has_ended(connection):
+    connection.settimeout(0.1)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
 
 
 def test_what_a_proxy_would_say_is_not_believed(lab):

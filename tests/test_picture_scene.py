@@ -303,3 +303,19 @@ def test_what_cannot_be_opened_is_refused(open):
 def test_an_unknown_level_is_refused():
     with pytest.raises(ArgumentError, match="no level"):
         of(example("neuron"), "atoms")
+
+
+def test_turns_of_a_loop_are_counted_once_whatever_its_line_does_twice():
+    """One line with two products a turn is still one turn."""
+
+    def loop(x):
+        total = 0.0
+        for i in range(1, 61):
+            total = total + np.sin(x * i) * 0.5
+        return total
+
+    drawn = of(cr.explain(loop, 0.3))
+    titles = [box.title for box in drawn.boxes if "turns" in box.title]
+    assert len(titles) == 6
+    assert titles[0].endswith("turns 1 to 10")
+    assert titles[-1].endswith("turns 51 to 60")

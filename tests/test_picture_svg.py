@@ -176,9 +176,11 @@ def test_the_hooks_that_pages_rely_on():
     assert first.get("class") == "box input"
     assert first.get("data-steps") == "3 8"
     assert first.get("data-line") == "12"
-    assert first.get("tabindex") == "0"
+    assert first.find(f"{SVG}g").get("tabindex") == "0"
     assert second.get("data-opens") == "g2"
-    assert second.get("aria-label") == "y = layer, 3 operations, value 4, gradient 1"
+    face = second.find(f"{SVG}g")
+    assert face.get("role") == "button"
+    assert face.get("aria-label") == "layer, y, 3 operations, value 4, gradient 1"
     assert (edge.get("data-source"), edge.get("data-target")) == ("n0", "n1")
     known = {t.get("class"): (t.get("data-known"), t.text) for t in edge.findall(f"{SVG}text")}
     assert known == {"value": ("0", "2"), "gradient": ("4", "← 5"), "local": ("3", "5")}
@@ -188,8 +190,21 @@ def test_the_hooks_that_pages_rely_on():
 def test_a_box_says_whose_value_it_has_too():
     box = Box("n4", "output", "softmax(·)", equal="p", value=Known("0.5", 2))
     (drawn,) = ET.fromstring(to_svg(draw(Scene("tensors", (box,), ())))).findall(f"{SVG}g")
-    assert drawn.get("aria-label") == "softmax(·), equal to p, value 0.5"
+    assert drawn.find(f"{SVG}g").get("aria-label") == "softmax(·), = p, value 0.5"
     assert "= p" in [text.text for text in drawn.iter(f"{SVG}text")]
+
+
+def test_the_name_of_a_box_has_the_words_that_are_seen_and_what_is_cut_off():
+    """Whoever says what they see, or cannot see it, means the same box."""
+    box = Box("n0", "input", "the_input_of_the_whole_network_of_the_course", value=Known("2", 0))
+    (drawn,) = ET.fromstring(to_svg(draw(Scene("tensors", (box,), ())))).findall(f"{SVG}g")
+    face = drawn.find(f"{SVG}g")
+    seen = ["".join(text.itertext()) for text in face.iter(f"{SVG}text")]
+    shown, full, value = face.get("aria-label").split(", ")
+    assert "…" in shown
+    assert full == box.title
+    assert seen == [full + shown]  # its <title>, and what is drawn
+    assert value == "value 2"
 
 
 def test_long_texts_are_at_full_length_for_whoever_points_at_them():
@@ -253,7 +268,7 @@ def test_levels_look_different_by_more_than_colour():
     root = ET.fromstring(to_svg(draw(scene)))
     shapes = set()
     for g in root.findall(f"{SVG}g"):
-        rects = g.findall(f"{SVG}rect")
+        rects = g.find(f"{SVG}g").findall(f"{SVG}rect")
         shapes.add((len(rects), rects[-1].get("rx"), rects[0].get("class")))
     assert len(shapes) == 5
 

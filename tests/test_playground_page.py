@@ -239,6 +239,73 @@ def test_what_is_wrong_is_told_beside_its_field(page):
     assert page.get_attribute(".pg", "data-state") == "paused"
 
 
+def test_a_wrong_layer_is_marked_alone(page):
+    page.fill("[aria-label='Units of layer 2']", "25")
+    page.locator("#pg-layers-error").wait_for(state="visible")
+    assert "layer 2, not 25" in page.inner_text("#pg-layers-error")
+    invalid = page.locator(".pg-widths [aria-invalid=true]")
+    assert [each.get_attribute("aria-label") for each in invalid.all()] == ["Units of layer 2"]
+    page.fill("[aria-label='Units of layer 2']", "4")
+    page.locator("#pg-layers-error").wait_for(state="hidden")
+    assert invalid.count() == 0
+
+
+def test_columns_are_offered_once_there_are_some(page):
+    page.select_option("#pg-data", "table")
+    page.locator("#pg-table-help").wait_for(state="visible")
+    assert page.locator("#pg-table-x").is_hidden()
+    page.fill("#pg-table", "x,y,k\n1,2,a\n2,3,a")
+    until(page, "document.querySelector('#pg-table-error').textContent.includes('one value')")
+    assert page.locator("#pg-table-x").is_hidden()
+    page.fill("#pg-table", "".join(f"{i % 9},{(i * i) % 7},{'ab'[i % 2]}\n" for i in range(40)))
+    page.locator("#pg-table-x").wait_for(state="visible")
+    assert page.input_value("#pg-table-x") == "column 1"
+    until(page, told_of("table?.target", "column 3"))
+    page.reload()
+    until(page, "document.querySelectorAll('#pg-table-x option').length === 2")
+    assert page.input_value("#pg-table-x") == "column 1"
+    page.select_option("#pg-table-x", "column 2")
+    page.locator("#pg-table-y-error").wait_for(state="visible")
+    page.select_option("#pg-table-y", "column 1")
+    until(page, told_of("table?.y", "column 1"))
+    assert page.locator("#pg-table-x option").count() == 2
+
+
+def test_a_pointer_over_a_weight_or_a_sample_reads_it(page):
+    # What is written there is on a canvas: pixels of its frame are not there without it.
+    for canvas, kind in ((".pg-network", "weight"), (".pg-plot", "sample")):
+        dark = (
+            f"(() => {{ const c = document.querySelector('{canvas}');"
+            " const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+            " let sum = 0; for (let i = 0; i < d.length; i += 4) sum += d[i] + d[i + 1] + d[i + 2];"
+            " return sum; })()"
+        )
+        page.mouse.move(5, 5)
+        page.wait_for_timeout(100)
+        before = page.evaluate(dark)
+        box = page.locator(canvas).bounding_box()
+        for y in range(60, int(box["height"]) - 60, 3):
+            page.mouse.move(box["x"] + 0.48 * box["width"], box["y"] + y)
+            if page.get_attribute(canvas, "data-over") == kind:
+                break
+        assert page.get_attribute(canvas, "data-over") == kind
+        page.wait_for_timeout(100)
+        assert page.evaluate(dark) != before
+
+
+def test_numbers_of_now_stay_on_one_line(page):
+    page.click("[data-do=step]")
+    page.wait_for_selector(".pg[data-step='1']")
+    for width in (320, 901, 1160, 1280):
+        page.set_viewport_size({"width": width, "height": 700})
+        heights = page.evaluate(
+            "[...document.querySelectorAll('.pg-figures dt, .pg-figures dd')]"
+            ".map(each => each.getClientRects()[0].height)"
+        )
+        assert max(heights) < 24, width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_a_table_of_ones_own_with_script_in_it(page):
     name = "<img src=x onerror=alert(1)>"
     rows = "".join(
@@ -309,7 +376,7 @@ def test_numbers_have_true_minus_signs(page):
         "import('/static/playground_dom.js').then(({number, minus}) => "
         "[number(-1e-5), number(-2.5), number(3e18), minus('dense1-2 is (-1e+05), -∞ and 1e-07')])"
     )
-    assert written == ["−1.0e−5", "−2.5", "3.0e18", "dense1-2 is (−1e5), −∞ and 1e−7"]
+    assert written == ["−1.00e−5", "−2.5", "3.00e18", "dense1-2 is (−1e5), −∞ and 1e−7"]
 
 
 def test_a_file_gives_the_same_run(page, tmp_path):

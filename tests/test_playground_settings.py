@@ -64,9 +64,18 @@ def test_a_configuration_survives_json():
 )  # fmt: skip
 def test_each_wrong_field_gets_its_message(field, value):
     errors = refused({field: value})
-    assert list(errors) == [field]
-    assert "needed" in errors[field]
-    assert len(errors[field]) < 200
+    (told,) = errors
+    assert told in (field, f"{field}.0")  # of layers, each has its own
+    assert "needed" in errors[told]
+    assert len(errors[told]) < 200
+
+
+def test_each_layer_gets_its_message():
+    errors = refused({"layers": [8, 25, "", 8]})
+    assert errors == {
+        "layers.1": "A width from 1 to 24 is needed for layer 2, not 25.",
+        "layers.2": "A width from 1 to 24 is needed for layer 3.",
+    }
 
 
 def test_all_wrong_fields_are_told_at_once_and_unknown_ones_too():
@@ -95,6 +104,46 @@ def test_cells_with_script_are_text():
     names = table.read("<b>x</b>,y,<img src=x onerror=alert(1)>\n1,2,<i>\n3,5,&amp;\n")
     points = table.points(names, "<b>x</b>", "y", names.names[2], 0.0, seed=0)
     assert points.classes == ("&amp;", "<i>")
+
+
+ROWS = "".join(f"{i},{i % 9},{(i * i) % 7},{'ab'[i % 2]}\n" for i in range(30))
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [
+        ("id,x,y,kind\n" + ROWS, ("x", "y", "kind")),  # what numbers the rows says nothing
+        ("id,kind\n" + ROWS.replace(",a", "").replace(",b", ""), None),
+        (ROWS, ("column 2", "column 3", "column 4")),  # without names
+        ("\n;;;\nx;y;k\n1;2;a\n2;5;b\n", ("x", "y", "k")),
+        ("sep=|\r\nx|y|k\r\n1|2|a\r\n2|5|b\r\n", ("x", "y", "k")),
+        ("2019,2020,kind\n1,2,a\n2,5,b\n", ("2019", "2020", "kind")),  # years are names
+        ("x,y,k\n1,2,0\n2,3,1\n4,5,0\n", ("x", "y", "k")),
+    ],
+)
+def test_what_people_paste(text, chosen):
+    try:
+        found = table.read(text).summary()["chosen"]
+    except FieldsError:
+        found = None
+    assert found == (chosen and dict(zip(("x", "y", "target"), chosen, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('x,y,k\n"1,000",2,a\n"2,000",1,b', ["two columns of numbers", "'y' alone", "'1,000'"]),
+        ("a,b,c\nx,y,z\nu,v,w", ["there is none", "'a' has 'x' in row 2 and 1 more"]),
+        ("x,y,k\n\n1,2,a\n,3,b\n4,5,a", ["'x' has an empty cell in row 4"]),
+        ("x,y,k\n" + "".join(f"{i},{-i},{i}\n" for i in range(9)), ["2 to 6", "nearest, has 9"]),
+        ("x,y,k\n1,2,a\n2,3,a\n4,3,a", ["three different columns", "'k' has one value"]),
+    ],
+)
+def test_a_table_of_which_no_columns_serve_says_what_is_lacking(text, words):
+    found = table.read(text).summary()
+    assert found["chosen"] is None
+    for word in words:
+        assert word in found["lacking"] or word.capitalize() in found["lacking"]
 
 
 @pytest.mark.parametrize(

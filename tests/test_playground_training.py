@@ -209,7 +209,7 @@ def test_why_explains_the_gradient_that_is_shown(config):
         ({"params": "AAAAAA=="}, "params"), ({"x": [[1]]}, "x"), ({"x": []}, "x"),
         ({"x": [[1, float("inf")]] * 7}, "x"), ({"labels": [5] * 7}, "labels"),
         ({"labels": [0]}, "labels"), ({"step": -1}, "step"), ({"classes": 10**9}, "classes"),
-        ({"config": {"layers": [10**9]}}, "config.layers"), ({"why": "loss"}, "why"),
+        ({"config": {"layers": [10**9]}}, "config.layers.0"), ({"why": "loss"}, "why"),
         ({"why": "dense1_W[0, 99]"}, "why"), ({"why": "dense1_W[0]"}, "why"),
         ({"why": ["dense1_W[0, 0]"]}, "why"), ({"evil": 1}, "evil"),
     ],

@@ -56,7 +56,7 @@ def test_layers_open_together_and_close_one_by_one(page):
 
 def test_groups_open_and_close_by_keyboard(page):
     page.locator("[data-key='level-layers']").click()
-    page.locator(f"{BOX}.group").first.focus()
+    page.locator(f"{BOX}.group .face").first.focus()
     page.keyboard.press("Enter")
     frame = page.locator(".cr-scroll g.frame[data-id='g1']")
     frame.focus()
@@ -183,7 +183,7 @@ def test_the_size_is_told_and_can_be_chosen(page):
     assert width(page) == pytest.approx(natural, rel=0.01)
     page.locator("[data-key='zoom-larger']").click()
     assert scale.inner_text() == "125 %"
-    page.locator(f"{BOX}.input").first.focus()
+    page.locator(f"{BOX}.input .face").first.focus()
     page.keyboard.press("-")
     assert scale.inner_text() == "100 %"
     page.keyboard.press("f")

@@ -283,6 +283,13 @@ def test_a_long_computation_is_no_widget_unless_asked_for(monkeypatch):
     monkeypatch.setattr(IPython, "get_ipython", _Shell)
     assert s._repr_mimebundle_() == {}
     assert not hasattr(s._display_(), "session")
+    # Nor thousands of rows: a notebook of them would be megabytes that nobody reads.
+    html = s._repr_html_()
+    assert html.count("<li>") == 40
+    assert html.count("1,080 more steps") == 1
+    assert html.count("1,081 more steps") == 1  # the seed of the backward pass is one
+    assert "<svg" in html
+    assert s._repr_markdown_() is None
 
 
 def test_without_the_extra_it_shows_the_static_form(s, monkeypatch):

@@ -103,13 +103,74 @@ def test_the_notebooks_styles_stay_outside_and_its_colours_are_followed(notebook
     assert light < 100 < dark
 
 
-def test_keys_in_the_widget_do_not_reach_the_notebook(notebook):
+#: How the body of each notebook says that it is light, and that it is dark.
+BODIES = [
+    ('data-jp-theme-light="true"', 'data-jp-theme-light="false"'),
+    ('data-vscode-theme-kind="vscode-light"', 'data-vscode-theme-kind="vscode-dark"'),
+    (
+        'data-vscode-theme-kind="vscode-high-contrast-light"',
+        'data-vscode-theme-kind="vscode-high-contrast"',
+    ),
+    ('class="light light-theme"', 'class="dark dark-theme"'),
+]
+INK = "(e) => Number(getComputedStyle(e).{}.match(/[0-9]+/)[0])"
+
+
+@pytest.mark.parametrize(("light", "dark"), BODIES)
+def test_all_that_is_shown_turns_with_the_notebook(notebook, s, light, dark):
+    """Whatever the system is: the words, the picture, and the static form."""
+    page = notebook()
+    page.evaluate("(html) => document.getElementById('two').innerHTML = html", s._repr_html_())
+    words, node = page.locator("#one .cr-view"), page.locator("#one .chainrule-picture text").first
+    static = page.locator("#two .chainrule-picture text").first
+
+    def inks(body):
+        name, value = body.replace('"', "").split("=")
+        page.evaluate(
+            """([name, value]) => {
+              const body = document.body;
+              for (const { name } of [...body.attributes]) body.removeAttribute(name);
+              body.setAttribute(name, value);
+            }""",
+            [name, value],
+        )
+        return [
+            words.evaluate(INK.format("color")),
+            node.evaluate(INK.format("fill")),
+            static.evaluate(INK.format("fill")),
+        ]
+
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert max(inks(light)) < 120
+        assert min(inks(dark)) > 160
+
+
+def test_a_view_in_vs_code_has_no_white_rim(notebook):
+    page = notebook()
+    page.add_style_tag(
+        content=".cell-output-ipywidget-background { background: white !important; }"
+    )
+    main = page.locator("main")
+    main.evaluate("(e) => e.classList.add('cell-output-ipywidget-background')")
+    assert main.evaluate("(e) => getComputedStyle(e).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
+def test_keys_in_the_widget_do_not_reach_the_notebook_but_its_shortcuts_do(notebook):
     page = notebook()
     page.evaluate("() => { window.keys = []; document.addEventListener('keydown', (e) => "
                   "window.keys.push(e.key)); }")  # fmt: skip
     page.locator("#one button:enabled").first.focus()
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate("() => window.keys") == []
+    page.keyboard.press("d")
+    page.locator("#one [data-key='edit-b']").focus()
+    page.keyboard.press("d")
+    page.keyboard.press("Control+a")
+    assert page.evaluate("() => window.keys.filter((key) => key !== 'Control')") == []
+    page.keyboard.press("Control+s")
+    page.locator("#one button:enabled").first.focus()
+    page.keyboard.press("Control+Enter")
+    assert page.evaluate("() => window.keys.filter((key) => key !== 'Control')") == ["s", "Enter"]
 
 
 def test_a_file_is_made_of_what_is_shown(notebook, s):

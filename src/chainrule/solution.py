@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainrule import showing
 from chainrule.errors import ArgumentError, ChainruleError
@@ -17,11 +17,10 @@ from chainrule.graph import Node
 from chainrule.op import shape_of
 from chainrule.views import Views
 
-if TYPE_CHECKING:
-    pass
-
 #: Of forward passes of more nodes a notebook makes no widget unless asked to.
 _SHOWN = 1_000
+#: What is longer shows so many steps of each pass.
+_FIRST = 20
 
 
 class Solution(Views):
@@ -60,13 +59,13 @@ class Solution(Views):
 
     # -- in notebooks --------------------------------------------------------------------
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
+    def _repr_markdown_(self) -> str | None:
+        return self.markdown() if self._fits_a_cell() else None
 
     def _repr_html_(self) -> str:
         from chainrule.view.static_form import static_html
 
-        return static_html(self._explanation)
+        return static_html(self._explanation, None if self._fits_a_cell() else _FIRST)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """Return the live widget where a notebook can show it; IPython adds the static forms."""

@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.lab.backward import Line, Pass, judged
 from chainrule.lab.explorer import Explained
 from chainrule.lab.repairs import repair_of
+from chainrule.solution import Solution
 from chainrule.writing import scalar_text
 
 #: Numbers of an array up to which it is shown whole.
@@ -51,9 +52,10 @@ def _plain(line: Line) -> dict[str, Any]:
 
 
 def _wrong(pass_: Pass, line: Line, found: Explained) -> dict[str, Any]:
-    repair = repair_of(pass_, line, found.solution)
-    known = {step.target for step in found.solution.steps if step.kind != "forward"}
-    name = f"d{line.of}"
+    name, solution = f"d{line.of}", found.solution
+    if name not in _derived(solution):
+        solution = found.whole
+    repair = repair_of(pass_, line, solution)
     got, expected = compared(*(line.elsewhere or (line.got, line.expected)))
     return {
         **_plain(line),
@@ -65,8 +67,12 @@ def _wrong(pass_: Pass, line: Line, found: Explained) -> dict[str, Any]:
         "before": repair.before,
         "after": repair.after,
         "derived": repair.derived,
-        "worked": found.solution.text(of=name) if name in known else "",
+        "worked": solution.text(of=name) if name in _derived(solution) else "",
     }
+
+
+def _derived(solution: Solution) -> set[str]:
+    return {step.target for step in solution.steps if step.kind != "forward"}
 
 
 def compared(got: Any, expected: Any) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -67,8 +68,14 @@ class Explained:
         """Where a backward pass that is typed is tested."""
         if self.call is None:
             raise Faulty(Fault("backward", "A pass can be checked for examples and formulas."))
-        explanation = self.solution.explanation
-        return points_of(self.call, explanation.output_name, tuple(self.solution.grads))
+        return points_of(self.call, self.solution.explanation.output_name)
+
+    @cached_property
+    def whole(self) -> Solution:
+        """The same with all gradients, since a pass may have lines for more than are asked."""
+        if self.call is None or self.call.wrt == self.call.target.able:
+            return self.solution
+        return solution_of(replace(self.call, wrt=self.call.target.able))
 
 
 #: The states that were explained last: questions about them need no new trace.
@@ -145,7 +152,7 @@ _TITLES = {
     "neuron": "One neuron with ReLU",
     "layer": "A layer: a matrix product and a bias",
     "two-layer": "Two layers and a squared error",
-    "classifier": "A classifier: softmax and cross-entropy",
+    "classifier": "A classifier with cross-entropy",
     "classifier-one-hot": "The classifier, with one-hot labels",
     "softmax": "Softmax",
 }
@@ -164,11 +171,15 @@ def form_of(target: Target) -> dict[str, Any]:
     upstream = "" if target.upstream is None else value_source(target.upstream)
     return {
         "arguments": [
-            {"name": n, "text": value_source(target.defaults[n]) if n in target.defaults else ""}
+            {
+                "name": n,
+                "text": value_source(target.defaults[n]) if n in target.defaults else "",
+                "gradient": n in target.able,
+            }
             for n in target.names
         ],
         "upstream": upstream,
-        "wrt": list(target.wrt or ()),
+        "wrt": list(target.wrt),
         "lines": [line for _, line in target.lines],
         "first": target.lines[0][0] if target.lines else 1,
     }

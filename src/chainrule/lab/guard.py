@@ -11,13 +11,17 @@ Everything is refused unless each of these holds, for requests and sockets alike
 - the method is GET or POST, and a post is JSON of bounded size, depth and length.
 
 No route has a check of its own, so none can be without one.
+
+There is a bounded number of places. When all are taken, whoever has let the lab wait the longest,
+for a body or to take an answer, gives up theirs: no one can keep the others out by doing nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -94,6 +98,8 @@ class Guard:
         self._token = token.encode()
         self._requests = 0
         self._sockets = 0
+        # The limits of requests that wait for whoever asked, the longest first.
+        self._waiting: dict[asyncio.Timeout, None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request or socket through, or refuse it."""
@@ -138,7 +144,7 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _Answer(send, as_page=_is_for_a_reader(scope))
-        if self._requests >= limits.MAX_REQUESTS:
+        if self._requests >= limits.MAX_REQUESTS and not self._makes_room():
             await answer.refuse(Refusal(503, "The lab is busy. Try again in a moment."))
             return
         self._requests += 1
@@ -148,11 +154,17 @@ class Guard:
                 answer.extra["set-cookie"] = (
                     f"{self.cookie}={token}; Path=/; HttpOnly; SameSite=Strict"
                 )
-            async with asyncio.timeout(limits.REQUEST_SECONDS):
+            async with asyncio.timeout(limits.REQUEST_SECONDS) as limit:
+
+                async def send_waiting(message: Message) -> None:
+                    with self._waits(limit):
+                        await answer.send(message)
+
                 if scope["method"] == "POST":
-                    body = await checked(_headers(scope), receive)
+                    with self._waits(limit):
+                        body = await checked(_headers(scope), receive)
                     receive = _again(body, receive)
-                await self.app(scope, receive, answer.send)
+                await self.app(scope, receive, send_waiting)
         except Refusal as refusal:
             await answer.refuse(refusal)
         except TimeoutError:
@@ -161,6 +173,24 @@ class Guard:
             await answer.refuse(Refusal(503, "The lab is being stopped."))
         finally:
             self._requests -= 1
+
+    @contextmanager
+    def _waits(self, limit: asyncio.Timeout) -> Iterator[None]:
+        """Note that a request waits for whoever asked."""
+        self._waiting[limit] = None
+        try:
+            yield
+        finally:
+            self._waiting.pop(limit, None)
+
+    def _makes_room(self) -> bool:
+        """End the request that has waited the longest; return whether one was waiting."""
+        limit = next(iter(self._waiting), None)
+        if limit is None:
+            return False
+        del self._waiting[limit]
+        limit.reschedule(0)
+        return True
 
     # -- sockets -------------------------------------------------------------------------
 

@@ -150,7 +150,7 @@ class _Trial:
         if len(edit.statements) != 1 or not isinstance(edit.statements[0], ast.Assign):
             return ""
         scope = self.scopes[0]
-        new = _Sizes(scope).visit(ast.parse(edit.text).body[0])
+        new = _Plain(scope).visit(ast.parse(edit.text).body[0])
         text = ast.unparse(ast.fix_missing_locations(new))
         return text if self.styled else text.replace("np.", "")
 
@@ -165,8 +165,8 @@ class _Prefixed(ast.NodeTransformer):
         return node
 
 
-class _Sizes(ast.NodeTransformer):
-    """Writes the number for ``x.shape[0]`` and ``x.size``, which a formula does not know."""
+class _Plain(ast.NodeTransformer):
+    """Writes numbers for ``x.shape[0]`` and ``x.size``, which no formula knows; x for x**1."""
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self._scope = scope
@@ -179,6 +179,13 @@ class _Sizes(ast.NodeTransformer):
             ) if name in self._scope and -1 < axis < np.ndim(self._scope[name]):
                 return ast.Constant(np.shape(self._scope[name])[axis])
         return self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=1)):
+                return node.left
+        return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         match node:

@@ -20,17 +20,20 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arguments import signature_of, with_signature
-from chainrule.errors import ChainruleError, FormulaError
+from chainrule.arguments import differentiable, signature_of, with_signature
+from chainrule.errors import ChainruleError, DtypeError, FormulaError
 from chainrule.examples import EXAMPLES
 from chainrule.formula import FUNCTIONS, Formula, like, parse, parse_value
 from chainrule.lab.sizes import Meter, soon
 from chainrule.lab.written import bare, following, lines_of, opened
+from chainrule.structure import leaves
 from chainrule.trace import named
 
 _PLACE = re.compile(r" \((?:line \d+, )?column \d+\)$")
 #: What came is left out of a message where it is longer.
 _LONGEST = 90
+#: Names that only labels go by: nobody asks for their gradient, unless they say so.
+_LABELS = frozenset(("Y", "y_true", "Y_true", "label", "labels", "target", "targets"))
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,10 @@ class Target:
         Of the arguments.
     defaults : dict
         Values of an example; none of a formula.
-    wrt : tuple of str or None
+    able : tuple of str
+        The arguments that can have a gradient.
+    wrt : tuple of str
+        Those of them whose gradients are derived unless others are asked for.
     upstream : array or None
     lines : tuple of (int, str)
         The source, each line with its number.
@@ -114,8 +120,9 @@ class Target:
 
     function: Callable[..., Any]
     names: tuple[str, ...]
+    able: tuple[str, ...]
+    wrt: tuple[str, ...]
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    wrt: tuple[str, ...] | None = None
     upstream: Any = None
     lines: tuple[tuple[int, str], ...] = ()
     formula: Formula | None = None
@@ -146,14 +153,25 @@ def _example(name: str) -> Target:
     signature = signature_of(function)
     assert signature is not None
     lines, first = inspect.getsourcelines(function)
+    defaults = {n: p.default for n, p in signature.parameters.items()}
+    able = tuple(n for n, value in defaults.items() if _has_gradient(value))
     return Target(
         function,
-        tuple(signature.parameters),
-        {n: p.default for n, p in signature.parameters.items()},
-        getattr(found, "WRT", None),
+        tuple(defaults),
+        able,
+        getattr(found, "WRT", able),
+        defaults,
         getattr(found, "UPSTREAM", None),
         tuple(enumerate((line.rstrip("\n") for line in lines), first)),
     )
+
+
+def _has_gradient(value: Any) -> bool:
+    """Whether an argument can: an array of whole numbers, as labels are, cannot."""
+    try:
+        return any(differentiable(leaf, path) is not None for path, leaf in leaves(value))
+    except DtypeError:
+        return False
 
 
 @lru_cache(maxsize=256)
@@ -190,9 +208,9 @@ def _formula(text: str, given: tuple[str, ...]) -> Target:
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     with_signature(formula, [inspect.Parameter(name, kind) for name in names])
-    return Target(
-        formula, names, defaults, formula=parsed, lines=tuple(enumerate(lines_of(text), 1)),
-    )  # fmt: skip
+    wrt = tuple(name for name in names if name not in _LABELS) or names
+    lines = tuple(enumerate(lines_of(text), 1))
+    return Target(formula, names, names, wrt, defaults, formula=parsed, lines=lines)
 
 
 # -- values --------------------------------------------------------------------------------
@@ -206,13 +224,13 @@ class Call:
     ----------
     target : Target
     values : dict
-    wrt : tuple of str or None
+    wrt : tuple of str
     upstream : array or None
     """
 
     target: Target
     values: Mapping[str, Any]
-    wrt: tuple[str, ...] | None
+    wrt: tuple[str, ...]
     upstream: Any
 
 
@@ -246,24 +264,35 @@ def call_of(state: Mapping[str, Any]) -> Call:
             upstream = np.asarray(_value(state["upstream"]), float)[()]
     except FormulaError as error:
         faults.append(fault_of(error, "upstream"))
+    wrt = target.wrt
+    try:
+        wrt = _wrt(state.get("wrt"), target)
+    except Faulty as error:
+        faults += error.faults
     if faults:
         raise Faulty(*faults)
-    return Call(target, values, _wrt(state, target), upstream)
+    return Call(target, values, wrt, upstream)
 
 
 def _value(text: Any) -> Any:
     return parse_value(text if isinstance(text, str) else str(text), integers=False)
 
 
-def _wrt(state: Mapping[str, Any], target: Target) -> tuple[str, ...] | None:
-    wrt = state.get("wrt")
-    if not wrt:
+def _wrt(asked: Any, target: Target) -> tuple[str, ...]:
+    """Return the arguments whose gradients are asked for, in the order of all arguments."""
+    if asked is None:
         return target.wrt
-    names = [name for name in wrt if isinstance(name, str)] if isinstance(wrt, list) else []
-    unknown = [name for name in names if name not in target.names]
-    if unknown or not names:
-        raise Faulty(Fault("wrt", f"Choose among {', '.join(target.names)}."))
-    return tuple(names)
+    if not isinstance(asked, list) or any(name not in target.names for name in asked):
+        raise Faulty(Fault("wrt", f"Choose among {', '.join(target.able)}."))
+    if not asked:
+        raise Faulty(
+            Fault("wrt", "Mark at least one argument: without a mark, nothing is derived.")
+        )
+    unable = [name for name in target.names if name in asked and name not in target.able]
+    if unable:
+        message = f"{', '.join(unable)} can have no gradient, being whole numbers."
+        raise Faulty(Fault("wrt", message))
+    return tuple(name for name in target.names if name in asked)
 
 
 def _mapping(state: Mapping[str, Any], key: str) -> Mapping[str, Any]:

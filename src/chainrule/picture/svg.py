@@ -26,6 +26,9 @@ from chainrule.picture.measure import FACES, is_doubtful, plain
 from chainrule.picture.scene import Box, Edge
 from chainrule.picture.styles import STYLE
 
+#: Roles of the texts that are numbers; the others say what a box is.
+_NUMBERS = ("value", "gradient", "local")
+
 
 def to_svg(drawing: Drawing, step: int | None = None) -> str:
     """Return a drawing as SVG.
@@ -113,7 +116,6 @@ def _box(placed: Placed, step: int | None) -> str:
         attributes.append(f'data-line="{box.where.line}"')
     if box.opens:
         attributes.append(f"data-opens={_attribute(box.opens)}")
-    attributes.append(f'tabindex="0" role="button" aria-label={_attribute(_box_label(box))}')
     tail = ""
     if placed.tail:
         tail = (
@@ -121,9 +123,14 @@ def _box(placed: Placed, step: int | None) -> str:
             f'<path class="head" d="{_head(placed.tail[-1])}"/>'
         )
     title = _box_title(box)
+    face = [text for text in placed.texts if text.role not in _NUMBERS]
+    numbers = [text for text in placed.texts if text.role in _NUMBERS]
+    # What is pressed is the face alone: its name has to have all words that are seen in it.
     return (
         f"<g {' '.join(attributes)}>" + (f"<title>{_content(title)}</title>" if title else "")
-        + f"{tail}{''.join(_shapes(placed))}{_texts(placed.texts, step)}</g>"
+        + f'{tail}<g class="face" tabindex="0" role="button" '
+        f"aria-label={_attribute(_box_label(box, face))}>"
+        f"{''.join(_shapes(placed))}{_texts(face, step)}</g>{_texts(numbers, step)}</g>"
     )  # fmt: skip
 
 
@@ -136,11 +143,11 @@ def _shapes(placed: Placed) -> Iterable[str]:
 
 
 def _texts(texts: Iterable[Text], step: int | None) -> str:
-    return "".join(_text(text) for text in texts if step is None or text.step <= step)
+    return " ".join(_text(text) for text in texts if step is None or text.step <= step)
 
 
 def _text(text: Text) -> str:
-    number = text.role in ("value", "gradient", "local")
+    number = text.role in _NUMBERS
     known = f' data-known="{text.step}"' if number else ""
     fitted = ""
     if is_doubtful(text.text):
@@ -160,13 +167,9 @@ def _text(text: Text) -> str:
 # -- words -----------------------------------------------------------------------------------
 
 
-def _box_label(box: Box) -> str:
-    name = f"{box.name} = {box.title}" if box.name and box.name != box.title else box.title
-    words = [name]
-    if box.equal:
-        words.append(f"equal to {box.equal}")
-    if box.detail:
-        words.append(box.detail)
+def _box_label(box: Box, face: Iterable[Text]) -> str:
+    words = [text.text for text in face]
+    words += [text.full for text in face if text.full and text.full != text.text]
     if box.value is not None:
         words.append(f"value {box.value.text}")
     if box.gradient is not None:

@@ -12,13 +12,17 @@ import traitlets
 
 from chainrule import view
 from chainrule.solution import Solution
+from chainrule.view.notebook import DARK, LIGHT, paint
 from chainrule.widget.session import Session
 
 
 def module() -> str:
     """Return the module that a notebook loads: the view's, and what connects it to Python."""
     own = files("chainrule.widget").joinpath("static", "widget.js").read_text("utf-8")
-    body = f"const STYLE = {json.dumps(view.style())};\n{own}\nreturn {{ render }};"
+    paints = {"dark": paint(dark=True), "light": paint(dark=False)}
+    given = {"STYLE": view.style(), "DARK": DARK, "LIGHT": LIGHT, "PAINT": paints}
+    constants = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in given.items())
+    body = f"{constants}{own}\nreturn {{ render }};"
     return f"{view.module()}\nexport default (() => {{\n{body}\n}})();\n"
 
 

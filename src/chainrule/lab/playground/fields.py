@@ -97,7 +97,8 @@ class Fields:
         value = self.given[field]
         found = check(value)
         if found is None:
-            self.wrong(field, f"{needed} is needed, not {shown(value)}.")
+            got = "" if value == "" else f", not {shown(value)}"
+            self.wrong(field, f"{needed} is needed{got}.")
             return default
         return found
 
@@ -146,16 +147,19 @@ class Fields:
         return value
 
     def widths(self, field: str, default: tuple[int, ...], layers: int, most: int) -> Any:
-        """Return the widths of layers: a list of whole numbers."""
+        """Return the widths of layers: a list of whole numbers, each with a message of its own."""
 
-        def check(value: Any) -> tuple[int, ...] | None:
-            if not isinstance(value, (list, tuple)) or len(value) > layers:
-                return None
-            fits = all(type(width) is int and 1 <= width <= most for width in value)
-            return tuple(value) if fits else None
+        def check(value: Any) -> tuple[Any, ...] | None:
+            is_list = isinstance(value, (list, tuple)) and len(value) <= layers
+            return tuple(value) if is_list else None
 
-        needed = f"A list of at most {layers} widths, each a whole number from 1 to {most},"
-        return self._taken(field, default, check, needed)
+        found = self._taken(field, default, check, f"A list of at most {layers} widths")
+        for at, width in enumerate(found):
+            if type(width) is not int or not 1 <= width <= most:
+                got = "" if width == "" else f", not {shown(width)}"
+                message = f"A width from 1 to {most} is needed for layer {at + 1}{got}."
+                self.wrong(f"{field}.{at}", message)
+        return found
 
     def finish(self) -> None:
         """Refuse it all if anything was wrong.

@@ -55,8 +55,10 @@ class Explorer {
     const whole = state && typeof state === "object" ? state : FIRST;
     const isExample = this.examples.some(({ name }) => name === whole.example);
     if (!isExample && typeof whole.formula !== "string" && !whole.playground) return { ...FIRST };
-    const values = whole.values && typeof whole.values === "object" ? whole.values : {};
-    return { ...whole, values: { ...values } };
+    const object = (given) => (given && typeof given === "object" && !Array.isArray(given) ? { ...given } : {});
+    const marks = Object.fromEntries(Object.entries(object(whole.marks)).filter(([, on]) => typeof on === "boolean"));
+    const wrt = Array.isArray(whole.wrt) ? whole.wrt.filter((name) => typeof name === "string") : undefined;
+    return { ...whole, values: object(whole.values), marks, wrt };
   }
 
   start() {

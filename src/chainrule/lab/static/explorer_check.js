@@ -105,7 +105,7 @@ class Check {
     if (found.wrong?.verdict === "raises") {
       parts.push(el("p", { class: "help", text: "What comes after it is checked once it can be worked out." }));
     } else if (found.missing.length && !found.ok) {
-      parts.push(el("p", { class: "help", text: `Not there yet: ${found.missing.map((name) => `d${name}`).join(", ")}.` }));
+      parts.push(el("p", { class: "help", text: `Not there yet: ${found.missing.map((name) => `d${name}`).join(", ")}. Unmark above what need not be derived.` }));
     }
     this.verdict.replaceChildren(...parts);
   }

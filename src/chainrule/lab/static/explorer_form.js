@@ -24,7 +24,9 @@ class Form {
       ...explorer.examples.map(({ name, title }) => el("option", { value: name, text: title })),
       el("option", { value: OWN, text: "Your own formula" }));
     this.moment = el("option", { value: MOMENT, text: "A moment of the playground" });
-    this.heading = el("h3", { text: "Values" });
+    this.defaults = []; // whose gradients are derived unless others are marked
+    this.heading = el("div", { class: "values-head" }, el("h3", { id: "values-title", text: "Values" }),
+      el("span", { "aria-hidden": "true", title: "Which gradients to derive", text: "Gradient" }));
     this.begun = el("p", { class: "help", text: "They begin with those in the formula.", hidden: true });
     this.formula = el("textarea", {
       id: "formula", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
@@ -40,7 +42,8 @@ class Form {
     this.told = el("p", { class: "help" });
     this.paths = el("button", { type: "button", class: "quiet", text: "Go to its paths", on: { click: () => explorer.showPaths() } });
     this.source = el("div", { class: "moment" }, this.told, this.paths);
-    this.values = el("div", { class: "values" });
+    this.values = el("div", { class: "values", role: "group", "aria-labelledby": "values-title" });
+    this.wrtError = el("p", { class: "error", id: "wrt-error", role: "alert", hidden: true });
     this.upstream = this.field("upstream", "Upstream gradient", (text) => ({ upstream: text }));
     this.upstream.box.classList.add("upstream");
     this.whole = el("p", { class: "error", role: "alert", hidden: true });
@@ -48,7 +51,7 @@ class Form {
       el("h2", { id: "form-title", text: "Function" }),
       el("div", { class: "field" }, el("label", { for: "choice", text: "Start from" }), this.choice),
       this.source, this.formulaBox,
-      this.heading, this.begun, this.values, this.upstream.box, this.whole);
+      this.heading, this.begun, this.values, this.wrtError, this.upstream.box, this.whole);
   }
 
   choose(name) {
@@ -79,6 +82,27 @@ class Form {
     return { box, input, exact: exactField(input), error };
   }
 
+  /** The field of an argument, and a box to mark it: its gradient is to be derived. */
+  argument({ name, gradient }) {
+    const made = this.field(`value:${name}`, name, (text) => ({ values: { ...this.explorer.state.values, [name]: text } }));
+    const label = gradient ? `Gradient of ${name}` : `Gradient of ${name}: whole numbers have none`;
+    made.tick = el("input", {
+      type: "checkbox", "aria-label": label, "aria-describedby": "wrt-error", disabled: !gradient,
+      on: { change: () => this.wanted(name, made.tick.checked) },
+    });
+    made.input.after(el("label", { class: "tick", title: label }, made.tick));
+    return made;
+  }
+
+  /** Whether a gradient is to be derived: as marked, else as a link had it, else as is usual. */
+  isMarked(name, { marks, wrt } = this.explorer.state) {
+    return own(marks ?? {}, name) ?? (wrt ?? this.defaults).includes(name);
+  }
+
+  wanted(name, on) {
+    this.explorer.change({ marks: { ...this.explorer.state.marks, [name]: on } });
+  }
+
   /** Show the state; a field that is being typed in keeps its text and caret. */
   render() {
     const { state } = this.explorer;
@@ -91,14 +115,17 @@ class Form {
     this.formula.rows = Math.min(12, Math.max(3, (state.formula ?? "").split("\n").length + 1));
     this.source.hidden = !state.playground;
     if (state.playground) this.tell(state.playground);
-    if (example) this.use(example.arguments);
-    if (state.playground) this.use([]);
+    if (example) this.use(example);
+    if (state.playground) this.use({ arguments: [], wrt: [] });
     if (!example && !state.playground) this.explorer.api.state.set("formula", state);
     this.heading.hidden = !this.names.length;
     this.begun.hidden = Boolean(example) || !Object.values(this.texts).some(Boolean);
     this.upstream.box.hidden = Boolean(state.playground) || !(example?.upstream || state.upstream || this.needsUpstream);
     this.upstream.exact.text = state.upstream || example?.upstream || "";
-    for (const [name, { exact }] of this.fields) exact.text = this.textOf(name);
+    for (const [name, { exact, tick }] of this.fields) {
+      exact.text = this.textOf(name);
+      tick.checked = this.isMarked(name);
+    }
   }
 
   /** Say which moment of the playground this is, and what was asked about it. */
@@ -106,7 +133,7 @@ class Form {
     const count = Array.isArray(labels) ? labels.length : 0;
     const samples = sample === undefined ? `the next ${count === 1 ? "sample" : `${count} samples`}` : `sample ${sample} alone`;
     this.told.textContent = `The loss of the playground's network on ${samples}, with its weights after step ${Number(step).toLocaleString("en")}.`
-      + (why ? ` What ${why} does to it is lit in the picture.` : "");
+      + (why ? ` What ${why} does to it is lit in the picture, unless its paths are too many.` : "");
     this.paths.hidden = !why;
   }
 
@@ -115,14 +142,17 @@ class Form {
   }
 
   /** Make a field for each argument. */
-  use(needed) {
+  use({ arguments: needed, wrt }) {
     const names = needed.map(({ name }) => name);
     this.texts = Object.fromEntries(needed.map(({ name, text }) => [name, text]));
-    if (names.join() === this.names.join()) return;
+    this.defaults = wrt;
+    const kinds = JSON.stringify(needed.map(({ name, gradient }) => [name, gradient]));
+    if (kinds === this.kinds) return;
+    this.kinds = kinds;
     this.names = names;
     const before = this.fields;
-    this.fields = new Map(names.map((name) => [name, before.get(name) ?? this.field(`value:${name}`, name,
-      (text) => ({ values: { ...this.explorer.state.values, [name]: text } }))]));
+    const kept = (each) => (before.get(each.name)?.tick.disabled === !each.gradient ? before.get(each.name) : null);
+    this.fields = new Map(needed.map((each) => [each.name, kept(each) ?? this.argument(each)]));
     this.values.replaceChildren(...[...this.fields.values()].map(({ box }) => box));
   }
 
@@ -133,7 +163,7 @@ class Form {
     // A value that is written in the formula is what its field has, until the field is edited.
     const before = this.asked ? this.texts : null;
     this.asked = true;
-    this.use(form.arguments);
+    this.use(form);
     const rewritten = this.names.filter((name) => before && this.texts[name] && this.texts[name] !== own(before, name));
     const { values } = this.explorer.state;
     const fresh = this.names.filter((name) => own(values, name) === undefined || rewritten.includes(name));
@@ -143,12 +173,13 @@ class Form {
     return this.used({ ...state, values: { ...values, ...state.values } });
   }
 
-  /** Leave out the values that the formula does not use. */
+  /** Leave out the values that the formula does not use, and say which gradients are asked for. */
   used(state) {
     if (state.playground) return state;
     const names = new Set(this.names);
     const values = Object.entries(state.values).filter(([name]) => names.has(name));
-    return { ...state, values: Object.fromEntries(values) };
+    const wrt = this.names.filter((name) => this.isMarked(name, state));
+    return { ...state, wrt, values: Object.fromEntries(values) };
   }
 
   // -- complaints --------------------------------------------------------------------------
@@ -160,7 +191,7 @@ class Form {
     for (const error of errors) {
       const known = error.field === "formula" ? "formula" : error.field;
       const has = known === "formula" ? !this.formulaBox.hidden
-        : known === "upstream" || this.fields.has(known.replace(/^value:/, ""));
+        : known === "upstream" || (known === "wrt" && this.names.length) || this.fields.has(known.replace(/^value:/, ""));
       if (has) said.set(known, error);
       else left.push(error.message);
     }
@@ -168,7 +199,10 @@ class Form {
     this.upstream.box.hidden = this.upstream.box.hidden && !said.has("upstream");
     this.mark(this.formula, this.formulaError, said.get("formula"));
     this.mark(this.upstream.input, this.upstream.error, said.get("upstream"));
-    for (const [name, { input, error }] of this.fields) this.mark(input, error, said.get(`value:${name}`));
+    for (const [name, { input, error, tick }] of this.fields) {
+      this.mark(input, error, said.get(`value:${name}`));
+      this.mark(tick, this.wrtError, said.get("wrt"));
+    }
     return left;
   }
 

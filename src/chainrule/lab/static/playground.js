@@ -19,7 +19,7 @@ const LOST = "The connection is lost, and is being tried again. Training goes on
 const GONE = "The lab does not answer: it may have been stopped. If so, run chainrule lab again and open the link that it prints; your settings are kept in this browser.";
 /** Milliseconds between two announcements while training runs. */
 const SPOKEN = 5000;
-const PACES = [[0, "Full speed"], [1000, "1,000 steps a second"], [100, "100 steps a second"], [10, "10 steps a second"]];
+const PACES = [[0, "Full speed"], [1000, "1,000 steps/s"], [100, "100 steps/s"], [10, "10 steps/s"]];
 
 /**
  * @param {HTMLElement} root
@@ -115,7 +115,7 @@ export async function mount(root, api) {
       network.begin(run, placed);
       curves.begin();
       asked.begin(run, placed);
-      legend(page.legend, run.points);
+      legend(page, run.points);
     }
     // What is being typed is newer than this answer.
     if (!waiting && !owed && !controls.isTyping()) controls.show(run.config);
@@ -136,6 +136,7 @@ export async function mount(root, api) {
     figures(page.figures, frame);
     page.finding.textContent = minus(frame.finding);
     page.finding.hidden = !frame.finding;
+    page.signs.lastChild.hidden = !Object.values(frame.dead).some((units) => units.length);
     page.pace.value = String(frame.pace);
     stopped();
     state(frame.state);
@@ -250,6 +251,10 @@ function layout() {
     network: canvas("network", "The network: its units and weights; choose one below"),
     curves: canvas("curves", "Loss and accuracy by step"),
     legend: make("ul", { class: "pg-legend" }),
+    lines: make("ul", { class: "pg-legend pg-lines" }),
+    signs: make("ul", { class: "pg-legend pg-signs" },
+      ...[["positive", "positive weight"], ["negative", "negative"], ["unit", "output of a unit"], ["dead", "learns nothing"]]
+        .map(([kind, text]) => make("li", { "data-sign": kind, text, hidden: kind === "dead" }))),
     finding: make("p", { class: "pg-finding", tabindex: "0", role: "note", "aria-label": "What was found", hidden: true }),
     message: make("p", { class: "pg-message", role: "alert", hidden: true }),
     stopped: make("p", { class: "pg-message", role: "alert", "data-stopped": true, hidden: true }),
@@ -264,8 +269,8 @@ function layout() {
   unfold();
   wide.addEventListener("change", unfold);
   page.middle = make("div", { class: "pg-middle" },
-    make("h2", { class: "pg-title" }, "Network ", page.size), page.network);
-  page.right = make("div", { class: "pg-right" }, page.plot, page.legend, page.curves, page.finding);
+    make("div", { class: "pg-head" }, make("h2", {}, "Network ", page.size), page.signs), page.network);
+  page.right = make("div", { class: "pg-right" }, page.plot, page.legend, page.curves, page.lines, page.finding);
   page.root = make("div", { class: "pg", "data-state": "opening", "data-step": "0" },
     make("div", { class: "pg-bar" },
       make("div", { class: "pg-run" }, page.train, page.step, page.reset, page.pace),
@@ -288,9 +293,14 @@ function figures(list, { step, state, scores: [, loss, accuracy, heldLoss, held]
     make("div", {}, make("dt", { text: name }), make("dd", { text }))));
 }
 
-/** Which mark is which class: in words, by shape and by colour. */
-function legend(list, points) {
-  list.replaceChildren(
-    ...points.classes.map((name, at) => make("li", { class: `pg-key pg-key-${at}`, "data-shape": SHAPES[at], text: name })),
-    make("li", { class: "pg-key-held", text: points.trained < points.x.length ? "hollow: held out" : "" }));
+/** Which mark is which class, and which line which samples: in words, by shape and by colour. */
+function legend({ legend: marks, lines }, { classes, trained, x }) {
+  const isHeld = trained < x.length;
+  marks.replaceChildren(
+    ...classes.map((name, at) => make("li", { class: `pg-key pg-key-${at}`, "data-shape": SHAPES[at], text: name, title: name })),
+    make("li", { class: "pg-key-held", text: "hollow: held out", hidden: !isHeld }),
+    make("li", { class: "pg-key-next", text: "outlined: next batch" }));
+  lines.replaceChildren(
+    make("li", { "data-line": "trained", text: "trained on" }),
+    make("li", { "data-line": "held", text: "held out", hidden: !isHeld }));
 }

@@ -5,7 +5,7 @@ import { make } from "./playground_dom.js";
 const NAMES = {
   spiral: "Spiral", moons: "Moons", circles: "Circles", blobs: "Blobs", xor: "XOR", table: "Your CSV",
   tanh: "tanh", relu: "ReLU", sigmoid: "Sigmoid", leakyrelu: "Leaky ReLU", elu: "ELU", gelu: "GELU",
-  silu: "SiLU", softplus: "Softplus", none: "None (linear)", sgd: "SGD", momentum: "SGD + momentum",
+  silu: "SiLU", softplus: "Softplus", none: "Linear", sgd: "SGD", momentum: "Momentum",
   adam: "Adam", rmsprop: "RMSProp", adagrad: "AdaGrad", lion: "Lion",
 };
 /** Milliseconds without a key press after which what was typed counts. */
@@ -74,6 +74,7 @@ export function createControls(options, api, changed) {
     widths.replaceChildren(...list.map((width, at) => {
       const input = make("input", {
         type: "text", inputmode: "numeric", autocomplete: "off", "aria-label": `Units of layer ${at + 1}`,
+        "aria-describedby": "pg-layers-error",
         on: { input: () => { config.layers[at] = read(input.value); later(); } },
       });
       input.value = String(width);
@@ -96,10 +97,12 @@ export function createControls(options, api, changed) {
     return { role, input, row: field(`table.${role}`, { x: "Across", y: "Up", target: "Class" }[role], input) };
   });
   const tableError = make("p", { class: "pg-error", id: "pg-table-error", hidden: true });
-  const pasted = make("textarea", { id: "pg-table", rows: "3", spellcheck: "false", "aria-describedby": "pg-table-error", placeholder: "height,weight,kind\n1.2,3.4,a" });
+  const pasted = make("textarea", { id: "pg-table", rows: "5", wrap: "off", spellcheck: "false", "aria-describedby": "pg-table-help pg-table-error", placeholder: "height,weight,kind\n1.2,3.4,a\n1.7,2.9,b" });
+  const columns = make("div", { hidden: true }, ...chosen.map(({ row }) => row));
   const table = make("div", { class: "pg-table", "data-field": "table", hidden: true },
-    make("label", { for: "pg-table", text: "Paste a table, or" }), file, pasted, tableError,
-    ...chosen.map(({ row }) => row));
+    make("label", { for: "pg-table", text: "Paste a table, or choose a file" }), pasted, tableError, file,
+    make("p", { class: "pg-help", id: "pg-table-help", text: "Two columns of numbers, and one with two to six different values, as classes." }),
+    columns);
   fields.set("table", { input: pasted, error: tableError, row: table });
   file.setAttribute("aria-label", "Choose a CSV file");
   file.addEventListener("change", async () => {
@@ -131,30 +134,46 @@ export function createControls(options, api, changed) {
   let typed = 0;
   pasted.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(take, QUIET); });
 
-  /** Ask which columns there are, and choose the first that can serve. */
+  /** Ask which columns there are, and begin with those that the server proposes. */
   async function take() {
     const text = pasted.value;
+    if (!text.trim()) return report([]);
     try {
-      const { columns } = await api.post("/api/playground/table", { text });
+      const found = await api.post("/api/playground/table", { text });
       if (text !== pasted.value) return;
-      report([]);
-      const numbers = columns.filter((column) => column.numeric);
-      const targets = columns.filter((column) => column.classes);
-      const names = (list) => list.map((column) => column.name);
-      const target = targets.findLast((column) => !numbers.slice(0, 2).includes(column)) ?? targets.at(-1);
-      const [x, y] = names(numbers.filter((column) => column !== target));
-      if (y === undefined || !target) {
-        const but = columns.map((column) => column.but).filter(Boolean).join(" ");
-        report([{ field: "table", message: `Two columns of numbers are needed, and one with 2 to 6 different values. ${but}`.trim() }]);
-        return;
-      }
-      config.table = { text, x, y, target: target.name };
-      for (const { role, input } of chosen) {
-        fill(input, names(role === "target" ? targets : numbers), config.table[role]);
-      }
+      report(found.chosen ? [] : [{ field: "table", message: found.lacking }]);
+      if (!found.chosen) return;
+      config.table = { text, ...found.chosen };
+      offer(found.columns);
       later(0);
     } catch (error) {
       report(error.errors ?? [{ field: "table", message: String(error.message) }]);
+    }
+  }
+
+  let offered = "";
+  /** Let people choose among the columns that can serve. */
+  function offer(found) {
+    const serving = (role) => found.filter(({ numeric, classes }) => (role === "target" ? classes : numeric));
+    for (const { role, input } of chosen) fill(input, serving(role).map(({ name }) => name), config.table[role]);
+    columns.hidden = false;
+    offered = config.table.text;
+  }
+
+  /** Show a table that came from elsewhere: a link, a file, or before a reload. */
+  async function showTable({ text }) {
+    pasted.value = text;
+    for (const { role, input } of chosen) {
+      if (offered === text) input.value = config.table[role];
+      else fill(input, [config.table[role]], config.table[role]);
+    }
+    columns.hidden = false;
+    if (offered === text) return;
+    try {
+      const found = await api.post("/api/playground/table", { text });
+      if (config.table?.text === text) offer(found.columns);
+    } catch {
+      // The columns that were chosen stay; there is nothing to choose.
     }
   }
 
@@ -183,7 +202,9 @@ export function createControls(options, api, changed) {
   function report(errors) {
     const left = [];
     const said = new Map();
+    const layersAt = new Set();
     for (const { field: name, message } of errors) {
+      if (name.startsWith("layers.")) layersAt.add(Number(name.split(".")[1]));
       const key = fields.has(name) ? name : fields.has(name.split(".")[0]) ? name.split(".")[0] : null;
       if (key) said.set(key, said.has(key) ? `${said.get(key)} ${message}` : message);
       else left.push(message);
@@ -191,8 +212,9 @@ export function createControls(options, api, changed) {
     for (const [name, { input, error }] of fields) {
       error.textContent = said.get(name) ?? "";
       error.hidden = !said.has(name);
-      input.setAttribute("aria-invalid", String(said.has(name)));
+      if (name !== "layers") input.setAttribute("aria-invalid", String(said.has(name)));
     }
+    [...widths.children].forEach((input, at) => input.setAttribute("aria-invalid", String(layersAt.has(at))));
     return left;
   }
 
@@ -210,11 +232,7 @@ export function createControls(options, api, changed) {
         if (name.includes(".") || name === "layers" || name === "table") continue;
         input.value = String(config[name]);
       }
-      if (config.table) {
-        pasted.value = config.table.text;
-        const names = columnsOf(chosen, config.table);
-        for (const { role, input } of chosen) fill(input, names(role), config.table[role]);
-      }
+      if (config.table) showTable(config.table);
       layers();
       data();
       report([]);
@@ -229,12 +247,6 @@ function group(title, ...children) {
 function fill(input, names, value) {
   input.replaceChildren(...names.map((name) => make("option", { value: name, text: name })));
   input.value = value;
-}
-
-/** The columns that a choice offers already, or else the chosen one alone. */
-function columnsOf(chosen, table) {
-  const offered = new Map(chosen.map(({ role, input }) => [role, [...input.options].map((o) => o.value)]));
-  return (role) => (offered.get(role).includes(table[role]) ? offered.get(role) : [table[role]]);
 }
 
 /** What was typed, as a number where it is one: the server says what is wrong with the rest. */

@@ -18,7 +18,7 @@ export function createCurves(canvas) {
     const half = (width - 14) / 2;
     const most = greatest(curve);
     panel(context, { x: 0, width: half, height }, curve, colours, {
-      title: "Loss", columns: [LOSS, HELD_LOSS], most, isFirst: true, text: (v) => number(v, 2),
+      title: "Loss", columns: [LOSS, HELD_LOSS], most, text: (v) => number(v, 2),
     });
     panel(context, { x: half + 14, width: half, height }, curve, colours, {
       title: "Accuracy", columns: [ACCURACY, HELD_ACCURACY], most: 1, text: (v) => percent(v).replace(".0", ""),
@@ -46,32 +46,12 @@ function greatest(curve) {
   return Math.min(most, Math.max(3 * first, 1e-6));
 }
 
-/** Say which line is which. */
-function key(context, x, colours) {
-  context.font = `11px ${colours.font}`;
-  let at = x;
-  ["trained on", "held out"].forEach((text, kind) => {
-    context.beginPath();
-    context.moveTo(at, 8.5);
-    context.lineTo(at + 10, 8.5);
-    context.setLineDash(kind ? [4, 3] : []);
-    context.strokeStyle = kind ? colours.accent : colours.ink;
-    context.lineWidth = 1.8;
-    context.stroke();
-    context.setLineDash([]);
-    context.fillStyle = colours.quiet;
-    context.fillText(text, at + 14, 12);
-    at += 22 + context.measureText(text).width;
-  });
-}
-
-function panel(context, { x, width, height }, curve, colours, { title, columns, most, text, isFirst = false }) {
+function panel(context, { x, width, height }, curve, colours, { title, columns, most, text }) {
   const [left, top, right, bottom] = [x + 34, 22, x + width - 4, height - 18];
   context.font = `600 12px ${colours.font}`;
   context.textAlign = "left";
   context.fillStyle = colours.ink;
   context.fillText(title, x, 12);
-  if (isFirst) key(context, x + context.measureText(title).width + 8, colours);
   context.font = `11px ${colours.font}`;
   context.fillStyle = colours.quiet;
   context.strokeStyle = colours.line;

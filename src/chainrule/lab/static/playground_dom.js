@@ -30,7 +30,7 @@ export function minus(text) {
 export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const text = Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
-    ? value.toExponential(Math.max(1, digits - 2))
+    ? value.toExponential(digits - 1)
     : String(Number(value.toPrecision(digits)));
   return minus(text);
 }
@@ -45,6 +45,32 @@ export function shortened(context, text, room) {
   const letters = [...text];
   while (letters.length > 1 && context.measureText(`${letters.join("")}…`).width > room) letters.pop();
   return `${letters.join("")}…`;
+}
+
+/**
+ * Write beside a place what is there, within the canvas.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {number[]} place
+ * @param {object} colours
+ */
+export function tag(context, [x, y], text, { font, paper, ink, quiet }) {
+  const { clientWidth: width } = context.canvas;
+  context.font = `12px ${font}`;
+  const shown = shortened(context, text, width - 20);
+  const wide = context.measureText(shown).width + 12;
+  const left = Math.max(2, Math.min(width - wide - 2, x - wide / 2));
+  const top = y < 44 ? y + 14 : y - 34;
+  context.fillStyle = paper;
+  context.strokeStyle = quiet;
+  context.lineWidth = 1;
+  context.beginPath();
+  context.roundRect(left, top, wide, 22, 5);
+  context.fill();
+  context.stroke();
+  context.fillStyle = ink;
+  context.textAlign = "left";
+  context.fillText(shown, left + 6, top + 15);
 }
 
 /** A share as a percentage. */

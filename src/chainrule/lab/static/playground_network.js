@@ -4,7 +4,7 @@
  */
 
 import { blend, palette } from "./playground_colours.js";
-import { fitted, number, pointing, shortened } from "./playground_dom.js";
+import { fitted, number, pointing, shortened, tag } from "./playground_dom.js";
 
 const TOP = 30;
 const BOTTOM = 34;
@@ -80,6 +80,19 @@ export function createNetwork(canvas, chosen) {
     lines(context, at, colours);
     units(context, at, colours);
     labels(context, at, colours, height);
+    if (hovered && frame) tag(context, middle(at, hovered), said(hovered), colours);
+  }
+
+  function said({ layer, from, to }) {
+    const { index, title } = where[layer];
+    return `${title(from, to)} = ${number(frame.parts.weights[index(from, to)])}`;
+  }
+
+  /** A place on the line of a weight, or the unit of a bias. */
+  function middle(at, weight) {
+    if (weight.from >= 0) return point(curve(at, weight), 0.5);
+    const column = at[weight.layer + 1];
+    return [column.x, column.units[weight.to]];
   }
 
   function lines(context, at, colours) {
@@ -175,6 +188,7 @@ export function createNetwork(canvas, chosen) {
       context.fillStyle = colours.quiet;
       context.fillText("|gradient|", at[0].x, height - 6, across - 6);
     }
+    classes(context, at.at(-1), colours);
     const { x, size, units: heights } = at[0];
     context.font = `11px ${colours.font}`;
     context.textAlign = "right";
@@ -187,6 +201,16 @@ export function createNetwork(canvas, chosen) {
     });
   }
 
+  /** Say beside each of the last units whose it is. */
+  function classes(context, { x, size, units: heights }, colours) {
+    context.font = `11px ${colours.font}`;
+    context.textAlign = "left";
+    context.fillStyle = colours.quiet;
+    const [left, right] = [x + size / 2 + 5, canvas.clientWidth - 2];
+    if (heights.length > 1 && heights[1] - heights[0] < 12) return;
+    heights.forEach((y, unit) => context.fillText(shortened(context, run.points.classes[unit], right - left), left, y + 4));
+  }
+
   return {
     begin(described, placed) {
       [run, where, frame, selected, hovered] = [described, placed, null, null, null];
@@ -195,13 +219,7 @@ export function createNetwork(canvas, chosen) {
     show(next) { frame = next; draw(); },
     select(weight) { selected = weight; draw(); },
     /** A point on the line of a weight, in CSS pixels from the canvas's corner. */
-    where(weight) {
-      if (weight.from < 0) {
-        const column = columns()[weight.layer + 1];
-        return [column.x, column.units[weight.to]];
-      }
-      return point(curve(columns(), weight), 0.5);
-    },
+    where: (weight) => middle(columns(), weight),
     draw,
   };
 }

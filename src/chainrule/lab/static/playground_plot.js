@@ -1,7 +1,7 @@
 /** The plane: what the network says everywhere, where it changes its mind, and the samples. */
 
 import { SHAPES, blend, mark, palette } from "./playground_colours.js";
-import { fitted, pointing } from "./playground_dom.js";
+import { fitted, number, pointing, shortened, tag } from "./playground_dom.js";
 
 const MARGIN = { left: 30, right: 6, top: 6, bottom: 24 };
 /** Pixels from a sample at which a click still means it. */
@@ -63,6 +63,14 @@ export function createPlot(canvas, chosen) {
     }
     axes(context, run.points, b, colours);
     samples(context, b, colours);
+    names(context, run.points, b, colours);
+    if (hovered !== null) tag(context, place(run.points.x[hovered], b), said(hovered), colours);
+  }
+
+  function said(index) {
+    const { x, labels, classes, centre, spread } = run.points;
+    const at = x[index].map((v, axis) => number(centre[axis] + spread[axis] * v));
+    return `sample ${index}: (${at.join(", ")}), class ${classes[labels[index]]}`;
   }
 
   function samples(context, b, colours) {
@@ -179,11 +187,6 @@ function axes(context, points, b, colours) {
   context.lineWidth = 1;
   context.strokeRect(b.x + 0.5, b.y + 0.5, b.side - 1, b.side - 1);
   context.font = `11px ${colours.font}`;
-  context.fillStyle = colours.ink;
-  context.textAlign = "right";
-  context.fillText(`${points.axes[0]} →`, b.x + b.side - 6, b.y + b.side - 7, b.side / 2);
-  context.textAlign = "left";
-  context.fillText(`↑ ${points.axes[1]}`, b.x + 6, b.y + 14, b.side / 2);
   context.fillStyle = colours.quiet;
   for (const axis of [0, 1]) {
     for (const tick of ticks(points, axis)) {
@@ -198,6 +201,22 @@ function axes(context, points, b, colours) {
       }
     }
   }
+}
+
+/** Write what the axes are called, over the samples and readable on them. */
+function names(context, { axes: [across, up] }, b, colours) {
+  context.font = `11px ${colours.font}`;
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.strokeStyle = colours.paper;
+  context.fillStyle = colours.ink;
+  const write = (text, side, x, y) => {
+    context.textAlign = side;
+    context.strokeText(text, x, y);
+    context.fillText(text, x, y);
+  };
+  write(`${shortened(context, across, b.side / 2)} →`, "right", b.x + b.side - 6, b.y + b.side - 7);
+  write(`↑ ${shortened(context, up, b.side / 2)}`, "left", b.x + 6, b.y + 14);
 }
 
 /** Round numbers along an axis, about five. */

@@ -20,6 +20,8 @@ from chainrule.picture.scenes.shown import Shown
 
 #: More than this at one level is put into groups.
 LIMIT = 40
+#: A turn of a loop has at most so many stretches that begin alike.
+_STRETCHES = 32
 
 
 @dataclass(eq=False, slots=True)
@@ -220,6 +222,7 @@ def _turns(
     if anchor is None:
         return None
     cuts = [i for i in begins if keys[i] == anchor]
+    cuts = cuts[:: _period([tuple(keys[a:b]) for a, b in itertools.pairwise(cuts)])]
     inside = set(keys[cuts[0] : cuts[-1]])
     end = len(nodes)
     for i in range(cuts[-1], len(nodes)):
@@ -228,6 +231,14 @@ def _turns(
             break
     turns = [nodes[a:b] for a, b in zip(cuts, [*cuts[1:], end], strict=True)]
     return nodes[: cuts[0]], turns, nodes[end:]
+
+
+def _period(stretches: Sequence[tuple[tuple[object, ...], ...]]) -> int:
+    """Return how many stretches a turn has: what it begins with may come again within it."""
+    for period in range(1, min(len(stretches) // 2, _STRETCHES) + 1):
+        if stretches[period:] == stretches[:-period]:
+            return period
+    return 1
 
 
 def _lines(nodes: Sequence[Node], anchor: Node) -> str:

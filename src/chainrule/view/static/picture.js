@@ -10,6 +10,8 @@ import { READABLE, zoomBar } from "./zoom.js";
 
 const AROUND = 10; // of a frame that is cut out
 
+const idOf = (part) => part.closest("[data-id]")?.dataset.id ?? null;
+
 /**
  * The panel of the picture.
  * @param {object} view The view that it is part of.
@@ -49,7 +51,7 @@ export function picturePanel(view) {
     const [main, ...others] = view.opened.pictures();
     if (!main) return; // the one before stays until this one has come
     const active = board.getRootNode().activeElement;
-    const focused = board.contains(active) ? active.dataset.id : null;
+    const focused = board.contains(active) ? idOf(active) : null;
     adopt(board, view.doc.style);
     note.offer("", null);
     drawings = [drawn(main, 0)];
@@ -57,7 +59,7 @@ export function picturePanel(view) {
     renderInsets(others);
     for (const one of stops()) one.setAttribute("tabindex", "-1");
     // What was opened or closed keeps its id; whatever had the focus is where it goes on.
-    const again = stops().findIndex((one) => focused && one.dataset.id === focused);
+    const again = stops().findIndex((one) => focused && idOf(one) === focused);
     stop = again >= 0 ? again : Math.min(stop, stops().length - 1);
     stops()[stop]?.setAttribute("tabindex", "0");
     if (focused) stops()[stop]?.focus({ preventScroll: true });
@@ -117,7 +119,7 @@ export function picturePanel(view) {
     svg.setAttribute("height", (high * scale).toFixed(1));
   }
 
-  const stops = () => [...board.querySelectorAll(".box, .edge, g.frame")];
+  const stops = () => [...board.querySelectorAll(".face, .edge, g.frame")];
 
   function show() {
     if (!drawings.length) return;

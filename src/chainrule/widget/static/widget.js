@@ -1,39 +1,52 @@
 /**
  * The view of a solution in a notebook. It becomes the body of a function that has `mount`, the
- * view, and `STYLE`, its style sheet, and returns `render`: a notebook loads one module alone.
+ * view, `STYLE`, its style sheet, `DARK` and `LIGHT`, selectors of a notebook's body, and `PAINT`,
+ * the pictures' colours in both; it returns `render`: a notebook loads one module alone.
  */
 
 /** Python is given so long, in milliseconds, before the page says that it does not answer. */
 const PATIENCE = 60_000;
 /** A cell of a notebook is no page: what is higher scrolls. */
 const FRAME = ".frame { max-height: 56rem; overflow: auto; border-radius: 8px; }";
+/** VS Code puts white behind each widget, with `!important`: a dark view would have a rim. */
+const NO_RIM =
+  ".cell-output-ipywidget-background:has(.chainrule-widget) { background: none !important; }";
 const SILENT = "Python does not answer. Run the cell again.";
 
 /** Whether the notebook is dark, whatever the system is; null where it does not say. */
 function notebookIsDark() {
-  const body = document.body;
-  if (body.dataset.jpThemeLight !== undefined) return body.dataset.jpThemeLight === "false";
-  if (body.dataset.vscodeThemeKind !== undefined) {
-    return /dark|high-contrast$/.test(body.dataset.vscodeThemeKind);
-  }
-  if (body.classList.contains("dark") || body.classList.contains("dark-theme")) return true;
-  if (body.classList.contains("light") || body.classList.contains("light-theme")) return false;
-  return null;
+  if (document.body.matches(DARK)) return true;
+  return document.body.matches(LIGHT) ? false : null;
 }
 
-/** Let a style sheet follow the notebook instead of the system, and hold inside a shadow. */
-function adapted(css) {
+/** Call a function each time that the notebook turns light or dark; returns what ends that. */
+function onTurn(turned) {
+  let before = notebookIsDark();
+  const observer = new MutationObserver(() => {
+    if (notebookIsDark() === before) return;
+    before = notebookIsDark();
+    turned();
+  });
+  observer.observe(document.body, { attributes: true });
+  return () => observer.disconnect();
+}
+
+/** Whether a key is the notebook's although the view has the focus: a shortcut as for saving. */
+function isShortcut(event, focused) {
+  if (!event.ctrlKey && !event.metaKey) return false;
+  const typing = focused?.matches("input:not([type=range]), textarea");
+  return !typing || event.key.toLowerCase() === "s";
+}
+
+/** The style sheet, following the notebook instead of the system, and holding inside a shadow. */
+function styled() {
   const dark = notebookIsDark();
-  const scoped = css.replace(/:root\b/g, ":host");
+  const scoped = `${STYLE.replace(/:root\b/g, ":host")}\n${FRAME}`;
   if (dark === null) return scoped;
-  return scoped
+  const followed = scoped
     .replace(/\(prefers-color-scheme:\s*dark\)/g, dark ? "(min-width: 0)" : "(max-width: 0)")
     .replace(/\(prefers-color-scheme:\s*light\)/g, dark ? "(max-width: 0)" : "(min-width: 0)");
-}
-
-/** A document whose pictures follow the notebook's colours. */
-function adaptedDocument(data) {
-  return data.style ? { ...data, style: adapted(data.style) } : data;
+  return `${followed}\n:host { ${dark ? PAINT.dark : PAINT.light} }`;
 }
 
 /** Questions to Python, each answered by the message that has its number. */
@@ -104,7 +117,7 @@ function hostOf(questions) {
     async recompute(given) {
       const answer = await questions.ask("recompute", given);
       if (answer.errors) return { errors: answer.errors };
-      return { document: adaptedDocument(answer.document) };
+      return { document: answer.document };
     },
     async picture(given) {
       return required(await questions.ask("picture", given), "picture");
@@ -126,23 +139,33 @@ function render({ model, el }) {
   el.append(frame);
   const shadow = frame.attachShadow({ mode: "open" });
   const style = document.createElement("style");
-  style.textContent = `${adapted(STYLE)}\n${FRAME}`;
+  const dress = () => {
+    style.textContent = styled();
+  };
+  dress();
+  const outside = document.createElement("style");
+  outside.textContent = NO_RIM;
+  frame.append(outside);
   const root = document.createElement("div");
   root.className = "frame";
   shadow.append(style, root);
   // The arrow keys step through the view; the notebook must not move to another cell as well.
-  const keep = (event) => event.stopPropagation();
+  const keep = (event) => {
+    if (!isShortcut(event, shadow.activeElement)) event.stopPropagation();
+  };
   frame.addEventListener("keydown", keep);
 
   const questions = new Questions(model);
-  const view = mount(root, adaptedDocument(model.get("document")), hostOf(questions));
+  const view = mount(root, model.get("document"), hostOf(questions));
   const follow = () => {
     if (model.get("serial") === questions.serial) return;
     questions.serial = model.get("serial");
-    view.update(adaptedDocument(model.get("document")));
+    view.update(model.get("document"));
   };
   model.on("change:document", follow);
+  const endTurns = onTurn(dress);
   return () => {
+    endTurns();
     model.off("change:document", follow);
     questions.end();
     view.destroy();
