@@ -44,7 +44,7 @@ def test_which_word_is_for_which_place():
     u = uniform(7, 11, 3, (5, 2, 10), np.float64)
     for row, i, j in np.ndindex(5, 2, 10):
         quarter, place = divmod(j, 3)
-        word = philox_of_the_paper((3 * i + place, row, 11, 7), (3, 0))[quarter]
+        word = philox_of_the_paper((11, row, 7, 3 * i + place), (3, 0))[quarter]
         assert u[row, i, j] == word / 2**32
 
 

@@ -43,10 +43,11 @@ def _philox(counter: Sequence[Any], key: tuple[int, int]) -> tuple[Any, Any, Any
     a, b, c, d = counter
     for k in range(_ROUNDS):
         first, second = ((word + k * weyl) & _LOW for word, weyl in zip(key, _WEYL, strict=True))
+        b, d = b ^ first, d ^ second
         p, q = a * _FACTORS[0], c * _FACTORS[1]
         # High words of the products, and low ones, of which what is too much is cut off later.
-        a, b = ((q >> 32) ^ (b ^ first)) & _LOW, q
-        c, d = ((p >> 32) ^ (d ^ second)) & _LOW, p
+        a, b = ((q >> 32) ^ b) & _LOW, q
+        c, d = ((p >> 32) ^ d) & _LOW, p
     return a, b & _LOW, c, d & _LOW
 
 
@@ -70,7 +71,7 @@ def _words(seed: Any, step: Any, layer: int, shape: tuple[int, ...]) -> tuple[li
     row = np.arange(rows, dtype=np.int64).reshape(-1, *(1,) * len(inner))
     place = np.arange(math.prod(inner), dtype=np.int64).reshape(1, *inner)
     step, seed = _number(step, len(shape)), _number(seed, len(shape))
-    words = _philox((place, row, step, seed), (layer, 0))
+    words = _philox((step, row, seed, place), (layer, 0))
     return list(words[: -(-length // part) if part else 1]), axis
 
 
