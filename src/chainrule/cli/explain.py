@@ -21,8 +21,11 @@ from chainrule.cli.files import loaded, told, written
 from chainrule.cli.targets import Target, file_and_function, found, functions_of
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.examples import EXAMPLES
+from chainrule.explaining.asked import asked
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.explaining.why import element_name
 from chainrule.formula import FUNCTIONS, parse_value
+from chainrule.graph import Node
 from chainrule.render import RENDERERS
 from chainrule.solution import Solution
 from chainrule.solving import explain as explain_function
@@ -206,13 +209,15 @@ def _written(options: argparse.Namespace, solution: Solution, answer: str | None
 def _opened(solution: Solution, name: str) -> str:
     terms = solution.open(name)
     total = scalar_text(sum(term.product for term in terms))
-    head = name if name.startswith("d") else f"d{name}"
-    lines = [f"{head} = {total}, the sum of"]
+
+    def gradient(node: Node, index: tuple[int, ...]) -> str:
+        return gradient_text(gradient_name(element_name(solution.label(node), index)))
+
+    lines = [f"{gradient(*asked(name, solution.explanation.derivation))} = {total}, the sum of"]
     for term in terms:
-        through = element_name(solution.label(term.node), term.index)
         lines.append(
-            f"  {scalar_text(term.product):>12} = d{through} · local derivative "
-            f"= {scalar_text(term.upstream)} · {scalar_text(term.derivative)}"
+            f"  {scalar_text(term.product):>12} = {gradient(term.node, term.index)} "
+            f"· local derivative = {scalar_text(term.upstream)} · {scalar_text(term.derivative)}"
         )
     return "\n".join(lines)
 
