@@ -110,7 +110,7 @@ def test_many_such_steps_are_told_once(monkeypatch):
     monkeypatch.setattr(epochs, "_MANY", 3)
     run = cr.epoch(step, "numpy")
     carry, _ = run(start(), LONE, batch_size=16)
-    with pytest.warns(ExecutorWarning, match=r"^4 steps of step came to 0 · ∞.*np.sqrt\(x \+ 1e"):
+    with pytest.warns(ExecutorWarning, match=r"^In 4 steps.*0 · ∞.*np.sqrt\(x \+ 1e"):
         carry, _ = run(carry, ZEROS, batch_size=16)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -214,7 +214,7 @@ class Epoch:
         before, self._careful = self._careful, self._careful + careful
         if before < _MANY <= self._careful:
             warnings.warn(
-                f"{self._careful} steps of {name_of(self._step)} came to 0 · ∞ in a gradient. "
+                f"In {self._careful} steps so far a gradient came to 0 · ∞. "
                 "NumPy takes such steps once more, one by one, which takes many times as long. "
                 "A small number under a root, as in np.sqrt(x + 1e-12), avoids it.",
                 ExecutorWarning, stacklevel=4,

@@ -91,7 +91,7 @@ class Dropout(Layer):
     --------
     >>> x = np.ones((1, 6))
     >>> Dropout(0.5).apply({}, {}, x, Context(seed=1, step=0))[0]
-    array([[0., 0., 2., 2., 2., 0.]])
+    array([[0., 0., 2., 0., 2., 2.]])
     """
 
     def __init__(self, rate: float) -> None:
