@@ -7,10 +7,10 @@ The generator is Philox4x32 with seven rounds (J. Salmon, M. Moraes, R. Dror and
 random numbers: as easy as 1, 2, 3", SC 2011), the fewest with which it passes all tests of
 TestU01's BigCrush. It makes four words of 32 bits of a counter of four words and a key of two.
 
-What is counted are the row, the place in the row, the step and the seed; the key is the layer. So
-rows and places meet in the second round only: what comes before is computed for rows or places
-alone, not for each of their pairs. The four words belong to four places of the same row, each a
-quarter of the longest axis apart.
+The counter is step, row, seed and place in the row, in this order; the key is the layer. So rows
+and places meet after three rounds only: what comes before is computed for rows or places alone,
+not for each of their pairs. The four words belong to four places of the same row, each a quarter
+of the longest axis apart.
 
 All is in signed 64-bit integers, which every executor has, and in which a product of two words has
 all its bits. NumPy lets arrays wrap around, but warns for single numbers: so nothing here that may
@@ -27,8 +27,8 @@ import numpy as np
 
 from chainrule.errors import ArgumentError
 
-#: The name of the generator. Files of runs that draw random numbers have it: with another one they
-#: would go on with other numbers.
+#: The name of the generator, another one whenever it gives other numbers. Files of runs that draw
+#: some have it, since they could not go on with others.
 GENERATOR = "Philox4x32-7"
 
 _LOW = 0xFFFFFFFF
