@@ -177,7 +177,7 @@ def test_callbacks_see_the_run_and_can_end_it():
 
     with pytest.warns(TrainingWarning, match="something odd"):
         _, history = fitted(callbacks=Own())
-    assert seen == ["start", *[(k, {"loss"}, k + 1) for k in range(3)], "end"]
+    assert seen == ["start", *[(k, {"loss", "learning_rate"}, k + 1) for k in range(3)], "end"]
     assert history.stopped == "enough"
     assert history.length == 3
     assert history.warnings == ["something odd"]
@@ -263,7 +263,7 @@ def test_a_loss_and_a_metric_of_ones_own():
         X, X[:, 0], loss=fourth_power, metrics=[worst, "mae"], optimizer=nn.Adam(0.05), epochs=50
     )
     assert history["loss"][-1] < history["loss"][0] / 20
-    assert list(history) == ["loss", "worst", "mae"]
+    assert list(history) == ["loss", "worst", "mae", "learning_rate"]
     found = model.evaluate(X, X[:, 0])
     assert found["worst"] == pytest.approx(np.abs(model.predict(X)[:, 0] - X[:, 0]).max(), rel=1e-5)
     with pytest.raises(ArgumentError, match="takes no weights"):
@@ -352,7 +352,7 @@ def test_data_frames():
     history = model.fit(frame, pd.Series(Y), loss="cross_entropy", epochs=6, batch_size=10)
     assert_identical(model, fitted()[0])
     table = history.frame()
-    assert list(table.columns) == ["loss"]
+    assert list(table.columns) == ["loss", "learning_rate"]
     assert len(table) == 6
     frame.loc[12, "c"] = np.nan
     with pytest.raises(ArgumentError, match=r"row 12, column c"):

@@ -11,6 +11,8 @@ import pytest
 
 from chainrule import nn
 from chainrule.errors import ArgumentError, FileError
+from chainrule.nn.files import load_checkpoint, save_checkpoint
+from chainrule.nn.random import GENERATOR
 
 HERE = Path(__file__).parent
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -86,6 +88,40 @@ def test_a_run_that_is_over_is_not_run_again(tmp_path):
     apart.fit(X, Y, **options(epochs=8))
     np.testing.assert_array_equal(weights(longer), weights(apart))
     assert not seen
+
+
+def without_the_generator(path, instead=None):
+    """Write a checkpoint again as an earlier version did, or one with another generator."""
+    tree, document = load_checkpoint(path)
+    del document["settings"]["random numbers"]
+    if instead:
+        document["settings"]["random numbers"] = instead
+    save_checkpoint(path, tree, document)
+
+
+@pytest.mark.parametrize("generator", [None, "Threefry"])
+def test_a_run_that_draws_other_random_numbers_is_refused(generator, tmp_path):
+    path = tmp_path / "run.safetensors"
+    interrupted(path)
+    without_the_generator(path, generator)
+    with pytest.raises(ArgumentError, match="random numbers differs") as caught:
+        network().fit(X, Y, **options(checkpoint=path))
+    assert caught.value.expected == (generator or "Squares")
+    assert caught.value.got == GENERATOR
+
+
+def test_a_run_without_random_numbers_goes_on_whoever_began_it(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def plain():
+        return nn.Sequential(nn.Dense(8), nn.ReLU(), nn.Dropout(0.0), nn.Dense(2))
+
+    plain().fit(X, Y, **options(checkpoint=path, epochs=3))
+    without_the_generator(path)
+    model, whole = plain(), plain()
+    model.fit(X, Y, **options(checkpoint=path))
+    whole.fit(X, Y, **options())
+    np.testing.assert_array_equal(weights(model), weights(whole))
 
 
 @pytest.mark.parametrize(

@@ -151,8 +151,8 @@ def test_an_explanation_speaks_of_the_layers():
         "dense1 = t1 + params['dense1']['b']",
         "relu1 = max(dense1, 0)",
         "p = log_softmax(dense2)",
-        "ddense1 = drelu1 · ∂relu1/∂dense1",
-        "dparams['dense2']['W'] = relu1.T @",
+        "d dense1 = d relu1 · ∂relu1/∂dense1",
+        "d params['dense2']['W'] = relu1.T @",
     ):
         assert line in text
     expected = cr.grad(loss)(params, np.array([[1.0, -2.0]]), 1)

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from corpus import CASES
+from pages import solved
 
 import chainrule as cr
+from chainrule.emit import numpy_source
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.explaining.averaging import found_average
-from chainrule.explaining.notations import IDS, notations, reason_against, rewritten
+from chainrule.explaining.notations import IDS, given_value, notations, reason_against, rewritten
 from chainrule.render import RENDERERS
 from chainrule.structure import leaves
 from fuzz.generate import generate
@@ -299,3 +301,31 @@ def test_a_way_that_is_right_forward_alone_is_not_taken(seed):
     """Eigenvalues may come in another order; running products of a column are another rule's."""
     program = generate(seed, jax=False)
     assert_right(explained(program.function(), **program.arguments))
+
+
+# -- square matrices, which have the shape of their transposes -------------------------------------
+
+
+def test_a_square_matrix_is_shown_turned_and_goes_back_as_it_was_given():
+    def f(X, W):
+        return X @ W
+
+    X, W = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0, 6.0], [7.0, 9.0]])
+    upstream = np.array([[1.0, 2.0], [0.0, 1.0]])
+    s = cr.explain(f, X, W, upstream=upstream)
+    turned = rewritten(s.explanation, ["columns"])
+    np.testing.assert_array_equal(turned.arguments["W"], W.T)
+    np.testing.assert_array_equal(turned.arguments["X"], X.T)
+    for name, gradient in s.grads.items():
+        np.testing.assert_array_equal(turned.gradients[name], gradient.T)
+    np.testing.assert_array_equal(given_value(turned.arguments["W"], W, ["columns"]), W)
+    back = rewritten(turned, ["rows"])
+    np.testing.assert_array_equal(back.arguments["W"], W)
+    np.testing.assert_array_equal(back.gradients["W"], s.grads["W"])
+
+
+@pytest.mark.parametrize("name", ["classifier", "classifier-one-hot", "layer", "two-layer"])
+def test_the_code_in_another_notation_gives_its_numbers(name):
+    explanation = solved(name).explanation
+    for found in notations(explanation):
+        assert "def " in numpy_source(rewritten(explanation, [found.id]).derivation.program)

@@ -48,6 +48,8 @@ def test_the_page_is_up_to_date():
 def test_refusals_say_what_to_write_instead(entry):
     """Those that NumPy lets us hear of; the others convert, which is refused as well."""
     for name in entry.names.split():
+        if name not in FUNCTIONS:  # another release of NumPy has it
+            continue
         function = FUNCTIONS[name]
         with pytest.raises((errors.TraceError, errors.ArgumentError, TypeError, Warning)) as caught:
             cr.grad(lambda x, f=function: np.sum(f(x)))(np.array([1.0, 2.0, 3.0]))

@@ -105,6 +105,11 @@ def greek(θ, α, ωmega):
     return μ * μ
 
 
+def accents(größe, élan, señal, čas):
+    naïveté = größe * élan + señal * čas  # ö é ñ č
+    return naïveté * größe
+
+
 def odd_keys(p):
     q = p["a_b"] * p["c^d{}"] * p["e|f`g~\\"] * len("\\end{verbatim}")
     return q * q
@@ -118,6 +123,7 @@ ODD = {
     "large": (wide, np.arange(100.0) / 100),
     "many terms": (long_sum, [0.125, 2.25, -3.5, 0.1, 0.2, 0.3], [1.5, -2.5, 3.25, 0.4, 0.5, 0.6]),
     "Greek": (greek, 2.0, 3.0, 4.0),
+    "accents": (accents, 2.0, 3.0, 4.0, 5.0),
     "keys": (odd_keys, {"a_b": 1.0, "c^d{}": 2.0, "e|f`g~\\": 3.0}),
 }
 EVERY_ODD = pytest.mark.parametrize("call", ODD.values(), ids=ODD)
@@ -260,7 +266,7 @@ def test_the_neuron_reads_from_top_to_bottom():
     text = solution(CASES[0]).text()
     order = ["Inputs", "Forward pass", "z = xw0 + xw1 + xw2 + b = -3 + 2 + 6 + 1 = 6",
              "Backward pass", "dy = 1", "dz = dy · ∂y/∂z = 1 · 1 = 1",
-             "dw[0] = dxw0 · ∂xw0/∂w[0] = 1 · 1 = 1", "Gradients", "dw = [1, -2, 3]"]  # fmt: skip
+             "dw[0] = d xw0 · ∂xw0/∂w[0] = 1 · 1 = 1", "Gradients", "dw = [1, -2, 3]"]  # fmt: skip
     places = [text.index(part) for part in order]
     assert places == sorted(places)
 

@@ -1,5 +1,7 @@
 """The document that the page, the widget and the lab show: its numbers are those of the steps."""
 
+import base64
+import gzip
 import json
 import re
 import sys
@@ -13,6 +15,7 @@ from pages import solved
 
 import chainrule as cr
 from chainrule.cli.targets import EXAMPLES
+from chainrule.errors import ArgumentError
 from chainrule.render import page as words
 from chainrule.view import document, module, page, picture, why
 from chainrule.view.arguments import value_source
@@ -43,7 +46,7 @@ def test_each_step_is_in_the_document_with_its_numbers(example):
     for data, step in zip(made["steps"], example.steps, strict=True):
         assert (data["number"], data["kind"]) == (step.number, step.kind)
         assert data["value"] == words.value_text(step.value)
-        assert data["target"] == words.part_name(step)
+        assert data["target"] == words.part_text(step)
         if step.local is not None:
             assert data["local"]["text"] == words.value_text(step.local.value)
             assert data["upstream"]["text"] == words.value_text(step.upstream_value)
@@ -289,3 +292,53 @@ def test_the_modules_are_one_that_exports_mount():
 def test_save_writes_a_page(tmp_path):
     path = solved("neuron").save(tmp_path / "neuron.html")
     assert path.read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+# -- files in another notation -----------------------------------------------------------------
+
+
+def begin_of(html):
+    packed = re.search(r'id="data">([^<]*)', html)[1]
+    return json.loads(gzip.decompress(base64.b64decode(packed)))["begin"]
+
+
+def test_a_file_that_stands_alone_begins_in_the_notation_asked_for():
+    explanation = solved("classifier").explanation
+    made = document(explanation, alone=True, notation=["sum", "columns"])
+    assert (made["notation"], made["begin"]) == ([], ["columns", "sum"])
+    assert document(explanation, alone=True)["begin"] == []
+    groups = {name: len(one["pictures"]) for name, one in made["variants"].items()}
+    assert groups["columns sum"] > groups["columns"] > len(made["levels"])
+    with pytest.raises(ArgumentError, match="samples as rows"):
+        document(explanation, alone=True, notation=["rows"])
+
+
+def test_every_form_is_written_in_the_notation_that_a_view_shows(tmp_path):
+    s = solved("classifier")
+    assert "W1 @ X" in s.save(tmp_path / "turned.txt", "columns").read_text()
+    assert "X @ W1" in s.save(tmp_path / "given.txt").read_text()
+    for suffix in (".md", ".tex", ".json", ".svg"):
+        given, turned = (
+            s.save(tmp_path / f"{len(notation)}{suffix}", notation).read_text()
+            for notation in ((), ("columns",))
+        )
+        assert given != turned
+    code = s.save(tmp_path / "code.py", ["columns"]).read_text()
+    assert code == s.code()  # of the function as it was given
+    html = s.save(tmp_path / "turned.html", "columns").read_text()
+    assert begin_of(html) == ["columns"]
+    assert "W1 @ X" in unescape(html)  # for a browser without JavaScript
+
+
+def test_the_widget_and_the_lab_save_what_they_show():
+    from chainrule.lab.answers import ANSWERS
+    from chainrule.widget.session import Session
+
+    session = Session(solved("classifier"))
+    session.answer("recompute", {"notation": ["columns"]})
+    page = base64.b64decode(session.answer("export", {"suffix": "html"})["file"]["base64"])
+    assert begin_of(page.decode()) == ["columns"]
+    for notation, loss in (([], "1.68708"), (["sum"], "5.06124")):
+        state = {"example": "classifier", "notation": notation}
+        made = ANSWERS["export"]({"state": state, "suffix": ".txt"})
+        assert f"= {loss}\n" in base64.b64decode(made["content"]).decode()

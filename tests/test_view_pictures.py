@@ -91,14 +91,44 @@ def test_what_has_no_common_picture_is_opened_beside_it(page):
     assert page.locator(".cr-insets").is_hidden()
 
 
-def test_in_another_notation_all_is_closed_and_the_page_says_so(page):
+def test_in_another_notation_a_group_stays_open(page):
     page.locator("[data-key='level-layers']").click()
-    open_group(page, "g1")
+    open_group(page, "g2")
+    for toggle in ("notation-sum", "notation-columns", "notation-sum"):
+        page.locator(f"[data-key='{toggle}']").click()
+        assert page.locator(".cr-scroll g.frame").get_attribute("data-id") == "g2"
+        assert page.locator(".cr-picture-problem").is_hidden()
+
+
+def test_what_another_notation_has_no_picture_of_is_closed_and_the_page_says_so(page):
+    nodes = ["n6", "n7", "n9"]
+    for node in nodes:
+        open_numbers(page, node)
+    frames = page.locator(".cr-picture g.frame, .cr-insets g.frame")
+    assert frames.count() == len(nodes)
     page.locator("[data-key='notation-sum']").click()
-    assert page.locator(".cr-scroll g.frame").count() == 0
-    assert "all groups closed" in page.locator(".cr-picture-problem").inner_text()
+    assert frames.count() < len(nodes)
+    assert "does not hold a picture of all" in page.locator(".cr-picture-problem").inner_text()
     page.locator("[data-key='notation-sum']").click()
     assert page.locator(".cr-picture-problem").is_hidden()
+
+
+def test_a_file_opens_in_the_notation_that_it_was_saved_in(browser, tmp_path):
+    file = solved("classifier").save(tmp_path / "turned.html", notation=["sum", "columns"])
+    with tab(browser, offline=True) as page:
+        opened(page, file)
+        for name in ("columns", "sum"):
+            button = page.locator(f"[data-key='notation-{name}']")
+            assert button.get_attribute("aria-pressed") == "true"
+        turned = page.locator(".cr-result").inner_text()
+        page.locator("[data-key='level-layers']").click()
+        for name in ("g1", "g2", "g3"):
+            open_group(page, name)
+        assert page.locator(".cr-scroll g.frame").count() == 3
+        page.locator("[data-key='notation-sum']").click()
+        page.locator("[data-key='notation-columns']").click()
+        assert page.locator(".cr-result").inner_text() != turned
+        assert serious_faults(page) == []
 
 
 def test_a_file_holds_pictures_in_the_order_in_which_readers_come_to_them():

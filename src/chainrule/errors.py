@@ -37,6 +37,15 @@ from dataclasses import dataclass
 from numpy.linalg import LinAlgError
 
 
+def source_lines(file: str) -> list[str]:
+    """Return the lines of a file or a notebook's cell; none where no source is at hand.
+
+    All code that is made of text is in one ``<string>``: since Python 3.13 its lines are those of
+    ``python -c``, whatever made the function.
+    """
+    return [] if file == "<string>" else linecache.getlines(file)
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """A line of the user's code.
@@ -58,7 +67,8 @@ class Location:
     @property
     def source(self) -> str:
         """The line itself without indentation; empty where no source is at hand."""
-        return linecache.getline(self.file, self.line).strip()
+        lines = source_lines(self.file)
+        return lines[self.line - 1].strip() if 0 < self.line <= len(lines) else ""
 
     @property
     def short(self) -> str:

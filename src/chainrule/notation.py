@@ -20,7 +20,7 @@ Template = str | Callable[..., str]
 LEVELS = {
     level: i
     for i, level in enumerate(
-        ("any", "compare", "bits", "sum", "product", "unary", "power", "atom")
+        ("any", "compare", "or", "xor", "and", "sum", "product", "unary", "power", "atom")
     )
 }
 
@@ -111,7 +111,7 @@ def call(
     latex: str | None = None,
     text: str | None = None,
     arity: int = 1,
-    loop: str | None = None,
+    loop: Template | None = None,
 ) -> Notation:
     r"""Notation of a function call: ``np.exp(x)``, ``exp(x)``, ``\exp(x)``."""
     text = text or code.removeprefix("np.")

@@ -12,6 +12,7 @@ from chainrule.explaining.asked import asked
 from chainrule.explaining.derivation import Derivation
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.forms import ShapeNote, shapes
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.explaining.why import Paths, ScalarTerm, element_name, paths, scalar_terms
 from chainrule.graph import Node
 from chainrule.op import shape_of
@@ -22,6 +23,10 @@ from chainrule.writing import scalar_text
 _SHOWN = 1_000
 #: What is longer shows so many steps of each pass.
 _FIRST = 20
+
+
+def _gradient(name: str) -> str:
+    return gradient_text(gradient_name(name))
 
 
 class ShapeNotes(list[ShapeNote]):
@@ -54,9 +59,9 @@ class ScalarTerms(list[ScalarTerm]):
         total = scalar_text(sum(term.product for term in self))
         lines = [f"{self.gradient} = {total}, the sum of"]
         for term in self:
-            through = element_name(self.label(term.node), term.index)
+            through = _gradient(element_name(self.label(term.node), term.index))
             lines.append(
-                f"  {scalar_text(term.product):>12} = d{through} · local derivative "
+                f"  {scalar_text(term.product):>12} = {through} · local derivative "
                 f"= {scalar_text(term.upstream)} · {scalar_text(term.derivative)}"
             )
         return "\n".join(lines)
@@ -224,7 +229,7 @@ class Solution(Views):
         """
         node, index = asked(name, self._derivation)
         terms = ScalarTerms(scalar_terms(self._derivation.joint, node, index))
-        terms.gradient = f"d{element_name(self.label(node), index)}"
+        terms.gradient = _gradient(element_name(self.label(node), index))
         terms.label = self.label
         return terms
 

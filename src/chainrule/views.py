@@ -138,16 +138,38 @@ class Views:
         """Return the worked solution as JSON."""
         return RENDERERS["json"](self._explanation)
 
-    def html(self) -> str:
+    def html(self, notation: str | Sequence[str] = ()) -> str:
         """Return the worked solution as one HTML file to step through.
 
         It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
         paths of each number and other notations are in it.
+
+        Parameters
+        ----------
+        notation : str or sequence of str
+            Notations to begin with: ``"columns"`` for samples as columns, ``"sum"`` or ``"mean"``
+            for the other loss.
+
+        Raises
+        ------
+        ArgumentError
+            For a notation that there is not.
         """
         from chainrule.view import document, page  # what the text alone has no need of
 
-        made = document(self._explanation, alone=True)
-        return page(made, "" if made["left_out"] else self.text())
+        made = document(self._explanation, alone=True, notation=notation)
+        return page(made, "" if made["left_out"] else self._turned(notation).text())
+
+    def _turned(self, notation: str | Sequence[str]) -> Views:
+        """Return the views in another notation."""
+        from chainrule.explaining.notations import rewritten
+
+        if not notation:
+            return self
+        made = Views()
+        made._explanation = rewritten(self._explanation, notation)
+        made._derivation = made._explanation.derivation
+        return made
 
     def code(self, executor: str = "numpy") -> str:
         """Return the forward and backward pass as code that runs on its own.
@@ -264,11 +286,17 @@ class Views:
         steps = range(self._explanation.last_step + 1)
         return files.save(self._drawing(level), path, steps, seconds)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, notation: str | Sequence[str] = ()) -> Path:
         """Write a view to a file, chosen by its suffix.
 
         .txt, .md, .tex, .json and .py; .html to step through; as a picture
         .svg, and with matplotlib .png, .pdf and .gif.
+
+        Parameters
+        ----------
+        path : str or Path
+        notation : str or sequence of str
+            Notations to write it in, as for :meth:`html`; code is that of the function as given.
 
         Returns
         -------
@@ -278,7 +306,7 @@ class Views:
         Raises
         ------
         ArgumentError
-            For any other suffix.
+            For any other suffix, and for a notation that there is not.
         MissingExtraError
             For .png, .pdf and .gif without matplotlib.
         """
@@ -287,14 +315,15 @@ class Views:
         from chainrule.picture import files
 
         path = Path(path)
+        shown = self if path.suffix in (".py", ".html") else self._turned(notation)
         if path.suffix in files.SUFFIXES:
-            return files.save(self._drawing(), path, range(self._explanation.last_step + 1))
+            return files.save(shown._drawing(), path, range(shown._explanation.last_step + 1))
         if path.suffix == ".py":
             content = self.code()
         elif path.suffix == ".html":
-            content = self.html()
+            content = self.html(notation)
         elif path.suffix in SUFFIXES:
-            content = RENDERERS[SUFFIXES[path.suffix]](self._explanation)
+            content = RENDERERS[SUFFIXES[path.suffix]](shown._explanation)
         else:
             raise ArgumentError(
                 f"A solution cannot be saved as {path.suffix or 'a file without suffix'!r}.",

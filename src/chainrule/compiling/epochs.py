@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,14 +12,15 @@ import numpy as np
 
 from chainrule.arguments import name_of
 from chainrule.compiling.arguments import builder, flatten
+from chainrule.compiling.care import taken_with_care
 from chainrule.compiling.compiled import Plans, check_executor, kind_of
 from chainrule.compiling.epoch_data import Data, check_result, data_of, order_of
 from chainrule.compiling.epoch_entry import Entry, Returned
-from chainrule.compiling.failure import StepError, index_failure, step_failure, untraceable_failure
+from chainrule.compiling.failure import StepError, index_failure, untraceable_failure
 from chainrule.compiling.plans import Call, Plan, all_finite
 from chainrule.compiling.report import CompileReport, reported
 from chainrule.compiling.tracing import Kinds, kinds_of
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ExecutorWarning
 from chainrule.execute.memory import Recycler
 from chainrule.execute.runnable import Loop
 from chainrule.execute.sharding import spans_processes
@@ -27,6 +29,9 @@ from chainrule.structure import leaves, map_leaves
 
 #: Seconds between two looks at whether the user has had enough, and told how far things are.
 _PULSE = 0.1
+
+#: Steps that needed care for 0 · ∞ before the user is told why they take so long.
+_MANY = 100
 
 #: ``progress(steps done, steps in all, what the steps so far reported)``
 Progress = Callable[[int, int, Any], None]
@@ -47,6 +52,8 @@ class Epoch:
         self.is_shared = mesh is not None and spans_processes(mesh)
         self._plans = Plans(step, executor, mesh, specs)
         self._last: Plan | None = None
+        #: How many steps needed care for 0 · ∞.
+        self._careful = 0
         self._entries: dict[Any, Entry | None] = {}
         #: The last signature, and what is known for it.
         self._recent: tuple[Any, Entry] | None = None
@@ -93,8 +100,9 @@ class Epoch:
         ArgumentError, DtypeError
             When carry, data and step do not fit each other.
         NonFiniteError
-            When a NaN or an infinity arose in some step; names the step, the operation and the
-            line. Its attribute `carry` is what the step before returned.
+            When a NaN or an infinity arose in some step, and care for 0 · ∞ did not help; names
+            the step, the operation and the line. Its attribute `carry` is what the step before
+            returned.
         KeyboardInterrupt
             As soon as the steps under way are done, within a fraction of a second.
         """
@@ -127,7 +135,7 @@ class Epoch:
         if not (all_finite(loop.outputs) and (loop.is_finite or all_finite(loop.carry))):
             if self._donate:
                 raise untraceable_failure(self._step, loop)
-            raise step_failure(self._step, entry.plan, call, loop, found)
+            loop = self._with_care(entry.plan, call, loop, found)
         carried = [
             c if c.__class__ is np.ndarray and c.shape else np.asarray(c)[()] for c in loop.carry
         ]
@@ -199,6 +207,19 @@ class Epoch:
         outputs = map_leaves(lambda leaf, path: np.concatenate([leaf, ends[path]]), outputs, "")
         moved(steps + 1, steps + 1, [leaf for _, leaf in leaves(outputs)])
         return carry, outputs
+
+    def _with_care(self, plan: Plan, call: Call, loop: Loop, start: Sequence[Any]) -> Loop:
+        """Take steps again of which something is not finite, with care for 0 · ∞."""
+        loop, careful = taken_with_care(self._step, plan, call, loop, start)
+        before, self._careful = self._careful, self._careful + careful
+        if before < _MANY <= self._careful:
+            warnings.warn(
+                f"In {self._careful} steps so far a gradient came to 0 · ∞. "
+                "NumPy takes such steps once more, one by one, which takes many times as long. "
+                "A small number under a root, as in np.sqrt(x + 1e-12), avoids it.",
+                ExecutorWarning, stacklevel=4,
+            )  # fmt: skip
+        return loop
 
     # -- plans ---------------------------------------------------------------------------
 

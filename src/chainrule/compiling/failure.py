@@ -1,4 +1,4 @@
-"""Where a NaN arose in a compiled epoch: the step is found, and run again with its values."""
+"""Where a NaN arose in a step of a compiled epoch: it is run once more, with its values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.arguments import name_of
 from chainrule.compiling.arguments import is_number
-from chainrule.compiling.plans import Call, Plan, all_finite
+from chainrule.compiling.plans import Call
 from chainrule.errors import ChainruleError, NonFiniteError
 from chainrule.execute.runnable import Loop
 from chainrule.structure import map_leaves
@@ -33,35 +33,26 @@ class StepError(NonFiniteError):
 
 
 def step_failure(
-    step: Callable[..., Any], plan: Plan, call: Call, loop: Loop, start: Sequence[Any]
-) -> ChainruleError:
-    """Return the error for the first step that gave a number that is not finite.
+    step: Callable[..., Any], number: int, steps: int, carry: Any, batch: Sequence[np.ndarray],
+    rows: np.ndarray,
+) -> ChainruleError:  # fmt: skip
+    """Return the error for a step that gave a number that is not finite.
 
     Parameters
     ----------
-    start : sequence of array
-        The carry that the epoch began with.
+    step : callable
+    number, steps : int
+        Which of how many steps it is.
+    carry : structure of arrays
+        What the step was given.
+    batch : sequence of array
+        Its minibatch.
+    rows : array of int
+        Which rows these are.
     """
-    replay = Loop(
-        [np.array(v) for v in start], loop.data, loop.order, loop.batch_size, loop.given, loop.last,
-        [np.empty_like(o) for o in loop.outputs],
-    )  # fmt: skip
-    before = [np.array(v) for v in start]
-    number = 0
-    for number in range(loop.steps):
-        plan.runnable.run_steps(replay, number, number + 1)
-        reported = [o[number] for o in replay.outputs]
-        if not all_finite([*reported, *map(np.asarray, replay.carry)]):
-            break
-        before = [np.array(v) for v in replay.carry]
-    first = number * loop.batch_size
-    rows = loop.order[first : first + loop.batch_size]
-    carry = _put_together(call, before)
-    batch = [d[rows] for d in loop.data]
     cause = _bad_rows(batch, rows) or _located(step, carry, batch)
     error = StepError(
-        f"A NaN or an infinity arose in step {number} of {loop.steps} "
-        f"({name_of(step)}).{_what(cause)}",
+        f"A NaN or an infinity arose in step {number} of {steps} ({name_of(step)}).{_what(cause)}",
         got=cause.got if cause else None,
         where=cause.where if cause else None,
         instead="a smaller learning rate, data without NaN and of moderate size, or what keeps "
@@ -92,7 +83,7 @@ def index_failure(
     step: Callable[..., Any], call: Call, loop: Loop, start: Sequence[Any]
 ) -> Exception | None:
     """Return the error, with its line, of the first step that picks what there is not."""
-    carry = _put_together(call, start)
+    carry = put_together(call, start)
     for number in range(loop.steps):
         first = number * loop.batch_size
         rows = loop.order[first : first + loop.batch_size]
@@ -104,7 +95,7 @@ def index_failure(
     return None
 
 
-def _put_together(call: Call, values: Sequence[Any]) -> Any:
+def put_together(call: Call, values: Sequence[Any]) -> Any:
     """Return a carry with these values in it."""
     remaining = iter(values)
     return map_leaves(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from chainrule.errors import ArgumentError
 from chainrule.explaining.derivation import Derivation
+from chainrule.explaining.gradient_names import gradient_asked
 from chainrule.graph import Node
 
 
@@ -19,7 +20,7 @@ def asked(name: str, derivation: Derivation) -> tuple[Node, tuple[int, ...]]:
         When there is no gradient of it, or it is more than one number.
     """
     labels = {label: node for node, label in derivation.labels.items()}
-    wanted = name.strip()
+    wanted = gradient_asked(name)
     if wanted not in labels and wanted.startswith("d"):
         wanted = wanted[1:] if _base(wanted[1:], labels) else wanted
     base = _base(wanted, labels)

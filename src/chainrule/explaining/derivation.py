@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.backward import Joint, differentiate
 from chainrule.emit.program import Program
+from chainrule.explaining.gradient_names import gradient_name
 from chainrule.graph import Graph, Node
 from chainrule.graphing import Recording
 from chainrule.recognise import Recognised, recognise
@@ -92,7 +93,7 @@ class Derivation:
             if now is not None and now.is_constant and now.name is None:
                 continue  # a number that happens to be a gradient, too
             if now is not None and node.name and node.name.isidentifier():
-                gradients.setdefault(now, f"d{node.name}")
+                gradients.setdefault(now, gradient_name(node.name))
             if now is not None and node in image:
                 gradient_of.setdefault(now, image[node])
         # What simplification put in between belongs to the forward pass as well.

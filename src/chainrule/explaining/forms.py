@@ -11,6 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chainrule.backward import Contribution, Joint
+from chainrule.explaining.gradient_names import (
+    gradient_latex,
+    gradient_name,
+    gradient_text,
+    gradient_written,
+)
 from chainrule.graph import Node
 from chainrule.notation import Written
 from chainrule.rules import TABLE
@@ -27,10 +33,17 @@ class Factor:
     node: Node
     name: str
     indices: tuple[str, ...]
+    is_gradient: bool = False
 
     def text(self) -> str:
         """Return it as ``X[n,i]``."""
-        return f"{self.name}[{','.join(self.indices)}]" if self.indices else self.name
+        name = gradient_text(self.name) if self.is_gradient else self.name
+        return f"{name}[{','.join(self.indices)}]" if self.indices else name
+
+    def latex(self) -> str:
+        """Return it as LaTeX."""
+        name = gradient_latex(self.name) if self.is_gradient else latex_name(self.name)
+        return rf"\left({name}\right)_{{{','.join(self.indices)}}}" if self.indices else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +79,20 @@ class ShapeNote:
     @property
     def index_sum(self) -> str:
         """The index sum as text: ``dW[i,j] = Σ_n X[n,i] · dZ[n,j]``."""
-        left = f"{self.gradient}[{','.join(self.indices)}]" if self.indices else self.gradient
         sign = f"Σ_{','.join(self.summed)} " if self.summed else ""
-        return f"{left} = {sign}{' · '.join(f.text() for f in self.factors)}"
+        return f"{self._left.text()} = {sign}{' · '.join(f.text() for f in self.factors)}"
 
     @property
     def latex(self) -> str:
         """The index sum as LaTeX."""
-
-        def read(name: str, indices: tuple[str, ...]) -> str:
-            head = rf"\mathrm{{d}}{latex_name(name[1:])}" if name[:1] == "d" else latex_name(name)
-            return rf"\left({head}\right)_{{{','.join(indices)}}}" if indices else head
-
         sign = rf"\sum_{{{','.join(self.summed)}}} " if self.summed else ""
-        right = r" \, ".join(read(f.name, f.indices) for f in self.factors)
-        return f"{read(self.gradient, self.indices)} = {sign}{right}"
+        right = r" \, ".join(factor.latex() for factor in self.factors)
+        return f"{self._left.latex()} = {sign}{right}"
+
+    @property
+    def _left(self) -> Factor:
+        operand = self.contribution.operand
+        return Factor(operand, self.gradient, self.indices, is_gradient=True)
 
     @property
     def einsum(self) -> str:
@@ -91,7 +103,7 @@ class ShapeNote:
     def text(self) -> str:
         """Return the note in four lines."""
         return (
-            f"{self.gradient} = {self.formula}\n  {self.index_sum}\n"
+            f"{gradient_text(self.gradient)} = {self.formula}\n  {self.index_sum}\n"
             f"  {self.shapes}\n  {self.reason}"
         )
 
@@ -130,17 +142,24 @@ def _note(
     upstream = joint.gradients[contribution.consumer]
     if root is upstream or root.op.subscripts is None:
         return None
-    names = ChainMap({upstream: f"d{label(contribution.consumer)}"}, values)
+    above = gradient_name(label(contribution.consumer))
+    names = ChainMap({upstream: above}, values)
     letters = tuple(_OUT[: len(root.shape)])
-    factors = _factors(root, letters, names)
+    factors = _factors(root, letters, names, upstream)
     if factors is None:
         return None
     sizes = {i: n for f in factors for i, n in zip(f.indices, f.node.shape, strict=True)}
     summed = {i: sizes[i] for f in factors for i in f.indices if i not in letters}
-    text = write(root, "text", lambda n: None if n not in names else symbol(names[n], "text"))
+
+    def named(node: Node) -> Written | None:
+        if node is upstream:
+            return gradient_written(above, "text")
+        return None if node not in names else symbol(names[node], "text")
+
+    text = write(root, "text", named)
     operand = label(contribution.operand)
     return ShapeNote(
-        contribution, f"d{operand}", text.string, letters, summed, tuple(factors),
+        contribution, gradient_name(operand), text.string, letters, summed, tuple(factors),
         f"{_shapes(root)} -> {root.shape}, the shape of {operand}",
         _reason(operand, contribution, factors, summed),
     )  # fmt: skip
@@ -154,7 +173,7 @@ def _shapes(root: Node) -> str:
 
 
 def _factors(
-    root: Node, letters: tuple[str, ...], names: Mapping[Node, str]
+    root: Node, letters: tuple[str, ...], names: Mapping[Node, str], upstream: Node
 ) -> list[Factor] | None:
     """Spread the indices of a result over the named arrays that it is made of."""
     fresh = iter(_SUMMED)
@@ -163,7 +182,7 @@ def _factors(
     while waiting:
         node, indices = waiting.pop()
         if node is not root and node in names:
-            found.append(Factor(node, names[node], indices))
+            found.append(Factor(node, names[node], indices, node is upstream))
             continue
         operands = _operands(node, indices, fresh)
         if operands is None:

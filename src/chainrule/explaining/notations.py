@@ -112,7 +112,7 @@ def rewritten(explanation: Explanation, ids: Iterable[str]) -> Explanation:
                 expected=f"one of {_listed(n.id for n in notations(explanation))}",
                 got=f"{name!r}: {reason}",
             )
-        explanation = _derived(explanation, *result)
+        explanation = _derived(explanation, *result, turns=name in _TURNS)
     return explanation
 
 
@@ -128,12 +128,14 @@ def given_value(value: Any, like: Any, ids: Iterable[str]) -> Any:
     ids : iterable of str
         The notations.
     """
-    turns = sum(name in ("columns", "rows") for name in ids)
+    turns = sum(name in _TURNS for name in ids)
     if np.ndim(value) != 2 or not (turns % 2 or np.ndim(like) == 1):
         return value
     return np.ravel(value) if np.ndim(like) == 1 else np.transpose(value)
 
 
+#: The notations in which every matrix is its transpose.
+_TURNS = ("columns", "rows")
 _WORDS = {
     "columns": "samples as columns", "rows": "samples as rows",
     "sum": "the sum instead of the mean", "mean": "the mean instead of the sum",
@@ -218,7 +220,9 @@ def _is_data(node: Node) -> bool:
     return not node.is_leaf or node.name in DATA_NAMES
 
 
-def _derived(explanation: Explanation, graph: Graph, image: dict[Node, Node]) -> Explanation:
+def _derived(
+    explanation: Explanation, graph: Graph, image: dict[Node, Node], turns: bool
+) -> Explanation:
     derivation = explanation.derivation
     old = derivation.recording
     inputs = {n.name: image[n] for n in derivation.graph.inputs}
@@ -228,7 +232,11 @@ def _derived(explanation: Explanation, graph: Graph, image: dict[Node, Node]) ->
 
     def value(leaf: Any, path: str) -> Any:
         there = inputs.get(path)
-        return leaf if there is None or np.shape(leaf) == there.shape else there.value
+        return leaf if there is None or stays(leaf, there) else there.value
+
+    def stays(value: Any, there: Node) -> bool:
+        # A square matrix has the shape of its transpose.
+        return np.shape(value) == there.shape and not (turns and np.ndim(value) == 2)
 
     recording: Recording = replace(
         old,
@@ -236,12 +244,8 @@ def _derived(explanation: Explanation, graph: Graph, image: dict[Node, Node]) ->
         arguments={n: map_leaves(node, a, n) for n, a in old.arguments.items()},
         values={n: map_leaves(value, v, n) for n, v in old.values.items()},
     )
-    return Explanation(derive(recording, _upstream(explanation, graph), bool(derivation.same)))
-
-
-def _upstream(explanation: Explanation, graph: Graph) -> Any:
-    if not explanation.has_upstream:
-        return None
-    derivation = explanation.derivation
-    given = derivation.joint.gradients[derivation.joint.forward.output].value
-    return turned_value(given, column=True) if np.shape(given) != graph.output.shape else given
+    upstream = None
+    if explanation.has_upstream:
+        given = derivation.joint.gradients[derivation.joint.forward.output].value
+        upstream = given if stays(given, graph.output) else turned_value(given, column=True)
+    return Explanation(derive(recording, upstream, bool(derivation.same)))

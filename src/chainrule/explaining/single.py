@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.explaining.gradient_names import gradient_name
 from chainrule.graph import Graph, Node
 from chainrule.op import Vjp
 from chainrule.simplify import simplify
 from chainrule.trace import Recorder, Traced
-
-#: Operands up to this many elements are put into formulas as numbers.
-SMALL = 1
 
 
 class Single:
@@ -48,7 +46,7 @@ class Single:
                 stands[node] = self._recorder.input(labels[node], node.value)
         self._operands = [stands[i] for i in consumer.inputs]
         self._out = stands[consumer]
-        self._upstream = self._recorder.input(f"d{labels[consumer]}", upstream)
+        self._upstream = self._recorder.input(gradient_name(labels[consumer]), upstream)
         self.upstream = self._recorder.node(self._upstream)
         #: What a rule for all operands at once has answered, with the upstream gradient and with 1.
         self._answers: dict[bool, Callable[[int], Any]] = {}
@@ -81,6 +79,11 @@ class Single:
         return graph.output
 
 
+def is_single(value: Any) -> bool:
+    """Whether a value is one number, which a formula shows; an empty array holds none."""
+    return np.size(value) == 1
+
+
 def holds_single_numbers(node: Node) -> bool:
     """Whether a node and all that it is computed from are single numbers."""
-    return all(np.size(n.value) <= SMALL for n in Graph.behind([node]).nodes)
+    return all(is_single(n.value) for n in Graph.behind([node]).nodes)

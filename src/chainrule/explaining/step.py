@@ -93,6 +93,11 @@ class Step:
     where: Location | None = None
     contribution: Contribution | None = None
 
+    @property
+    def is_gradient(self) -> bool:
+        """Whether `target` is the name of a gradient."""
+        return self.kind not in ("input", "forward")
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:

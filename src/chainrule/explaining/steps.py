@@ -5,6 +5,7 @@ All renderers are views of this list, so that they cannot disagree.
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap, Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,7 +15,13 @@ import numpy as np
 
 from chainrule.backward import Contribution
 from chainrule.explaining.derivation import Derivation
-from chainrule.explaining.single import SMALL, Single, holds_single_numbers
+from chainrule.explaining.gradient_names import (
+    gradient_latex,
+    gradient_name,
+    gradient_text,
+    gradient_written,
+)
+from chainrule.explaining.single import Single, holds_single_numbers, is_single
 from chainrule.explaining.step import Formula, Local, Planned, Step
 from chainrule.graph import Node
 from chainrule.notation import Style, Written
@@ -23,6 +30,8 @@ from chainrule.writing import latex_name, number, symbol, write
 
 #: What a sum of gradients simplifies to is shown up to this many characters.
 LONGEST = 72
+#: Of more operands than this, the line that a gradient passes through names the first and the last.
+MOST_OPERANDS, FIRST_OPERANDS = 12, 3
 
 
 class Writer:
@@ -57,7 +66,7 @@ class Writer:
         for node, gradient in self.joint.gradients.items():
             there = image.get(gradient)
             if there is not None and there not in values:
-                gradients.setdefault(there, f"d{labels[node]}")
+                gradients.setdefault(there, gradient_name(labels[node]))
         return values, gradients
 
     @cached_property
@@ -65,7 +74,7 @@ class Writer:
         """What each gradient is called: by the last value that it belongs to."""
         found: dict[Node, str] = {}
         for node, gradient in self.joint.gradients.items():
-            found.setdefault(gradient, f"d{self.derivation.labels[node]}")
+            found.setdefault(gradient, gradient_name(self.derivation.labels[node]))
         return found
 
     # -- formulas ----------------------------------------------------------------------
@@ -83,8 +92,8 @@ class Writer:
 
         def written(style: Style) -> str:
             def label(n: Node) -> Written | None:
-                if style == "latex" and gradients and n in gradients:
-                    return Written(gradient_latex(gradients[n]), "atom", style)
+                if gradients and n in gradients:
+                    return gradient_written(gradients[n], style)
                 name = names.get(n)
                 if name is None and names and n is not node and not n.is_leaf:
                     name = self.aliases.get(n)
@@ -96,7 +105,7 @@ class Writer:
 
     def with_numbers(self, node: Node) -> Formula | None:
         """Write a node with the values of its operands, where these are single numbers."""
-        if any(np.size(i.value) > SMALL for i in node.inputs):
+        if not all(is_single(i.value) for i in node.inputs):
             return None
 
         def written(style: Style) -> str:
@@ -123,7 +132,7 @@ class Writer:
             )  # fmt: skip
         seed = self.joint.gradients[node].value
         return Step(
-            planned.number, "upstream", f"d{labels[node]}", node, seed,
+            planned.number, "upstream", gradient_name(labels[node]), node, seed,
             reason="the upstream gradient: how fast what follows changes with the output"
             if self._has_upstream() else "the output changes one for one with itself",
             where=node.where,
@@ -139,10 +148,10 @@ class Writer:
         labels, gradients = self.derivation.labels, self.joint.gradients
         consumer, operand = contribution.consumer, contribution.operand
         upstream = gradients[consumer]
-        name = f"d{labels[consumer]}"
+        name = gradient_name(labels[consumer])
         gradient = {upstream: name}
         if contribution.node is upstream:
-            symbols = Formula(name, gradient_latex(name))
+            symbols = Formula(gradient_text(name), gradient_latex(name))
         elif consumer.op.elementwise and consumer.shape == operand.shape:
             single = self.single(consumer)
             node = single.product(contribution.position)
@@ -153,7 +162,7 @@ class Writer:
         numbers = None
         if local is not None and np.size(local.value) == np.size(upstream.value) == 1:
             numbers = self._numbers(upstream.value, local.value, contribution.node.value)
-        target = f"d{labels[operand]}"
+        target = gradient_name(labels[operand])
         where = consumer.where
         twin = self.derivation.twins.get(consumer)
         return Step(
@@ -168,11 +177,25 @@ class Writer:
         if consumer not in self._lines:
             labels = self.derivation.labels
             name = labels[consumer]
-            right = self.formula(consumer, labels)
+            right = self._in_short(consumer)
             self._lines[consumer] = Formula(
                 f"{name} = {right.text}", f"{latex_name(name)} = {right.latex}"
             )
         return self._lines[consumer]
+
+    def _in_short(self, node: Node) -> Formula:
+        """Write a node, of many operands the first ones and the last.
+
+        Each of its operands has a step that repeats this line.
+        """
+        labels, inputs = self.derivation.labels, node.inputs
+        if len(inputs) <= MOST_OPERANDS:
+            return self.formula(node, labels)
+        hidden = set(inputs).difference(inputs[:FIRST_OPERANDS], inputs[-1:])
+        whole = self.formula(node, ChainMap(dict.fromkeys(hidden, "…"), labels))
+        return Formula(
+            _in_one(whole.text, "…", "…"), _in_one(whole.latex, latex_name("…"), r"\ldots")
+        )
 
     @staticmethod
     def _numbers(upstream: Any, local: Any, product: Any) -> Formula:
@@ -252,11 +275,11 @@ class Writer:
         """Write the sum over the ways out."""
         operand = planned.node
         parts = self.ways[operand]
-        label = f"d{self.derivation.labels[operand]}"
-        names = [f"{label}({i})" for i in range(1, len(parts) + 1)]
+        label = gradient_name(self.derivation.labels[operand])
+        names = [f"{gradient_text(label)}({i})" for i in range(1, len(parts) + 1)]
         latex = [f"{gradient_latex(label)}^{{({i})}}" for i in range(1, len(parts) + 1)]
         numbers = None
-        if all(np.size(p.node.value) <= SMALL for p in parts):
+        if all(is_single(p.node.value) for p in parts):
             values = [p.node.value for p in parts]
             numbers = Formula(_added(values, "text"), _added(values, "latex"))
         # Of a recognised operation's gradient it is the sum that a reader looks for.
@@ -272,6 +295,12 @@ class Writer:
         )  # fmt: skip
 
 
+def _in_one(formula: str, dots: str, written: str) -> str:
+    """Write dots once for all operands in a row that are left out, whatever stands between them."""
+    found = re.escape(dots)
+    return re.sub(rf"{found}(?:[^()\[\]{{}}]{{1,8}}?{found})*", lambda _: written, formula)
+
+
 def _added(values: Sequence[Any], style: Style) -> str:
     """Write a sum of numbers; only a minus sign at its start stands without parentheses."""
     first, *others = (number(value, style) for value in values)
@@ -281,11 +310,6 @@ def _added(values: Sequence[Any], style: Style) -> str:
 def _single(value: Any, style: Style) -> Written:
     """Write a number; an array of one element as that number in its brackets."""
     return number(value, style)
-
-
-def gradient_latex(name: str) -> str:
-    """Return the LaTeX of a gradient's name: ``dz`` as dz with an upright d."""
-    return rf"\mathrm{{d}}{latex_name(name[1:])}"
 
 
 def planned_steps(derivation: Derivation) -> tuple[Planned, ...]:

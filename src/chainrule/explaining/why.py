@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 from chainrule.backward import Joint
 from chainrule.errors import ArgumentError
 from chainrule.explaining.elements import Index, Locals
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.graph import Node
 from chainrule.writing import scalar_text
 
@@ -93,7 +94,8 @@ class Paths:
         """Return the sum, one path a line."""
         name = element_name(self.label(self.node), self.index)
         ways = "1 path" if self.count == 1 else f"{self.count:,} paths"
-        lines = [f"d{name} = {scalar_text(self.gradient)}, over {ways}"]
+        gradient = gradient_text(gradient_name(name))
+        lines = [f"{gradient} = {scalar_text(self.gradient)}, over {ways}"]
         for path in self.shown:
             stops = [name, *(element_name(self.label(s.node), s.index) for s in path.links)]
             factors = [scalar_text(link.derivative) for link in path.links]
@@ -117,50 +119,57 @@ def element_name(label: str, index: Index) -> str:
     return f"{label}[{', '.join(map(str, index))}]" if index else label
 
 
-class _Reached:
-    """The numbers that one number reaches, with the derivatives between them."""
+class Reached:
+    """What numbers reach the output by, remembered for all numbers that are asked about.
 
-    def __init__(self, joint: Joint, start: Scalar) -> None:
-        graph = joint.forward
-        self.output = graph.output
+    Attributes
+    ----------
+    ways : dict
+        Number -> the numbers that it goes into, each with the derivative.
+    bound : dict
+        Number -> the largest product that a path from there can bring.
+    number : dict
+        Number -> how many paths there are from there.
+    """
+
+    def __init__(self, joint: Joint) -> None:
+        self._joint = joint
+        self._consumers = joint.forward.consumers()
+        self._derivatives = Locals()
         self.ways: dict[Scalar, list[tuple[Scalar, float]]] = {}
-        self._upstream = np.asarray(joint.gradients[self.output].value)
-        derivatives = Locals()
-        consumers = graph.consumers()
-        waiting, seen = [start], {start}
-        while waiting:
-            scalar = waiting.pop()
-            node, index = scalar
-            self.ways[scalar] = []
-            for consumer, position in consumers[node]:
-                if consumer not in joint.gradients or consumer.op.pullback(position) is None:
-                    continue
-                for j, derivative in derivatives.column(consumer, position, index).items():
-                    to = (consumer, j)
-                    self.ways[scalar].append((to, derivative))
-                    if to not in seen:
-                        seen.add(to)
-                        waiting.append(to)
+        self.bound: dict[Scalar, float] = {}
+        self.number: dict[Scalar, int] = {}
 
     def end(self, scalar: Scalar) -> float:
         """Return the upstream gradient where a path may end, else 0."""
         node, index = scalar
-        return float(self._upstream[index]) if node is self.output else 0.0
+        if node is not self._joint.forward.output:
+            return 0.0
+        return float(np.asarray(self._joint.gradients[node].value)[index])
 
-    def outputs_first(self, start: Scalar) -> list[Scalar]:
-        """Return all numbers, each after those that it leads to."""
-        done: dict[Scalar, None] = {}
-        stack: list[tuple[Scalar, bool]] = [(start, False)]
+    def follow(self, start: Scalar) -> None:
+        """Find all that one number reaches, each after those that it leads to."""
+        stack = [(start, False)]
         while stack:
             scalar, ready = stack.pop()
-            if scalar in done:
+            if scalar in self.bound:
                 continue
-            if ready:
-                done[scalar] = None
+            if not ready:
+                self.ways[scalar] = list(self._onwards(scalar))
+                stack.append((scalar, True))
+                stack.extend((to, False) for to, _ in self.ways[scalar] if to not in self.bound)
                 continue
-            stack.append((scalar, True))
-            stack.extend((to, False) for to, _ in self.ways[scalar] if to not in done)
-        return list(done)
+            end, ways = self.end(scalar), self.ways[scalar]
+            self.bound[scalar] = max([abs(end), *(abs(d) * self.bound[to] for to, d in ways)])
+            self.number[scalar] = (end != 0) + sum(self.number[to] for to, _ in ways)
+
+    def _onwards(self, scalar: Scalar) -> Iterator[tuple[Scalar, float]]:
+        node, index = scalar
+        for consumer, position in self._consumers[node]:
+            if consumer not in self._joint.gradients or consumer.op.pullback(position) is None:
+                continue
+            for j, derivative in self._derivatives.column(consumer, position, index).items():
+                yield (consumer, j), derivative
 
 
 def refuse_complex(joint: Joint) -> None:
@@ -184,6 +193,7 @@ def paths(
     index: Index = (),
     k: int = 10,
     label: Callable[[Node], str] | None = None,
+    reached: Reached | None = None,
 ) -> Paths:
     """Write the gradient of one number as a sum over paths.
 
@@ -199,6 +209,8 @@ def paths(
         How many paths to show.
     label : callable, optional
         What nodes are called in the text.
+    reached : Reached, optional
+        What is known of `joint` from numbers asked about before.
 
     Returns
     -------
@@ -206,25 +218,20 @@ def paths(
     """
     refuse_complex(joint)
     start = (node, index)
-    reached = _Reached(joint, start)
-    bound: dict[Scalar, float] = {}
-    number: dict[Scalar, int] = {}
-    for scalar in reached.outputs_first(start):
-        end = reached.end(scalar)
-        ways = reached.ways[scalar]
-        bound[scalar] = max([abs(end), *(abs(d) * bound[to] for to, d in ways)])
-        number[scalar] = (end != 0) + sum(number[to] for to, _ in ways)
+    reached = reached or Reached(joint)
+    reached.follow(start)
+    count = reached.number[start]
     gradient = float(np.asarray(joint.gradients[node].value)[index])
-    shown = tuple(_best_first(reached, start, bound, k))
+    shown = tuple(_best_first(reached, start, k))
     rest = gradient - math.fsum(path.product for path in shown)
-    if len(shown) == number[start] and abs(rest) <= 1e-9 * abs(gradient):
+    if len(shown) == count and abs(rest) <= 1e-9 * abs(gradient):
         rest = 0.0  # what is left of the rounding when all paths are shown
     return Paths(
-        node, index, gradient, shown, rest, number[start], label or (lambda n: n.name or n.op.name)
+        node, index, gradient, shown, rest, count, label or (lambda n: n.name or n.op.name)
     )
 
 
-def _best_first(reached: _Reached, start: Scalar, bound: dict[Scalar, float], k: int) -> list[Path]:
+def _best_first(reached: Reached, start: Scalar, k: int) -> list[Path]:
     """Build the k largest paths: those that promise most are extended first.
 
     Of equal promises the one made last comes first, so that a path is followed to its
@@ -239,6 +246,7 @@ def _best_first(reached: _Reached, start: Scalar, bound: dict[Scalar, float], k:
             entry = (-_rounded(promise), -next(ticket), scalar, product, links, ended)
             heapq.heappush(waiting, entry)
 
+    bound = reached.bound
     wait(bound[start], start, 1.0, None, False)
     found: list[Path] = []
     while waiting and len(found) < k:

@@ -130,9 +130,11 @@ def _export(asked: Asked) -> Any:
 
 
 def _export_here(asked: Asked) -> dict[str, Any]:
-    solution, suffix = explained(_state(asked)).solution, str(asked["suffix"])
+    state, suffix = _state(asked), str(asked["suffix"])
+    solution = explained(state).solution
     with TemporaryDirectory(prefix="chainrule-lab-") as folder:
-        path = solution.save(Path(folder) / f"{solution.explanation.name}{suffix}")
+        file = Path(folder) / f"{solution.explanation.name}{suffix}"
+        path = solution.save(file, notation_of(state))
         content = path.read_bytes()
     return {
         "name": path.name, "type": TYPES[suffix], "content": base64.b64encode(content).decode()

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.nn.base import Arrays, Context, Layer
 from chainrule.nn.initialisers import Array, Shape, initialiser, zeros
-from chainrule.nn.random import uniform
+from chainrule.nn.random import kept
 
 
 class Dense(Layer):
@@ -91,7 +91,7 @@ class Dropout(Layer):
     --------
     >>> x = np.ones((1, 6))
     >>> Dropout(0.5).apply({}, {}, x, Context(seed=1, step=0))[0]
-    array([[0., 0., 0., 2., 0., 2.]])
+    array([[0., 0., 2., 0., 2., 2.]])
     """
 
     def __init__(self, rate: float) -> None:
@@ -106,8 +106,8 @@ class Dropout(Layer):
         """Return what is kept, divided by 1 - rate."""
         if context is None or self.rate == 0:
             return x, state
-        u = uniform(context.seed, context.step, context.layer, x.shape)
-        return np.where(u >= self.rate, x / (1 - self.rate), 0), state
+        stay = kept(context.seed, context.step, context.layer, x.shape, self.rate)
+        return np.where(stay, x / (1 - self.rate), 0), state
 
 
 class Normalisation(Layer):

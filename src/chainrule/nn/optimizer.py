@@ -17,6 +17,7 @@ from chainrule.nn.transformations import (
     decay,
     l2,
 )
+from chainrule.nn.transformations.steps import rate_of
 from chainrule.nn.trees import Tree, check_alike, float_type, mapped
 from chainrule.structure import leaves
 
@@ -129,6 +130,31 @@ class Optimizer(ABC):
                 got=", ".join(path for path, _ in leaves(state)) or "nothing in it",
             ) from error
         return mapped(lambda p, s: p + s, params, steps), state
+
+    def learning_rate(self, state: Tree, ahead: int = 0) -> float | None:
+        """Return the learning rate of the next step, or of one so many steps later or earlier.
+
+        Parameters
+        ----------
+        state : dict
+            From :meth:`init` or a step.
+        ahead : int
+
+        Returns
+        -------
+        float or None
+            What all parts that scale gradients come to; None where there is no such part.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from chainrule.nn import SGD, schedules
+        >>> halved = SGD(schedules.step(0.1, every=10, factor=0.5))
+        >>> state = halved.init(np.zeros(2))
+        >>> halved.learning_rate(state), halved.learning_rate(state, ahead=10)
+        (0.1, 0.05)
+        """
+        return rate_of(self.transformation, state, ahead)
 
     def config(self) -> dict[str, Any]:
         """Return what it was made from, for a file; see :func:`~chainrule.nn.from_config`."""

@@ -65,6 +65,11 @@ def plain(text: str) -> str:
     >>> plain("a\x00b\n\tc")
     'a␀b␊␉c'
     """
+    return text if text.isascii() and text.isprintable() else _drawn(text)
+
+
+@lru_cache(maxsize=4096)
+def _drawn(text: str) -> str:
     drawn, marks = [], 0
     for char in text:
         code = ord(char)

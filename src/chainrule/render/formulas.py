@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_latex, gradient_name
 from chainrule.explaining.softmax import both_ways
 from chainrule.explaining.step import Step
-from chainrule.explaining.steps import gradient_latex
 from chainrule.render import page
 from chainrule.structure import leaves
 from chainrule.writing import LITERAL_SIZE, latex_name, number
@@ -103,7 +103,7 @@ def items(explanation: Explanation) -> Iterator[Item]:
     rows = [
         (equation.left, equation.rights[0])
         for name, gradient in explanation.gradients.items()
-        for equation in _named(f"d{name}", gradient, gradient_latex)
+        for equation in _named(gradient_name(name), gradient, gradient_latex)
     ]
     yield Table(("Gradient", "Value"), tuple(rows))
     for sentence in page.what_it_says(explanation):
@@ -190,8 +190,8 @@ def _softmax(explanation: Explanation) -> Iterator[Item]:
     found = both_ways(explanation.derivation)
     if found is None:
         return
-    p, z = latex_name(found.probabilities), latex_name(found.logits)
-    dp, dz = rf"\mathrm{{d}}{p}", rf"\mathrm{{d}}{z}"
+    p = latex_name(found.probabilities)
+    dp, dz = (gradient_latex(gradient_name(n)) for n in (found.probabilities, found.logits))
     yield Heading("Softmax both ways")
     yield Sentence(
         "Row by row: the explicit Jacobian times the upstream gradient, and the result above."

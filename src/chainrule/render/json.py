@@ -12,13 +12,21 @@ import numpy as np
 from chainrule.errors import Location
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.step import Formula, Local, Step
+from chainrule.graph import Node
 from chainrule.render import page
+from chainrule.writing import LITERAL_SIZE
+
+#: One of several ways is written by its numbers that are not zero, if not more than one in so many.
+MOSTLY = 4
 
 
 def to_json(explanation: Explanation) -> str:
     """Return the worked solution as JSON.
 
-    Arrays are nested lists; files are named without their folder. JSON has no NaN and no
+    Arrays are nested lists; files are named without their folder. Of an upstream gradient there is
+    the step whose value it is, and of up to 64 numbers the value again. Where a gradient is the sum
+    of several ways, one that gives a large array of almost nothing but zeros is an object: its
+    ``shape``, and under ``zero_except`` a list of ``[index, number]``. JSON has no NaN and no
     infinity: they are the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
 
     Examples
@@ -27,6 +35,7 @@ def to_json(explanation: Explanation) -> str:
     >>> json.loads(cr.explain(lambda w, x: w * x, 2.0, 3.0).json())["gradients"]
     {'w': 3.0, 'x': 2.0}
     """
+    complete = _complete(explanation)
     content = {
         "name": explanation.name,
         "output": explanation.output_name,
@@ -35,7 +44,7 @@ def to_json(explanation: Explanation) -> str:
         "wrt": list(explanation.derivation.recording.wrt),
         "gradients": plain(explanation.gradients),
         "branches": page.branches(explanation),
-        "steps": [_step(step) for step in explanation.steps],
+        "steps": [_step(step, complete) for step in explanation.steps],
     }
     return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
@@ -61,23 +70,53 @@ def _non_finite(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _complete(explanation: Explanation) -> dict[Node, int]:
+    """Return the step with which the gradient of each node is known."""
+    gradients = (p for p in explanation.plan if p.kind not in ("input", "forward"))
+    return {planned.node: planned.number for planned in gradients}
+
+
+def _step(step: Step, complete: dict[Node, int]) -> dict[str, Any]:
     return {
         "number": step.number,
         "kind": step.kind,
         "target": page.part_name(step),
-        "value": plain(step.value),
+        "value": _value(step),
         "symbols": _formula(step.symbols),
         "numbers": _formula(step.numbers),
         "simpler": _formula(step.simpler),
         "through": _formula(step.through),
-        "upstream": {"name": step.upstream, "value": plain(step.upstream_value)}
-        if step.upstream
-        else None,
+        "upstream": _upstream(step, complete),
         "local": _local(step.local),
         "reason": step.reason,
         "part": list(step.part),
         "line": _line(step.where),
+    }
+
+
+def _value(step: Step) -> Any:
+    """Return what a step gives; of one of many ways to a large array, what is not zero.
+
+    An array that is read element by element has as many ways as elements, each with one number.
+    """
+    array = np.asarray(step.value)
+    if step.part[1] > 1 and array.size > LITERAL_SIZE:
+        places = np.argwhere(array)
+        if len(places) * MOSTLY < array.size:
+            numbers = [[place, plain(array[tuple(place)])] for place in places.tolist()]
+            return {"shape": list(array.shape), "zero_except": numbers}
+    return plain(step.value)
+
+
+def _upstream(step: Step, complete: dict[Node, int]) -> dict[str, Any] | None:
+    if step.contribution is None:
+        return None
+    # An array may have thousands of ways back: repeated in each, it would be most of the file.
+    large = np.size(step.upstream_value) > LITERAL_SIZE
+    return {
+        "name": step.upstream,
+        "step": complete[step.contribution.consumer],
+        "value": None if large else plain(step.upstream_value),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -38,6 +39,12 @@ _SIGNS = {
     "{": r"\{", "}": r"\}", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
+
+#: Mark above a letter -> the command that sets it.
+_ACCENTS = dict(
+    zip("\u0300\u0301\u0302\u0303\u0308\u030a\u0327\u030c\u0304\u0306\u0307\u030b",
+        "`'^~\"rcv=u.H", strict=True)
+)  # fmt: skip
 
 #: What pdflatex writes for a character that it does not know by itself.
 _UNICODE = {
@@ -134,7 +141,14 @@ def _declarations(body: str) -> str:
     found: list[str] = []
     for sign in sorted(set(body) - set(map(chr, range(128)))):
         known = 0xC0 <= ord(sign) <= 0x17F and sign.isalpha() and sign not in "ÐðÞþĐđŊŋĸŦŧĦħ"
-        if known or sign in "\u2028\u2029\x85":
+        if sign in "\u2028\u2029\x85":
+            continue
+        if known:
+            # pdflatex knows them in text: in a formula they are text.
+            base, *marks = list(unicodedata.normalize("NFD", sign))
+            if len(marks) == 1 and marks[0] in _ACCENTS:
+                shown = rf"\text{{\{_ACCENTS[marks[0]]}{{{base}}}}}"
+                found.append(rf"\DeclareUnicodeCharacter{{{ord(sign):04X}}}{{{shown}}}" + "\n")
             continue
         shown = rf"\ensuremath{{{_UNICODE[sign]}}}" if sign in _UNICODE else f"[U+{ord(sign):04X}]"
         found.append(rf"\DeclareUnicodeCharacter{{{ord(sign):04X}}}{{{shown}}}" + "\n")

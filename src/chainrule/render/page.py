@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
+from chainrule.explaining.nudge import fitting_step, largest
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
 from chainrule.notation import Written
-from chainrule.structure import is_object, leaves
+from chainrule.structure import is_object
 from chainrule.writing import LITERAL_SIZE, complex_text, scalar_text, symbol, write
-
-#: The small change that the closing sentence speaks of.
-NUDGE = 0.001
 
 
 def title(explanation: Explanation) -> str:
@@ -37,20 +37,28 @@ def place(explanation: Explanation) -> str:
 
 
 def what_gradients_mean(explanation: Explanation) -> list[str]:
-    """Say what dv is short for, and what a step does."""
+    """Say what dv is short for, how code calls it, and what a step does."""
     output = explanation.output_name
     if explanation.has_upstream:
         first = [
             "dv is short for the gradient of what follows with respect to v.",
-            f"d{output} is given; the others are worked out from it.",
+            f"{gradient_text(gradient_name(output))} is given; the others are worked out from it.",
         ]
     else:
         first = [f"dv is short for ∂{output}/∂v: how fast {output} changes when v does."]
     return [
         *first,
+        *_in_code(explanation),
         "Each step takes the gradient of a line's result (upstream), multiplies it by the",
         "local derivative of that line, and so gets the gradient of what went into it.",
     ]
+
+
+def _in_code(explanation: Explanation) -> list[str]:
+    """Say how a gradient that a formula writes in two words is called in code."""
+    names = map(gradient_name, explanation.gradients)
+    name = next((n for n in names if gradient_text(n) != n), None)
+    return [] if name is None else [f"In code, {gradient_text(name)} is {name}."]
 
 
 def sentence(text: str) -> str:
@@ -88,14 +96,23 @@ def _named(node: Node) -> Written | None:
 
 
 def part_name(step: Step) -> str:
-    """Return the name of what a product gives: ``dx``, or ``dx(1)`` for one of several ways."""
-    return step.target if step.part[1] == 1 else f"{step.target}({step.part[0]})"
+    """Return the name of what a step gives: ``dx``, or ``dx(1)`` for one of several ways."""
+    return _of_several(step.target, step)
+
+
+def part_text(step: Step) -> str:
+    """Return the same as formulas in plain text have it: ``d loss``, ``d loss(1)``."""
+    return _of_several(gradient_text(step.target) if step.is_gradient else step.target, step)
+
+
+def _of_several(name: str, step: Step) -> str:
+    return name if step.part[1] == 1 else f"{name}({step.part[0]})"
 
 
 def chain_text(step: Step) -> str:
     """Return upstream times local derivative in symbols, with the sum that undoes a broadcast."""
     assert step.local is not None
-    product = f"{step.upstream} · ∂{step.local.of}/∂{step.local.by}"
+    product = f"{gradient_text(step.upstream)} · ∂{step.local.of}/∂{step.local.by}"
     axes = summed_axes(step)
     return f"sum({product}, axis={axes[0] if len(axes) == 1 else axes})" if axes else product
 
@@ -133,17 +150,31 @@ def value_text(value: Any) -> str:
             return complex_text(number)
         return scalar_text(number) if isinstance(number, float) else str(number)
     if not array.size:
-        return f"empty array of {' x '.join(map(str, array.shape))}"
+        of = f" of {' x '.join(map(str, array.shape))}" if array.ndim > 1 else ""
+        return f"empty array{of}"
     if array.size > LITERAL_SIZE:
         return summary(array)
-    text = np.array2string(
+    if array.dtype.kind not in "fiubc":
+        return _small_text(array)
+    return _remembered(array.tobytes(), array.dtype, array.shape)
+
+
+@lru_cache(maxsize=2048)
+def _remembered(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:
+    """Write a small array; the same one stands in steps, in pictures and in the text."""
+    return _small_text(np.frombuffer(data, dtype).reshape(shape))
+
+
+def _small_text(array: np.ndarray[Any, Any]) -> str:
+    if array.ndim == 2:
+        return _aligned(array)
+    return np.array2string(
         array, separator=", ", max_line_width=100,
         formatter={
             "float_kind": lambda v: scalar_text(float(v), 5),
             "complex_kind": lambda v: complex_text(complex(v), 5),
         },
     )  # fmt: skip
-    return _aligned(array) if array.ndim == 2 else text
 
 
 def _aligned(array: np.ndarray[Any, Any]) -> str:
@@ -177,25 +208,19 @@ def summary(array: np.ndarray[Any, Any]) -> str:
 
 def what_it_says(explanation: Explanation) -> list[str]:
     """Say in one sentence what the largest gradient means."""
-    best: tuple[float, str] | None = None
-    for name, gradient in explanation.gradients.items():
-        for path, leaf in leaves(gradient, name):
-            if leaf is None or not np.size(leaf) or np.iscomplexobj(leaf):
-                continue
-            flat = np.abs(np.asarray(leaf))
-            index = np.unravel_index(int(np.argmax(flat)), flat.shape)
-            value = float(np.asarray(leaf)[index])
-            at = f"[{', '.join(map(str, map(int, index)))}]" if index else ""
-            if best is None or abs(value) > abs(best[0]):
-                best = value, f"{path}{at}"
-    if best is None or explanation.has_upstream:
+    best = None if explanation.has_upstream else largest(explanation)
+    if best is None:
         return []
-    slope, where = best
-    if not slope:
-        return ["All of them are 0: no small change of one number changes the result."]
-    output = explanation.output_name
-    change = scalar_text(slope * NUDGE, 4)
+    if not best.slope:
+        return [
+            "All of them are 0: a small change of a number changes the result hardly or not at all."
+        ]
+    name, output = best.name, explanation.output_name
+    step = fitting_step(explanation, best)
+    if step is None:  # too steep, too bent or too fine for a number that can be named
+        slope = scalar_text(best.slope, 4)
+        return [f"The largest is that of {name}: {output} changes {slope} times as fast as {name}."]
     return [
-        f"The largest is that of {where}: raise {where} by {NUDGE}, "
-        f"and {output} changes by about {change}."
+        f"The largest is that of {name}: raise {name} by {scalar_text(step)}, "
+        f"and {output} changes by about {scalar_text(best.slope * step, 3)}."
     ]

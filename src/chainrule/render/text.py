@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_asked, gradient_name, gradient_text
 from chainrule.explaining.softmax import both_ways
 from chainrule.explaining.step import Step
 from chainrule.render import page
@@ -29,7 +30,11 @@ def to_text(explanation: Explanation) -> str:
 
 def gradient_to_text(explanation: Explanation, target: str) -> str:
     """Return the steps of one gradient as plain text, such as those of ``dz``."""
-    steps = [s for s in explanation.of_kind("upstream", "backward", "sum") if s.target == target]
+    steps = [
+        s
+        for s in explanation.of_kind("upstream", "backward", "sum")
+        if s.target == gradient_asked(target)
+    ]
     lines = [line for name, group in _by_operation(steps) for line in _backward(name, group)]
     return "\n".join(part for line in lines for part in wrapped(line))
 
@@ -60,7 +65,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
     yield ""
     yield "Gradients"
     for name, gradient in explanation.gradients.items():
-        yield from _named(f"d{name}", gradient)
+        yield from _named(gradient_text(gradient_name(name)), gradient)
     yield ""
     yield from page.what_it_says(explanation)
 
@@ -92,23 +97,24 @@ def _backward(through: str, steps: list[Step]) -> Iterator[str]:
 
 def _gradient(step: Step) -> Iterator[str]:
     lead = f"{step.number:>4}  "
+    target = page.part_text(step)
     if step.kind == "upstream":
-        yield from _valued(f"{lead}{step.target} =", step.value)
+        yield from _valued(f"{lead}{target} =", step.value)
         yield f"      {page.sentence(step.reason)}"
         return
     if step.kind == "sum":
         assert step.symbols is not None
-        formula = f"{step.target} = {step.symbols.text}"
+        target = gradient_text(step.target)
+        formula = f"{target} = {step.symbols.text}"
         if step.numbers is not None:
             formula += f" = {step.numbers.text}"
         yield f"      {page.sentence(step.reason)}"
         if step.simpler is not None:
             yield f"{lead}{formula}"
-            formula = f"{' ' * len(step.target)} = {step.simpler.text}"
+            formula = f"{' ' * len(target)} = {step.simpler.text}"
             lead = " " * len(lead)
         yield from _valued(f"{lead}{formula} =", step.value)
         return
-    target = page.part_name(step)
     if step.local is not None:
         local = step.local
         head = f"∂{local.of}/∂{local.by} = {page.grouped(local.symbols.text)}"
@@ -137,15 +143,16 @@ def _softmax(explanation: Explanation) -> Iterator[str]:
     if found is None:
         return
     p, z = found.probabilities, found.logits
+    dp, dz = (gradient_text(gradient_name(name)) for name in (p, z))
     yield ""
-    yield f"Softmax both ways: the Jacobian ∂{p}/∂{z} times d{p}, and d{z} as above"
+    yield f"Softmax both ways: the Jacobian ∂{p}/∂{z} times {dp}, and {dz} as above"
     for row in found.rows:
         at = f"[{', '.join(map(str, row.index))}]" if row.index else ""
         yield from _valued(f"  {p}{at} =", row.probabilities)
-        yield from _valued(f"  d{p}{at} =", row.upstream)
+        yield from _valued(f"  {dp}{at} =", row.upstream)
         yield from _valued("  diag(p) - p pᵀ =", row.jacobian)
         yield from _valued("  Jacobian · upstream =", row.product)
-        yield from _valued(f"  d{z}{at} =", row.short)
+        yield from _valued(f"  {dz}{at} =", row.short)
 
 
 def _named(name: str, value: object) -> Iterator[str]:

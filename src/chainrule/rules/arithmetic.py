@@ -39,7 +39,7 @@ def _power(a: Any, b: Any) -> Any:
 
 
 #: What binds no tighter than a sum: a minus sign at its start belongs to a part of it.
-_LOOSER = ("any", "compare", "bits", "sum")
+_LOOSER = ("any", "compare", "or", "xor", "and", "sum")
 
 
 def _sum_in_code(*terms: Written) -> str:

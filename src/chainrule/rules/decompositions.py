@@ -15,7 +15,7 @@ those that are equal), and that of a singular value at 0 is 0. Single eigenvecto
 singular vectors have none there: their gradients are infinite. Where they are complex, the
 derivative keeps the phase of an eigenvector (and of a right singular vector), which LAPACK
 does not; a loss that depends on that phase has no gradient worth the name. A matrix that is
-not symmetric may have complex eigenvalues: of a real one they are refused.
+not symmetric may have complex eigenvalues: before NumPy 2.5, those of a real one are refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from chainrule.errors import UnsupportedError
 from chainrule.notation import Notation, keywords
 from chainrule.op import Op, Sample
-from chainrule.rules.complex import conjugated
+from chainrule.rules.complex import conjugated, is_complex
 from chainrule.rules.matrices import TALL, Shape, adjoint, matrices, shaped, square, swap
 
 
@@ -127,9 +127,13 @@ def _eigenvectors_vjp(g: Any, out: Any, a: Any, UPLO: str) -> Any:
 # -- eigenvalues of any matrix ---------------------------------------------------------
 
 
+#: NumPy 2.5 and newer give complex ones of every matrix, older ones go by their values.
+_ALWAYS_COMPLEX = np.linalg.eigvals(np.ones((1, 1))).dtype.kind == "c"
+
+
 def _eig(a: Any) -> Any:
     found = np.linalg.eig(a)
-    if found.eigenvalues.dtype.kind == "c" != a.dtype.kind:
+    if found.eigenvalues.dtype.kind == "c" != a.dtype.kind and not _ALWAYS_COMPLEX:
         raise UnsupportedError(
             "A real matrix has complex eigenvalues: only real ones of it can be traced.",
             instead="the same of a.astype(complex)",
@@ -139,7 +143,7 @@ def _eig(a: Any) -> Any:
 
 def _eig_values_vjp(g: Any, out: Any, a: Any) -> Any:
     rows = swap(EIG_VECTORS(a))
-    return np.linalg.solve(rows, np.expand_dims(g, -1) * rows)
+    return _real_of_real(np.linalg.solve(rows, np.expand_dims(g, -1) * rows), a)
 
 
 def _eig_vectors_vjp(g: Any, out: Any, a: Any) -> Any:
@@ -148,7 +152,12 @@ def _eig_vectors_vjp(g: Any, out: Any, a: Any) -> Any:
     across = g - (np.real(along) if along.dtype.kind == "c" else along) * conjugated(out)
     rows = swap(out)
     turned = _off_diagonal(rows @ across / _gaps(EIG_VALUES(a)))
-    return np.linalg.solve(rows, turned @ rows)
+    return _real_of_real(np.linalg.solve(rows, turned @ rows), a)
+
+
+def _real_of_real(product: Any, a: Any) -> Any:
+    """Return what a matrix takes back: one that is real has no imaginary part to change."""
+    return np.real(product) if is_complex(product) and not is_complex(a) else product
 
 
 # -- singular values -------------------------------------------------------------------

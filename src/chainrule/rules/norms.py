@@ -97,7 +97,7 @@ def _direction(a: Any, norm: Any) -> Any:
 
 
 def _direction_in_code(a: Any, norm: Any) -> str:
-    return f"np.divide({a}, {norm}, out=np.zeros_like({a}), where={norm:bits} > 0)"
+    return f"np.divide({a}, {norm}, out=np.zeros_like({a}), where={norm:or} > 0)"
 
 
 #: A quotient, with 0 for 0 / 0.
@@ -110,7 +110,7 @@ DIRECTION = Op(
         lambda a, norm: f"({a:product} / {norm:power!})",
         lambda a, norm: rf"\frac{{{a}}}{{{norm}}}",
         latex_level="power",
-        jax="np.where({1:bits} > 0, {0:product} / {1:power!}, 0)",
+        jax="np.where({1:or} > 0, {0:product} / {1:power!}, 0)",
     ),
     reason=DIVIDE.reason,
     infer=array_like(0),

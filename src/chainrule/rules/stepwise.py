@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ def _comparison(function: Any, symbol: str, text: str, latex: str, forward: Any)
         name=function.__name__,
         forward=forward,
         vjp=None,
-        notation=infix(symbol, "compare", "bits", text, latex, left="bits"),
+        notation=infix(symbol, "compare", "or", text, latex, left="or"),
         reason="a comparison does not change where it does not jump",
         numpy=(function,),
         elementwise=True,
@@ -74,9 +75,21 @@ _EXPONENT = Notation(
 )
 
 
-def _shifted(way: str, far: str) -> str:
-    """Write a shift; by a number of places that an integer has not, nothing is left in it."""
-    return f"(np.{way}_shift({{0}}, {{1}}) if 0 <= {{1}} < 64 else {far})"
+def _shifted(sign: str, far: str) -> Callable[[Any, Any], str]:
+    """Write a shift; by a number of places that an integer has not, nothing is left in it.
+
+    Both ways have the type of the integer: compilers make a float of a signed one beside an
+    unsigned one.
+    """
+
+    def write(a: Any, places: Any) -> str:
+        a = f"{a:atom}"
+        shifted = f"{a} {sign} {places:atom}"
+        if str(places).isdigit() and int(str(places)) < 64:
+            return f"({shifted})"
+        return f"({shifted} if 0 <= {places} < 64 else {far.format(a)})"
+
+    return write
 
 
 def _sign(a: Any) -> Any:
@@ -102,14 +115,16 @@ TABLE = (
     _comparison(np.less_equal, "<=", "≤", r"\le", lambda a, b: a <= b),
     _comparison(np.equal, "==", "==", "=", lambda a, b: a == b),
     _comparison(np.not_equal, "!=", "≠", r"\ne", lambda a, b: a != b),
-    _logic(np.bitwise_and, infix("&", "bits", "sum", "and", r"\wedge")),
-    _logic(np.bitwise_or, infix("|", "bits", "sum", "or", r"\vee")),
+    _logic(np.bitwise_and, infix("&", "and", "sum", "and", r"\wedge")),
+    _logic(np.bitwise_or, infix("|", "or", "xor", "or", r"\vee")),
     _logic(np.invert, Notation("~{0:unary}", "not {0:unary}", r"\neg {0:unary}", "unary")),
-    _integer(np.bitwise_xor, infix("^", "bits", "sum", "xor", r"\oplus")),
-    _integer(np.left_shift, call("np.left_shift", arity=2, loop=_shifted("left", "0"))),
+    _integer(np.bitwise_xor, infix("^", "xor", "and", "xor", r"\oplus")),
+    _integer(np.left_shift, call("np.left_shift", arity=2, loop=_shifted("<<", "{0} ^ {0}"))),
     _integer(
         np.right_shift,
-        call("np.right_shift", arity=2, loop=_shifted("right", "(-1 if {0} < 0 else 0)")),
+        call(
+            "np.right_shift", arity=2, loop=_shifted(">>", "({0} >> 63 if {0} < 0 else {0} ^ {0})")
+        ),
     ),
     _integer(np.bitwise_count, call("np.bitwise_count", loop="")),
     _integer(np.gcd, call("np.gcd", r"\gcd", arity=2)),

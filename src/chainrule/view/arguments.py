@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.explaining.why import element_name
 from chainrule.render import page
 from chainrule.structure import leaves
@@ -126,9 +127,10 @@ def _gradient(name: str, gradient: Any) -> dict[str, Any]:
     for row in grid or ():
         for cell in row:
             cell["text"] = scalar_text(float(cell["text"]))
+    shown = gradient_text(gradient_name(name))
     return {
-        "name": f"d{name}",
-        "shown": page.value_text(gradient) if array is not None else _nested(f"d{name}", gradient),
+        "name": shown,
+        "shown": page.value_text(gradient) if array is not None else _nested(shown, gradient),
         "grid": grid,
     }
 

@@ -12,7 +12,8 @@ import numpy as np
 from chainrule.errors import ArgumentError
 from chainrule.explaining.asked import asked
 from chainrule.explaining.explanation import Explanation
-from chainrule.explaining.why import Path, Paths, element_name, paths
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
+from chainrule.explaining.why import Path, Paths, Reached, element_name, paths
 from chainrule.graph import Node
 from chainrule.structure import leaves
 from chainrule.view.steps import places
@@ -27,7 +28,9 @@ PRECOMPUTED = 96
 BETWEEN, PRECOMPUTED_BETWEEN = 100_000, 10_000
 
 
-def why(explanation: Explanation, name: str, k: int = SHOWN) -> dict[str, Any]:
+def why(
+    explanation: Explanation, name: str, k: int = SHOWN, reached: Reached | None = None
+) -> dict[str, Any]:
     """Return the gradient of one number as a sum over paths, as plain data.
 
     Parameters
@@ -37,13 +40,15 @@ def why(explanation: Explanation, name: str, k: int = SHOWN) -> dict[str, Any]:
         A number: ``"b"``, ``"w[0]"`` or ``"W1[0, 2]"``.
     k : int
         How many paths, largest first.
+    reached : Reached, optional
+        Where many numbers are asked about: what is known from those before.
 
     Returns
     -------
     dict
-        ``name``; ``gradient`` and ``rest`` (text and number); ``count``; ``terms``, each with its
-        ``product``, ``factors`` as text, and ``stops``: the boxes from the number to the output,
-        with ``id``, ``name``.
+        ``name``; ``title``, what its gradient is called; ``gradient`` and ``rest`` (text and
+        number); ``count``; ``terms``, each with its ``product``, ``factors`` as text, and
+        ``stops``: the boxes from the number to the output, with ``id``, ``name``.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def why(explanation: Explanation, name: str, k: int = SHOWN) -> dict[str, Any]:
             expected=f"at most {BETWEEN:,}", got=f"{between:,}", instead="smaller arrays",
         )  # fmt: skip
     label = explanation.derivation.label
-    found = paths(explanation.derivation.joint, node, index, k, label=label)
+    found = paths(explanation.derivation.joint, node, index, k, label=label, reached=reached)
     return _data(found, places(explanation))
 
 
@@ -71,8 +76,10 @@ def _between(explanation: Explanation) -> int:
 
 def _data(found: Paths, ids: dict[Node, str]) -> dict[str, Any]:
     hidden = found.count - len(found.shown)
+    name = element_name(found.label(found.node), found.index)
     return {
-        "name": element_name(found.label(found.node), found.index),
+        "name": name,
+        "title": gradient_text(gradient_name(name)),
         "gradient": _number(found.gradient),
         "count": found.count,
         "hidden": hidden,
@@ -137,10 +144,11 @@ def precomputed(explanation: Explanation) -> dict[str, Any]:
     turns = itertools.chain.from_iterable(itertools.zip_longest(*asked_for))
     count = min(PRECOMPUTED, PRECOMPUTED_BETWEEN // max(1, _between(explanation)))
     names = itertools.islice((n for n in turns if n is not None), count)
+    reached = Reached(explanation.derivation.joint)
     found: dict[str, Any] = {}
     for name in names:
         try:
-            found[name] = why(explanation, name)
+            found[name] = why(explanation, name, reached=reached)
         except ArgumentError:  # through complex numbers there are no products
             continue
     return found

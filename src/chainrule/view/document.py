@@ -7,6 +7,7 @@ The document, as JSON has it::
     place         "neuron.py:5"; empty where it is not known
     output        the name of the output
     value         {text, mathml} of the output
+    seed          the name of the output's gradient, as formulas have it
     upstream      the given upstream gradient as text to edit; null where none was given
     arguments     [{name, text, shown, shape, dtype, wrt, grid, gradient, parts}]
                   text: to edit, null where it is too large or nested; shown: to read;
@@ -27,8 +28,9 @@ The document, as JSON has it::
     pictures      {"tensors": {level, open, svg, edges, frames}, "tensors/g2": with the group g2
                   open}
     style         the style sheet of the pictures
-    paths         {"w[0]": {name, gradient, count, hidden, rest, terms}}
+    paths         {"w[0]": {name, title, gradient, count, hidden, rest, terms}}
     notation      ids of the notation that it is in
+    begin         ids of the notation to begin with, among the variants
     notations     [{id, title}] that are offered
     variants      {"columns": document, "columns sum": document}, by the ids in their order
 
@@ -40,12 +42,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from chainrule.errors import ArgumentError
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.explaining.notations import notations, rewritten
 from chainrule.explaining.step import Planned
 from chainrule.picture.styles import STYLE
@@ -54,14 +57,19 @@ from chainrule.render.formulas import value_latex
 from chainrule.view.arguments import arguments_data, value_source
 from chainrule.view.asked import precomputed
 from chainrule.view.mathml import mathml
-from chainrule.view.pictures import ROOM, TITLES, all_pictures, key, levels_of, picture
+from chainrule.view.pictures import (
+    ROOM,
+    ROOM_OF_OTHERS,
+    TITLES,
+    all_pictures,
+    key,
+    levels_of,
+    picture,
+)
 from chainrule.view.source import Sources
 from chainrule.view.steps import places, step_data
 
 VERSION = 1
-#: How much of what a host would be asked for is in the document: nothing, all, or all but
-#: pictures with groups opened.
-Alone = Literal["", "whole", "closed"]
 #: Of more steps than this the first and the last are shown: no reader gets through all of them,
 #: and no browser has room for them.
 MOST_STEPS = 1500
@@ -83,13 +91,13 @@ def document(
         In the notation of the user.
     alone : bool
         With all that a page without a host needs: pictures of every level, paths of the numbers
-        of small arguments, other notations.
+        of small arguments, other notations as `variants`.
     level : str
         Level of the first picture.
     open : sequence of str
         Groups open in it.
     notation : sequence of str
-        Notations to show it in.
+        Notations to show it in; alone, to begin with.
 
     Returns
     -------
@@ -107,25 +115,33 @@ def document(
     >>> made = Explanation(derive(record(lambda w, x: w * x, (2.0, 3.0), {})))
     >>> found = document(made)
     >>> found["value"]["text"], [step["title"] for step in found["steps"]][-1]
-    ('6', 'dx = doutput · ∂output/∂x = 1 · 2 = 2')
+    ('6', 'dx = d output · ∂output/∂x = 1 · 2 = 2')
     """
+    notation = (notation,) if isinstance(notation, str) else tuple(notation)
     offered = notations(explanation)
     known = [n.id for n in offered]
-    made = _single(
-        rewritten(explanation, notation) if notation else explanation,
-        "whole" if alone else "", level, open,
-    )  # fmt: skip
-    made["notation"] = list(notation)
-    made["notations"] = [{"id": n.id, "title": n.title} for n in offered]
-    made["variants"] = {}
-    if alone and not notation:
-        for ids in _combinations(known):
-            try:
-                variant = _single(rewritten(explanation, ids), "closed", level, ())
-            except ArgumentError:  # not each can be had together with each
-                continue
-            made["variants"][" ".join(ids)] = {**variant, "notation": list(ids)}
+    shown = rewritten(explanation, notation) if notation else explanation
+    begin = tuple(n for n in known if n in notation) if alone else ()
+    made = {
+        **_single(explanation if alone else shown, _room(alone, not begin), level, open),
+        "notation": [] if alone else list(notation),
+        "notations": [{"id": n.id, "title": n.title} for n in offered],
+        "begin": list(begin),
+        "variants": {},
+    }
+    for ids in _combinations(known) if alone else ():
+        try:
+            turned = shown if ids == begin else rewritten(explanation, ids)
+            variant = _single(turned, _room(alone, ids == begin), level, ())
+        except ArgumentError:  # not each can be had together with each
+            continue
+        made["variants"][" ".join(ids)] = {**variant, "notation": list(ids)}
     return made
+
+
+def _room(alone: bool, first: bool) -> int | None:
+    """Return the room for pictures with groups opened; None where a host draws them."""
+    return (ROOM if first else ROOM_OF_OTHERS) if alone else None
 
 
 def _combinations(ids: Sequence[str]) -> list[tuple[str, ...]]:
@@ -134,15 +150,14 @@ def _combinations(ids: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _single(
-    explanation: Explanation, alone: Alone, level: str, open: Sequence[str]
+    explanation: Explanation, room: int | None, level: str, open: Sequence[str]
 ) -> dict[str, Any]:
     """Return the document in one notation."""
     ids = places(explanation)
     steps = [explanation.written(planned) for planned in _shown(explanation.plan)]
     sources = Sources(steps)
-    if alone:
-        # Groups opened are for the notation of the user: all of them would take too long.
-        first, pictures = all_pictures(explanation, ROOM if alone == "whole" else 0)
+    if room is not None:
+        first, pictures = all_pictures(explanation, room)
         levels = [name for name in TITLES if name in pictures]
     else:
         shown = picture(explanation, level, open)
@@ -159,6 +174,7 @@ def _single(
             "text": page.value_text(explanation.value),
             "mathml": mathml(value_latex(explanation.value)),
         },
+        "seed": gradient_text(gradient_name(explanation.output_name)),
         "upstream": _upstream(explanation),
         "arguments": arguments_data(explanation),
         "sources": sources.blocks,
@@ -173,7 +189,7 @@ def _single(
         "levels": [{"id": name, "title": TITLES[name]} for name in levels],
         "pictures": pictures,
         "style": STYLE,
-        "paths": precomputed(explanation) if alone else {},
+        "paths": {} if room is None else precomputed(explanation),
     }
 
 

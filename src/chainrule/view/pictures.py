@@ -5,13 +5,13 @@ from __future__ import annotations
 import heapq
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.errors import ArgumentError
 from chainrule.explaining.explanation import Explanation
 from chainrule.picture.layout import draw
-from chainrule.picture.scene import LEVELS, Edge, Known, Scene
+from chainrule.picture.scene import LEVELS, Edge, Known
 from chainrule.picture.scenes import scalars, scene
 from chainrule.picture.scenes.grouping import Grouping, parameters
 from chainrule.picture.scenes.opened import MOST
@@ -21,6 +21,8 @@ from chainrule.picture.svg import to_svg
 
 #: What one file holds of pictures with groups opened, in characters before they are packed.
 ROOM = 1_200_000
+#: What it holds of them in each notation other than that which it begins with.
+ROOM_OF_OTHERS = 240_000
 #: So many pictures are made of layers opened together, before arrays are opened.
 TOGETHER = 24
 #: A graph of more nodes than this is shown as layers alone.
@@ -55,11 +57,12 @@ def picture(
         For a level that this graph does not have.
     """
     made = scene(explanation, level, tuple(open))
+    names = {box.id: box.name or box.title for box in made.boxes}
     return {
         "level": made.level,
         "open": list(open),
         "svg": without_style(to_svg(draw(made))),
-        "edges": {edge.id: _edge(edge, made) for edge in made.edges},
+        "edges": {edge.id: _edge(edge, names) for edge in made.edges},
         "frames": {
             group.id: {"closes": group.closes or group.id, "parent": group.parent}
             for group in made.groups
@@ -83,8 +86,7 @@ def without_style(svg: str) -> str:
     return re.sub(r"<style>.*?</style>\n?", "", svg, flags=re.DOTALL)
 
 
-def _edge(edge: Edge, made: Scene) -> dict[str, Any]:
-    names = {box.id: box.name or box.title for box in made.boxes}
+def _edge(edge: Edge, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "from": names[edge.source],
         "to": names[edge.target],

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from chainrule.errors import file_title
+from chainrule.errors import file_title, source_lines
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
 
@@ -63,7 +62,7 @@ class Sources:
 
 
 def _block(file: str, function: str, lines: list[int]) -> dict[str, Any]:
-    text = tuple(linecache.getlines(file))
+    text = tuple(source_lines(file))
     first, last = _extent(text, function, min(lines), max(lines))
     shown = [line.rstrip("\r\n") for line in text[first - 1 : last]]
     indent = min((len(s) - len(s.lstrip()) for s in shown if s.strip()), default=0)

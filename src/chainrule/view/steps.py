@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_text
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
 from chainrule.picture.scenes.shown import Shown
@@ -38,12 +39,15 @@ def step_data(step: Step, ids: dict[Node, str]) -> dict[str, Any]:
         "number": step.number,
         "kind": step.kind,
         "phase": PHASES[step.kind],
-        "target": page.part_name(step),
+        "target": page.part_text(step),
         "title": title(step),
         "lines": lines,
         "latex": latex_of(equations(step)),
         "value": page.value_text(step.value),
-        "upstream": {"name": step.upstream, "text": page.value_text(step.upstream_value)}
+        "upstream": {
+            "name": gradient_text(step.upstream),
+            "text": page.value_text(step.upstream_value),
+        }
         if step.upstream
         else None,
         "local": {
@@ -86,4 +90,4 @@ def title(step: Step) -> str:
     elif step.simpler is not None:
         rights.append(step.simpler.text)
     value = " ".join(page.value_text(step.value).split())
-    return " = ".join(dict.fromkeys((page.part_name(step), *rights, value)))
+    return " = ".join(dict.fromkeys((page.part_text(step), *rights, value)))

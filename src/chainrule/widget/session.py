@@ -124,7 +124,8 @@ class Session:
         name = self.document["name"]
         stem = name if name.isidentifier() else "solution"
         with tempfile.TemporaryDirectory() as folder:
-            data = self.solution.save(Path(folder) / f"{stem}.{suffix}").read_bytes()
+            path = self.solution.save(Path(folder) / f"{stem}.{suffix}", self.notation)
+            data = path.read_bytes()
         return {"file": {"name": f"{stem}.{suffix}", "base64": base64.b64encode(data).decode()}}
 
     # -- how ---------------------------------------------------------------------------

@@ -218,7 +218,7 @@ class Elements:
         assert isinstance(row, Lookup)
         label, place = self.place_code(row), self.place_code(column)
         classes = len(read.node.value)
-        same = Written(f"({label} == {place}) | ({label} + {classes} == {place})", "bits")
+        same = Written(f"({label} == {place}) | ({label} + {classes} == {place})", "or")
         return Written(f"{type_name(want)}({same})")
 
     def count(self, node: Node) -> Written:

@@ -256,7 +256,8 @@ class Lowering:
                 place = tuple(map(affine, found))
                 reads = (self.read(operand, index),)
                 self.add(Statement(
-                    node, loops, place, reads, fold, partial=fold is not None, copies=True
+                    node, loops, place, reads, fold, partial=fold is not None, apart=fold is None,
+                    copies=True,
                 ))  # fmt: skip
 
     def running(self, node: Node, fold: Fold) -> None:

@@ -13,17 +13,23 @@ import numpy as np
 
 from chainrule.arguments import name_of
 from chainrule.errors import ArgumentError
+from chainrule.nn.base import Context
 from chainrule.nn.files import load_checkpoint, save_checkpoint
+from chainrule.nn.random import GENERATOR
 from chainrule.nn.training.data import Data
 from chainrule.nn.training.run import Position, Run
 from chainrule.nn.training.streams import Whole
 from chainrule.nn.trees import check_alike
+from chainrule.trace import Recorder, tracing
 
 if TYPE_CHECKING:
+    from chainrule.nn.trainable import Trainable
     from chainrule.nn.training.fit import Settings
 
 #: Bytes of an array, from both of its ends, that tell whether data are still the same.
 _PROBE = 2**20
+#: What drew random numbers before files named it.
+_UNNAMED = "Squares"
 
 
 class CheckpointedRun(Run):
@@ -126,16 +132,15 @@ class CheckpointedRun(Run):
         ArgumentError
             When it is one of another run; says what differs.
         """
-        check_settings(self.path, self.settings, document.get("settings", {}))
+        earlier = {"random numbers": self.settings["random numbers"] and _UNNAMED}
+        check_settings(self.path, self.settings, earlier | document.get("settings", {}))
         check_alike(self.carry, tree["carry"], f"What {self.path} holds")
         self.carry = self.whole = tree["carry"]
         for callback, state in zip(self.callbacks, tree["callbacks"], strict=True):
             callback.restore(state)
         self.reported = [(logs, rows) for logs, rows in tree["reported"]]
         self.position = Position(**document["position"])
-        for name, values in tree["history"].items():
-            for value in values.tolist():
-                self.history.append({name: value})
+        self.history.begin_with(tree["history"])
         self.history.stopped = document["stopped"]
         self.history.best_epoch = document["best_epoch"]
         self.history.warnings += document["warnings"]
@@ -152,11 +157,22 @@ class CheckpointedRun(Run):
             "batch_size": str(self.batch_size),
             "shuffle": str(self.shuffle),
             "seed": str(self.seed),
+            "random numbers": GENERATOR if draws(self.model) else "",
             "dtype": str(self.model.dtype),
             "callbacks": ", ".join(type(c).__name__ for c in self.callbacks),
             "data": fingerprint(self.source.data) if isinstance(self.source, Whole) else "parts",
             "validation": "" if self.validation is None else fingerprint(self.validation),
         }
+
+
+def draws(model: Trainable) -> bool:
+    """Whether a training step of a model depends on random numbers, such as those of dropout."""
+    with tracing(lambda level: Recorder(level)) as recorder, np.errstate(all="ignore"):
+        seed = recorder.input("seed", np.array(0))
+        x = np.zeros((1, *(model.input_shape or ())), model.dtype)
+        model.apply(model.params, model.state, x, Context(seed, np.array(0)))
+    drawn = recorder.node(seed)
+    return any(drawn in node.inputs for node in recorder.nodes)
 
 
 def check_settings(path: Path, mine: dict[str, str], theirs: dict[str, str]) -> None:

@@ -65,7 +65,7 @@ def _numbers(name: str, values: Any) -> np.ndarray:
 def _is_shown(name: str, columns: Mapping[str, np.ndarray]) -> bool:
     """Whether a column has a panel of its own; a rate that never changes says nothing."""
     if name in _RATES:
-        return bool(np.ptp(columns[name]) > 0) or len(columns) == 1
+        return len(np.unique(columns[name][np.isfinite(columns[name])])) > 1 or len(columns) == 1
     return not (name.startswith("val_") and name[4:] in columns)
 
 
@@ -96,7 +96,8 @@ def _mark_best(ax: Any, values: np.ndarray, best: int | None) -> None:
 def _rate(ax: Any, rates: np.ndarray) -> None:
     epochs = np.arange(1, len(rates) + 1)
     ax.plot(epochs, rates, color=COLOURS[2], drawstyle="steps-mid", linewidth=1.8)
-    if np.all(rates > 0) and rates.max() > 10 * rates.min():
+    known = rates[np.isfinite(rates)]
+    if known.size and np.all(known > 0) and known.max() > 10 * known.min():
         ax.set_yscale("log")
     _finish(ax, "learning rate", len(rates))
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chainrule.errors import MissingExtraError
 
+#: The column with the learning rate of the first step of each epoch.
+RATE = "learning_rate"
+
 
 class History(Mapping[str, list[float]]):
-    """Loss and metrics of each epoch: a mapping from a name to one number an epoch.
+    """Loss, metrics and learning rate of each epoch: a mapping from a name to one number an epoch.
+
+    The learning rate is that of the first step of an epoch.
 
     Parameters
     ----------
@@ -52,19 +58,45 @@ class History(Mapping[str, list[float]]):
         return len(next(iter(self._columns.values()), ()))
 
     def append(self, logs: Mapping[str, float]) -> None:
-        """Add the numbers of one epoch.
+        """Add the numbers of one epoch; those that only some epochs have are NaN in the others.
 
         Parameters
         ----------
         logs : mapping of str to float
         """
+        length = self.length
         for name, value in logs.items():
-            self._columns.setdefault(name, []).append(value)
+            column = self._columns.setdefault(name, [])
+            column += [math.nan] * (length - len(column))
+            column.append(value)
+        for name in self._columns.keys() - logs.keys():
+            self._columns[name].append(math.nan)
+
+    def begin_with(self, epochs: Mapping[str, Sequence[float]]) -> None:
+        """Take the numbers of earlier epochs, from which on the run goes on.
+
+        Parameters
+        ----------
+        epochs : mapping of str to sequence of float
+        """
+        self._columns = {name: [float(v) for v in values] for name, values in epochs.items()}
+
+    def last(self) -> dict[str, float]:
+        """Return the numbers of the last epoch, but for a learning rate that never changed.
+
+        Returns
+        -------
+        dict of str to float
+        """
+        shown = dict(self._columns)
+        if len(set(shown.get(RATE, ()))) < 2:
+            shown.pop(RATE, None)
+        return {name: values[-1] for name, values in shown.items()}
 
     def __repr__(self) -> str:
         if not self.length:
             return "History of no epochs"
-        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items())
+        last = ", ".join(f"{name} {value:.4g}" for name, value in self.last().items())
         ended = f"; stopped: {self.stopped}" if self.stopped else ""
         plural = "" if self.length == 1 else "s"
         return f"History of {self.length} epoch{plural}; at the end {last}{ended}"

@@ -72,6 +72,4 @@ def _go_on(run: Run, before: Partial, alike: bool) -> None:
     run.carry = run.whole = run.carry | kept
     run.position = Position(before.run.epoch)
     run.epochs = run.epoch + 1
-    for name, values in before.run.history.items():
-        for value in values:
-            run.history.append({name: value})
+    run.history.begin_with(before.run.history)

@@ -15,7 +15,7 @@ from chainrule.errors import NonFiniteError, TrainingWarning
 from chainrule.nn.health.diverged import TrainingDivergedError, failed_step
 from chainrule.nn.training.callbacks import Callback
 from chainrule.nn.training.data import Data
-from chainrule.nn.training.history import History
+from chainrule.nn.training.history import RATE, History
 from chainrule.nn.training.progress import Progress
 from chainrule.nn.training.streams import Source, Whole
 from chainrule.nn.training.trainer import Trainer
@@ -218,7 +218,8 @@ class Run:
         logs = self._advance(data, np.concatenate(orders), size)
         for k in range(count):
             own = {n: np.mean(v[k * steps : (k + 1) * steps], dtype=float) for n, v in logs.items()}
-            self._epoch_over({name: float(value) for name, value in own.items()})
+            ended = {name: float(value) for name, value in own.items()}
+            self._epoch_over(ended, (count - k) * steps)
 
     def _one_epoch(self) -> None:
         for part, data in enumerate(self.source.parts()):
@@ -234,7 +235,7 @@ class Run:
             )
             for n in names
         }
-        self._epoch_over(logs)
+        self._epoch_over(logs, len(rows))
 
     def _one_part(self, data: Data) -> None:
         self._look_at(data)
@@ -297,17 +298,26 @@ class Run:
             made.params, made.state = self.whole["params"], self.whole["state"]
         return made
 
-    def _epoch_over(self, logs: dict[str, float]) -> None:
+    def _epoch_over(self, logs: dict[str, float], ago: int) -> None:
+        """Take note of an epoch that began so many steps ago."""
         if self.validation is not None:
             found = self.trainer.evaluate(self.params, self.state, self.validation.arrays)
             logs |= {f"val_{name}": value for name, value in found.items()}
+        rate = self._rate(-ago)
+        if rate is not None:
+            logs.setdefault(RATE, rate)
         self.logs, self.whole, self.reported = logs, self.carry, []
         self.history.append(logs)
         for callback in self.callbacks:
             callback.on_epoch_end(self)
-        self.progress.epoch_done(self.epoch, self.epochs, logs)
+        self.progress.epoch_done(self.epoch, self.epochs, self.history.last())
         self.position = Position(self.epoch + 1)
         self.epoch_done()
+
+    def _rate(self, ahead: int) -> float | None:
+        """Return the learning rate so many steps later; None where the optimizer cannot tell."""
+        ask = getattr(self.optimizer, "learning_rate", None)
+        return ask(self.carry["optimizer"], ahead) if callable(ask) else None
 
     def part_done(self) -> None:
         """Do nothing; some steps of a longer epoch are done."""

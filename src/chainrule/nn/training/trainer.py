@@ -14,6 +14,7 @@ from chainrule.compiling.epochs import epoch
 from chainrule.errors import ArgumentError
 from chainrule.nn.base import Context
 from chainrule.nn.losses import Loss
+from chainrule.nn.random import folded
 from chainrule.nn.trees import Tree, mapped
 from chainrule.transform import value_and_grad
 
@@ -117,7 +118,7 @@ class Trainer:
             "params": params,
             "state": state,
             "optimizer": self.optimizer.init(params),
-            "seed": np.array(seed, np.int64),
+            "seed": np.array(folded(seed), np.int64),
             "step": np.array(0, np.int64),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def chain(*parts: Transformation) -> tuple[Init, Update]:
                 expected="what the functions of chainrule.nn.transformations return",
                 got=repr(part),
             )
-    keys = [_key([part.name for part in parts[: k + 1]]) for k in range(len(parts))]
+    keys = _keys(parts)
 
     def init(params: Tree) -> Tree:
         states = ((key, part.init(params)) for key, part in zip(keys, parts, strict=True))
@@ -64,10 +65,11 @@ def chain(*parts: Transformation) -> tuple[Init, Update]:
     return init, update
 
 
-def _key(names: list[str]) -> str:
-    """Return what the last of some names is called, where it is not the first of its kind."""
-    count = names.count(names[-1])
-    return names[-1] + (str(count) if count > 1 else "")
+def _keys(parts: Sequence[Transformation]) -> list[str]:
+    """Return what the states of parts are called; a count tells those of one kind apart."""
+    names = [part.name for part in parts]
+    counts = [names[: k + 1].count(name) for k, name in enumerate(names)]
+    return [n + (str(count) if count > 1 else "") for n, count in zip(names, counts, strict=True)]
 
 
 def _is_empty(state: Tree) -> bool:
@@ -102,6 +104,39 @@ def scale(rate: Any) -> tuple[Init, Update]:
         return mapped(lambda g: cast(factor, g) * g, gradients), {"count": state["count"] + 1}
 
     return lambda params: {"count": step_count(params)}, update
+
+
+def rate_of(of: Transformation, state: Tree, ahead: int = 0) -> float | None:
+    """Return the rate by which a transformation scales what it is given.
+
+    Parameters
+    ----------
+    of : Transformation
+    state : nested dict
+        Of the transformation, before a step.
+    ahead : int
+        How many steps later, or earlier, the rate is asked for.
+
+    Returns
+    -------
+    float or None
+        The product of all parts; None where none has a rate.
+
+    Examples
+    --------
+    >>> rate_of(chain(clip_by_value(1.0), scale(0.5)), {}), rate_of(clip_by_value(1.0), {})
+    (0.5, None)
+    """
+    if of.name == "scale":
+        rate = of.arguments["rate"]
+        return float(rate(np.asarray(float(state["count"]) + ahead)) if callable(rate) else rate)
+    found: float | None = None
+    parts = of.arguments.get("parts", ())
+    for key, part in zip(_keys(parts), parts, strict=True):
+        own = rate_of(part, state.get(key, {}), ahead)
+        if own is not None:
+            found = own if found is None else found * own
+    return found
 
 
 @transformation

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from chainrule.picture.drawing import Point
 from chainrule.picture.layout import rows
-from chainrule.picture.layout.coordinates import heights
 from chainrule.picture.layout.layering import layers
-from chainrule.picture.layout.ordering import Link, ordered
+from chainrule.picture.layout.ordering import Link
 from chainrule.picture.layout.parts import PITCH, Part
+from chainrule.picture.layout.remembered import in_order, settled
 
 #: Between things of one column: boxes and frames, or labels.
 _GAP, _GAP_LABELS = 16.0, 10.875
@@ -134,7 +134,7 @@ class _Arrangement:
         return len(self.above) - 1
 
     def placed(self) -> Arranged:
-        self.order = ordered(self.columns, self.links)
+        self.order = in_order(self.columns, self.links)
         self._spread(self.order)
         self.y = self._heights(self.order, self.links, self.above, self.below)
         #: Where a wire enters a row: what it leaves, at which height, and the row's first column.
@@ -160,8 +160,7 @@ class _Arrangement:
         self, columns: list[list[int]], links: list[Link], above: list[float], below: list[float]
     ) -> list[float]:
         stiff = [item >= len(self.nodes) for item in range(len(above))]
-        gaps = (_GAP, _GAP_LABELS)  # every other column is one of labels
-        return heights(columns, links, above, below, lambda at: gaps[at % 2], stiff)
+        return settled(columns, links, above, below, (_GAP, _GAP_LABELS), stiff)
 
     def _spread(self, order: list[list[int]]) -> None:
         """Let links enter a box one below the other, in the order in which they come."""

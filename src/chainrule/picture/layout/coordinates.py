@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise, repeat
 
 from chainrule.picture.layout.ordering import Link
 
@@ -34,18 +34,30 @@ def nearest(asked: Sequence[float], weights: Sequence[float], gaps: Sequence[flo
     >>> nearest([0.0, 0.0, 9.0], [1.0, 1.0, 1.0], [0.0, 4.0, 4.0])
     [-2.0, 2.0, 9.0]
     """
-    offset, offsets = 0.0, []
+    return _pooled(asked, weights, _offsets(gaps))
+
+
+def _offsets(gaps: Sequence[float]) -> list[float]:
+    """Return how far each item is from the first where all stand as near as they may."""
+    return list(accumulate(gaps[1:], initial=0.0))[: len(gaps)]
+
+
+def _pooled(
+    asked: Sequence[float], weights: Sequence[float], offsets: Sequence[float]
+) -> list[float]:
+    if len(asked) == 1:
+        return list(asked)
     blocks: list[tuple[float, float, int]] = []  # mean, weight, how many
-    for i, want in enumerate(asked):
-        offset += gaps[i] if i else 0.0
-        offsets.append(offset)
-        mean, weight, count = want - offset, weights[i], 1
+    for want, weight, offset in zip(asked, weights, offsets, strict=True):
+        mean, count = want - offset, 1
         while blocks and blocks[-1][0] > mean:
             before, heavy, many = blocks.pop()
             mean = (before * heavy + mean * weight) / (heavy + weight)
             weight += heavy
             count += many
         blocks.append((mean, weight, count))
+    if len(blocks) == len(asked):
+        return [mean + off for (mean, _, _), off in zip(blocks, offsets, strict=True)]
     levels = [mean for mean, _, count in blocks for _ in range(count)]
     return [level + off for level, off in zip(levels, offsets, strict=True)]
 
@@ -57,6 +69,7 @@ def heights(
     below: Sequence[float],
     gap: Callable[[int], float],
     stiff: Sequence[bool],
+    count: int = 0,
 ) -> list[float]:
     """Return the height of each item's axis.
 
@@ -71,6 +84,8 @@ def heights(
         Number of a column -> the least distance between its items.
     stiff : sequence of bool
         Items that only pass a wire on: it should run straight through them.
+    count : int
+        Of how many items these are some; all unless given.
     """
     size = len(above)
     near: list[list[tuple[int, float, float]]] = [[] for _ in range(size)]  # other, lift, weight
@@ -92,25 +107,58 @@ def heights(
         for item, step in zip(column, space, strict=True):
             at += step
             y[item] = at - middle
-    backwards = list(range(len(columns)))[::-1]
-    rounds = [(backwards, near), (backwards[::-1], left)]
-    rounds += [(backwards, near), (backwards[::-1], near)] * (_ROUNDS + _SMALL // max(30, size))
-    for sequence, neighbours in rounds:
-        for at in sequence:
-            column = columns[at]
-            asked, weights = [], []
-            for item in column:
-                total = weight = 0.0
-                for other, lift, heavy in neighbours[item]:
-                    total += heavy * (y[other] + lift)
-                    weight += heavy
-                asked.append(total / weight if weight else y[item])
-                weights.append(weight or 0.01)
-            for item, height in zip(column, nearest(asked, weights, spaces[at]), strict=True):
-                y[item] = height
+    both, before = ([_Pull(*c) for c in zip(columns, spaces, repeat(n))] for n in (near, left))
+    times = _ROUNDS + _SMALL // max(30, count or size)
+    rounds = [both[::-1], before] + [both[::-1], both] * times
+    for sequence in rounds:
+        for pull in sequence:
+            pull.settle(y)
     _straighten(columns, spaces, left, y)
     _level(columns, spaces, links, stiff, y)
     return y
+
+
+class _Pull:
+    """A column, and what each of its items is pulled at by; the same in each round.
+
+    Parameters
+    ----------
+    column : sequence of int
+    space : sequence of float
+        The least distance of each item from the one above it.
+    neighbours : sequence
+        Of each item of the picture: others, how much higher a wire enters, and its weight.
+    """
+
+    def __init__(
+        self,
+        column: Sequence[int],
+        space: Sequence[float],
+        neighbours: Sequence[Sequence[tuple[int, float, float]]],
+    ) -> None:
+        self.items = column
+        self.weights: list[float] = []
+        #: Of each item: its share of each other one's height, and what is added to their sum.
+        self.pulls: list[tuple[list[tuple[int, float]], float]] = []
+        for item in column:
+            weight = sum(heavy for _, _, heavy in neighbours[item])
+            shares = [(other, heavy / weight) for other, _, heavy in neighbours[item]]
+            lift = sum(lift * heavy / weight for _, lift, heavy in neighbours[item])
+            self.weights.append(weight or 0.01)
+            self.pulls.append((shares or [(item, 1.0)], lift))
+        self.offsets = _offsets(space)
+
+    def settle(self, y: list[float]) -> None:
+        """Move the items to where they are pulled, as far as there is room."""
+        asked = []
+        for shares, height in self.pulls:
+            for other, share in shares:
+                height += share * y[other]
+            asked.append(height)
+        for item, height in zip(
+            self.items, _pooled(asked, self.weights, self.offsets), strict=True
+        ):
+            y[item] = height
 
 
 def _straighten(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from chainrule.picture.drawing import SHEETS, Anchor, Role, Text
 from chainrule.picture.measure import FACES, plain, shortened, width
@@ -49,10 +50,16 @@ def line(
     *, step: int = 0, full: str = "",
 ) -> Text:  # fmt: skip
     """Return a line of text, shortened to fit."""
+    shown, wide = _fitted(role, text, most)
+    return Text(role, shown, x, y, anchor, wide, plain(full or text), step)
+
+
+@lru_cache(maxsize=8192)
+def _fitted(role: Role, text: str, most: float) -> tuple[str, float]:
+    """Return a text shortened to fit, and its width: most stand in several pictures of a page."""
     face = FACES[role]
     shown = shortened(text, face, most)
-    whole = plain(full or text)
-    return Text(role, shown, x, y, anchor, width(shown, face), whole, step)
+    return shown, width(shown, face)
 
 
 def known(role: Role, number: Known, y: float, most: float, before: str = "") -> Text:

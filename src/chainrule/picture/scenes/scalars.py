@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explaining.elements import Index, Locals
+from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.explaining.why import element_name
 from chainrule.graph import Node
 from chainrule.picture.scene import Box, Edge, Known
@@ -183,7 +184,7 @@ class Scalars:
 
     def upstream_text(self, line: Line, index: Index) -> str:
         """Write the gradient of the element that reads."""
-        name = element_name(f"d{self.shown.label(line.target)}", index)
+        name = gradient_text(gradient_name(element_name(self.shown.label(line.target), index)))
         return f"{name} = {brief(self.upstream(line, index))}"
 
     def symbols(self, line: Line, place: Index, index: Index, factors: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from chainrule.explaining.gradient_names import gradient_text
 from chainrule.explaining.step import Step
 from chainrule.graph import Node
 from chainrule.picture.scene import Box, Edge, Kind, Known
@@ -58,7 +59,8 @@ def edge(shown: Shown, line: Line) -> Edge:
     return Edge(
         plain.id, source, target, value=plain.value,
         gradient=known(line.gradient, step.number), local=local(step), symbols=symbols(step),
-        upstream=f"{step.upstream} = {brief(step.upstream_value)}", steps=(step.number,),
+        upstream=f"{gradient_text(step.upstream)} = {brief(step.upstream_value)}",
+        steps=(step.number,),
     )  # fmt: skip
 
 
@@ -78,15 +80,19 @@ def symbols(step: Step) -> str:
     """Return the local derivative in symbols, or the product where it is no factor."""
     if step.local is not None:
         return f"∂{step.local.of}/∂{step.local.by} = {signed(step.local.symbols.text)}"
-    return "" if step.symbols is None else f"{step.target} = {signed(step.symbols.text)}"
+    if step.symbols is None:
+        return ""
+    return f"{gradient_text(step.target)} = {signed(step.symbols.text)}"
 
 
 def _applied(step: Step) -> str:
     """Write what is done to the upstream gradient, as in ``· @ W.T``."""
     if step.symbols is None:
         return ""
-    name = rf"(?<![\w.\]]){re.escape(step.upstream)}(?![\w\[])"
-    return signed(re.sub(name, "·", step.symbols.text))
+    upstream = re.escape(gradient_text(step.upstream))
+    name = rf"(?<![\w.\])]){upstream}(?![\w\[])"
+    # Parentheses hold two words together, and need not hold a dot.
+    return signed(re.sub(rf"(?<!\w)\({upstream}\)|{name}", "·", step.symbols.text))
 
 
 def boxes(

@@ -54,7 +54,6 @@ TABLE: dict[Any, Callable[..., Any]] = {
     np.divmod: lambda x1, x2: (np.floor_divide(x1, x2), np.remainder(x1, x2)),
     np.modf: lambda x: (np.fmod(x, 1.0), np.trunc(x)),
     np.frexp: _frexp,
-    np.fix: lambda x: np.trunc(x),
     np.isclose: _isclose,
     np.allclose: _allclose,
     np.array_equal: _array_equal,
@@ -62,3 +61,5 @@ TABLE: dict[Any, Callable[..., Any]] = {
     np.isposinf: lambda x, out=None: _infinite(x, out, 1),
     np.isneginf: lambda x, out=None: _infinite(x, out, -1),
 }
+if hasattr(np, "fix"):  # deprecated since NumPy 2.5
+    TABLE[np.fix] = lambda x: np.trunc(x)

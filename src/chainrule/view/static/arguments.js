@@ -34,7 +34,7 @@ export function argumentsPanel(view) {
 
   const upstreamField = (text) => ({
     name: "upstream", text, shown: text, shape: null, dtype: "", wrt: false, grid: null,
-    gradient: null, parts: [], title: `d${view.doc.output}, given`,
+    gradient: null, parts: [], title: `${view.doc.seed}, given`,
   });
 
   function card(data) {

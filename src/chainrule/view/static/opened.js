@@ -135,13 +135,18 @@ export class Opened {
     if (!doc.levels.some(({ id }) => id === this.level)) this.reset();
     const there = this.insets.filter(({ open }) => this.known(open));
     if (!host.picture && (there.length < this.insets.length || !this.known(this.open))) {
-      this.problem = "In this notation the file has pictures with all groups closed.";
+      this.problem = "In this notation the file does not hold a picture of all that was open.";
     }
     this.insets = there;
     if (this.known(this.open)) return;
     if (host.picture) this.main(this.open);
-    else if (this.known([])) this.open = [];
-    else this.reset();
+    else this.less();
+  }
+
+  /** Close what was opened last, and so on, until there is a picture. */
+  less() {
+    while (this.open.length && !this.known(this.open)) this.open = this.open.slice(0, -1);
+    if (!this.known(this.open)) this.reset();
   }
 
   reset() {

@@ -70,7 +70,7 @@ export function pathsPanel(view) {
       el("ol", { class: "cr-terms" }, ...paths.terms.map((p, i) => term(p, i, paths)),
         ...(others ? [others] : [])),
       el("p", { class: "cr-total" },
-        el("span", { text: `Together: d${paths.name} = ` }),
+        el("span", { text: `Together: ${paths.title} = ` }),
         el("strong", { class: "cr-product", "data-sum": paths.gradient.number,
           text: minus(paths.gradient.text) })),
       el("button", { type: "button", class: "cr-quiet", text: "Clear", "data-key": "why-clear",

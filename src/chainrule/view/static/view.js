@@ -44,7 +44,7 @@ class View {
     this.host = host;
     this.id = `cr${(mounted += 1)}`;
     this.base = base;
-    this.doc = base;
+    this.doc = base.variants[base.begin.join(" ")] ?? base;
     this.opened = new Opened(this);
     this.paths = null;
     this.path = null;
