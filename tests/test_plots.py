@@ -79,16 +79,13 @@ def test_history_draws_both_curves_and_what_was_kept():
 
 
 def test_a_learning_rate_has_a_panel_where_it_changes():
-    history = {"loss": [3.0, 1.0, 0.001]}
-    schedule = nn.schedules.step(0.1, every=10, factor=0.1)
-    loss, rate = plots.history(history, rate=nn.Adam(schedule), steps=10)
+    history = {"loss": [3.0, 1.0, 0.001], "learning_rate": [0.1, 0.01, 0.001]}
+    loss, rate = plots.history(history)
     np.testing.assert_allclose(rate.lines[0].get_ydata(), [0.1, 0.01, 0.001])
     assert rate.get_ylabel() == "learning rate"
     assert loss.get_yscale() == rate.get_yscale() == "log"
-    assert len(plots.history(history, rate=nn.Adam(0.1))) == 1
-    assert len(plots.history({**history, "lr": [3, 2, 1]})) == 2
-    with pytest.raises(ArgumentError, match="how many steps"):
-        plots.history(history, rate=schedule)
+    assert len(plots.history({**history, "learning_rate": [0.1, 0.1, 0.1]})) == 1
+    assert len(plots.history({"loss": [3, 2, 1], "lr": [3, 2, 1]})) == 2
 
 
 @pytest.mark.parametrize(

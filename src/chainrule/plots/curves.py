@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from chainrule.checking.report import Report
 from chainrule.checking.sweep import Sweep
@@ -15,25 +13,16 @@ from chainrule.nn.training import curves
 from chainrule.plotting import axes_or_new
 
 
-def history(
-    history: Any,
-    axes: Any = None,
-    *,
-    rate: Sequence[float] | Callable[[Any], Any] | None = None,
-    steps: int | None = None,
-) -> Any:
+def history(history: Any, axes: Any = None) -> Any:
     """Draw loss and metrics by epoch: training, validation, and the epoch that was kept.
+
+    A learning rate that changes has a panel of its own.
 
     Parameters
     ----------
     history : History, mapping of str to sequence of float, or a trained model
     axes : sequence of matplotlib axes, optional
         One for each panel; made unless given.
-    rate : sequence of float, schedule or optimizer, optional
-        The learning rate: one an epoch, or what depends on the step. It has a panel of its own
-        where it changes.
-    steps : int, optional
-        Steps an epoch, for a schedule.
 
     Returns
     -------
@@ -61,22 +50,7 @@ def history(
             "A history is a mapping from names to one number an epoch.",
             expected="what fit(...) returns, or a trained model", got=type(found).__name__,
         )  # fmt: skip
-    length = len(next(iter(found.values()), ()))
-    return curves.draw(found, axes, _rates(rate, steps, length))
-
-
-def _rates(rate: Any, steps: int | None, epochs: int) -> Any:
-    rate = getattr(rate, "lr", rate)
-    if rate is None or isinstance(rate, (int, float)):
-        return None if rate is None else [float(rate)] * epochs
-    if not callable(rate):
-        return rate
-    if steps is None:
-        raise ArgumentError(
-            "A schedule depends on the step, and how many steps an epoch has is not known.",
-            expected="steps, a positive whole number", instead="steps=ceil(rows / batch_size)",
-        )  # fmt: skip
-    return [float(rate(np.asarray(epoch * steps))) for epoch in range(epochs)]
+    return curves.draw(found, axes)
 
 
 def sweep(
@@ -107,6 +81,7 @@ def sweep(
 
     Examples
     --------
+    >>> import numpy as np
     >>> ax = sweep(lambda h: np.exp(h), expected=1.0)
     >>> ax.get_xlabel(), len(ax.lines)
     ('step h', 4)

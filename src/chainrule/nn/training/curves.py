@@ -16,23 +16,19 @@ _RATES = ("learning_rate", "lr")
 _DECADES = 100.0
 
 
-def draw(history: Mapping[str, Sequence[float]], axes: Any = None, rates: Any = None) -> Any:
+def draw(history: Mapping[str, Sequence[float]], axes: Any = None) -> Any:
     """Draw each number by epoch, with training and validation in one panel.
 
     Parameters
     ----------
     history : mapping of str to sequence of float
     axes : sequence of axes, optional
-    rates : sequence of float, optional
-        The learning rate of each epoch.
 
     Raises
     ------
     ArgumentError, MissingExtraError
     """
     columns = {name: _numbers(name, values) for name, values in history.items()}
-    if rates is not None:
-        columns["learning_rate"] = _numbers("learning_rate", rates)
     if not columns or not all(len(v) for v in columns.values()):
         raise ArgumentError("There is nothing to draw: the history holds no epochs.")
     lengths = {name: len(values) for name, values in columns.items()}
