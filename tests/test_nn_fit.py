@@ -523,7 +523,7 @@ def test_an_explanation_has_readable_names():
     expected = cr.grad(loss)(model.params)
     np.testing.assert_allclose(s.grads["dense1_W"], expected["dense1"]["W"], atol=1e-12)
     assert {"dense1_W", "batchnorm1_scale", "dense2_b"} <= set(s.grads)
-    assert "ddense2_W = relu1.T @ " in s.text()
+    assert "d dense2_W = relu1.T @ " in s.text()
     assert "params" not in s.text()
 
 

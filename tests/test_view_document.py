@@ -315,19 +315,22 @@ def test_a_file_that_stands_alone_begins_in_the_notation_asked_for():
 
 def test_every_form_is_written_in_the_notation_that_a_view_shows(tmp_path):
     s = solved("classifier")
-    assert "W1 @ X" in s.save(tmp_path / "turned.txt", "columns").read_text()
+    turned = s.notation("columns")
+    assert "W1 @ X" in turned.save(tmp_path / "turned.txt").read_text()
     assert "X @ W1" in s.save(tmp_path / "given.txt").read_text()
-    for suffix in (".md", ".tex", ".json", ".svg"):
-        given, turned = (
-            s.save(tmp_path / f"{len(notation)}{suffix}", notation).read_text()
-            for notation in ((), ("columns",))
+    for suffix in (".md", ".tex", ".json", ".svg", ".py"):
+        ours, theirs = (
+            one.save(tmp_path / f"{name}{suffix}").read_text()
+            for name, one in (("given", s), ("turned", turned))
         )
-        assert given != turned
-    code = s.save(tmp_path / "code.py", ["columns"]).read_text()
-    assert code == s.code()  # of the function as it was given
-    html = s.save(tmp_path / "turned.html", "columns").read_text()
+        assert ours != theirs
+    assert "W1 @ X" in turned.save(tmp_path / "turned.py").read_text()
+    html = turned.save(tmp_path / "turned.html").read_text()
     assert begin_of(html) == ["columns"]
     assert "W1 @ X" in unescape(html)  # for a browser without JavaScript
+    both = turned.notation("sum")
+    assert begin_of(both.html()) == begin_of(s.notation("columns", "sum").html())
+    assert both.text() == s.notation("columns", "sum").text()
 
 
 def test_the_widget_and_the_lab_save_what_they_show():

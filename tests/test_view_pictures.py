@@ -114,7 +114,7 @@ def test_what_another_notation_has_no_picture_of_is_closed_and_the_page_says_so(
 
 
 def test_a_file_opens_in_the_notation_that_it_was_saved_in(browser, tmp_path):
-    file = solved("classifier").save(tmp_path / "turned.html", notation=["sum", "columns"])
+    file = solved("classifier").notation("sum", "columns").save(tmp_path / "turned.html")
     with tab(browser, offline=True) as page:
         opened(page, file)
         for name in ("columns", "sum"):

@@ -96,9 +96,7 @@ class Views:
         >>> s.grads["w"].shape, s.notation("columns").grads["w"].shape
         ((2, 1), (1, 2))
         """
-        from chainrule.explaining.notations import rewritten
-
-        return Notated(rewritten(self._explanation, names))
+        return Notated(self._explanation, names)
 
     def markdown(self) -> str:
         """Return the worked solution as Markdown, with formulas in LaTeX between dollars."""
@@ -138,38 +136,20 @@ class Views:
         """Return the worked solution as JSON."""
         return RENDERERS["json"](self._explanation)
 
-    def html(self, notation: str | Sequence[str] = ()) -> str:
+    def html(self) -> str:
         """Return the worked solution as one HTML file to step through.
 
         It needs nothing else, and loads nothing: formulas are MathML, and the picture, the
         paths of each number and other notations are in it.
-
-        Parameters
-        ----------
-        notation : str or sequence of str
-            Notations to begin with: ``"columns"`` for samples as columns, ``"sum"`` or ``"mean"``
-            for the other loss.
-
-        Raises
-        ------
-        ArgumentError
-            For a notation that there is not.
         """
+        return self._html(self._explanation, ())
+
+    def _html(self, explanation: Explanation, notation: Sequence[str]) -> str:
+        """Return the page of an explanation that begins in a notation, which these views show."""
         from chainrule.view import document, page  # what the text alone has no need of
 
-        made = document(self._explanation, alone=True, notation=notation)
-        return page(made, "" if made["left_out"] else self._turned(notation).text())
-
-    def _turned(self, notation: str | Sequence[str]) -> Views:
-        """Return the views in another notation."""
-        from chainrule.explaining.notations import rewritten
-
-        if not notation:
-            return self
-        made = Views()
-        made._explanation = rewritten(self._explanation, notation)
-        made._derivation = made._explanation.derivation
-        return made
+        made = document(explanation, alone=True, notation=notation)
+        return page(made, "" if made["left_out"] else self.text())
 
     def code(self, executor: str = "numpy") -> str:
         """Return the forward and backward pass as code that runs on its own.
@@ -286,7 +266,7 @@ class Views:
         steps = range(self._explanation.last_step + 1)
         return files.save(self._drawing(level), path, steps, seconds)
 
-    def save(self, path: str | Path, notation: str | Sequence[str] = ()) -> Path:
+    def save(self, path: str | Path) -> Path:
         """Write a view to a file, chosen by its suffix.
 
         .txt, .md, .tex, .json and .py; .html to step through; as a picture
@@ -295,8 +275,6 @@ class Views:
         Parameters
         ----------
         path : str or Path
-        notation : str or sequence of str
-            Notations to write it in, as for :meth:`html`; code is that of the function as given.
 
         Returns
         -------
@@ -306,7 +284,7 @@ class Views:
         Raises
         ------
         ArgumentError
-            For any other suffix, and for a notation that there is not.
+            For any other suffix.
         MissingExtraError
             For .png, .pdf and .gif without matplotlib.
         """
@@ -315,15 +293,14 @@ class Views:
         from chainrule.picture import files
 
         path = Path(path)
-        shown = self if path.suffix in (".py", ".html") else self._turned(notation)
         if path.suffix in files.SUFFIXES:
-            return files.save(shown._drawing(), path, range(shown._explanation.last_step + 1))
+            return files.save(self._drawing(), path, range(self._explanation.last_step + 1))
         if path.suffix == ".py":
             content = self.code()
         elif path.suffix == ".html":
-            content = self.html(notation)
+            content = self.html()
         elif path.suffix in SUFFIXES:
-            content = RENDERERS[SUFFIXES[path.suffix]](shown._explanation)
+            content = RENDERERS[SUFFIXES[path.suffix]](self._explanation)
         else:
             raise ArgumentError(
                 f"A solution cannot be saved as {path.suffix or 'a file without suffix'!r}.",
@@ -345,9 +322,20 @@ class Notated(Views):
         In the notation, too: transposed, or multiplied by the number of samples.
     """
 
-    def __init__(self, explanation: Explanation) -> None:
-        self._explanation = explanation
-        self._derivation = explanation.derivation
+    def __init__(self, explanation: Explanation, names: Sequence[str]) -> None:
+        from chainrule.explaining.notations import rewritten
+
+        self._given, self._names = explanation, tuple(names)
+        self._explanation = rewritten(explanation, names)
+        self._derivation = self._explanation.derivation
+
+    def notation(self, *names: str) -> Notated:
+        """Return it in still another notation: these names come after those that it has."""
+        return Notated(self._given, (*self._names, *names))
+
+    def html(self) -> str:
+        """Return the page of the solution, which begins in this notation and has the others."""
+        return self._html(self._given, self._names)
 
     def __str__(self) -> str:
         return self.text()

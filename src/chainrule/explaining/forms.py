@@ -6,6 +6,7 @@ its formula, so that ``X.T @ dZ`` is seen to be Σ_n X[n,i] · dZ[n,j].
 
 from __future__ import annotations
 
+import math
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -229,9 +230,10 @@ def _reason(
         )
     met = " and ".join(f.text() for f in factors)
     if summed:
-        ways = " x ".join(map(str, summed.values()))
+        one = math.prod(summed.values()) == 1
+        ways = f"{' x '.join(map(str, summed.values()))} {'way' if one else 'ways'}"
         return (
-            f"Each element of {operand} reaches the result once for each {over} ({ways} ways), "
+            f"Each element of {operand} reaches the result once for each {over} ({ways}), "
             f"and each way is one product of {met}: they are summed over {over}, the axis that "
             "the product brings together."
         )

@@ -93,9 +93,11 @@ class Paths:
     def text(self) -> str:
         """Return the sum, one path a line."""
         name = element_name(self.label(self.node), self.index)
-        ways = "1 path" if self.count == 1 else f"{self.count:,} paths"
+        ways = "over 1 path" if self.count == 1 else f"over {self.count:,} paths"
+        if not self.count:
+            ways = f"no path of {name} carries anything"
         gradient = gradient_text(gradient_name(name))
-        lines = [f"{gradient} = {scalar_text(self.gradient)}, over {ways}"]
+        lines = [f"{gradient} = {scalar_text(self.gradient)}, {ways}"]
         for path in self.shown:
             stops = [name, *(element_name(self.label(s.node), s.index) for s in path.links)]
             factors = [scalar_text(link.derivative) for link in path.links]

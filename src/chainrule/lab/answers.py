@@ -134,7 +134,7 @@ def _export_here(asked: Asked) -> dict[str, Any]:
     solution = explained(state).solution
     with TemporaryDirectory(prefix="chainrule-lab-") as folder:
         file = Path(folder) / f"{solution.explanation.name}{suffix}"
-        path = solution.save(file, notation_of(state))
+        path = solution.notation(*notation_of(state)).save(file)
         content = path.read_bytes()
     return {
         "name": path.name, "type": TYPES[suffix], "content": base64.b64encode(content).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -48,15 +49,14 @@ def what_gradients_mean(explanation: Explanation) -> list[str]:
         first = [f"dv is short for ∂{output}/∂v: how fast {output} changes when v does."]
     return [
         *first,
-        *_in_code(explanation),
+        *in_code(map(gradient_name, explanation.gradients)),
         "Each step takes the gradient of a line's result (upstream), multiplies it by the",
         "local derivative of that line, and so gets the gradient of what went into it.",
     ]
 
 
-def _in_code(explanation: Explanation) -> list[str]:
-    """Say how a gradient that a formula writes in two words is called in code."""
-    names = map(gradient_name, explanation.gradients)
+def in_code(names: Iterable[str]) -> list[str]:
+    """Say of the first gradient that a formula writes in two words how it is called in code."""
     name = next((n for n in names if gradient_text(n) != n), None)
     return [] if name is None else [f"In code, {gradient_text(name)} is {name}."]
 

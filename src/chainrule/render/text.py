@@ -30,12 +30,11 @@ def to_text(explanation: Explanation) -> str:
 
 def gradient_to_text(explanation: Explanation, target: str) -> str:
     """Return the steps of one gradient as plain text, such as those of ``dz``."""
-    steps = [
-        s
-        for s in explanation.of_kind("upstream", "backward", "sum")
-        if s.target == gradient_asked(target)
-    ]
+    asked = gradient_asked(target)
+    steps = [s for s in explanation.of_kind("upstream", "backward", "sum") if s.target == asked]
     lines = [line for name, group in _by_operation(steps) for line in _backward(name, group)]
+    if lines:
+        lines += (f"      {said}" for said in page.in_code([asked]))
     return "\n".join(part for line in lines for part in wrapped(line))
 
 

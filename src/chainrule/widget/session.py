@@ -124,7 +124,7 @@ class Session:
         name = self.document["name"]
         stem = name if name.isidentifier() else "solution"
         with tempfile.TemporaryDirectory() as folder:
-            path = self.solution.save(Path(folder) / f"{stem}.{suffix}", self.notation)
+            path = self.solution.notation(*self.notation).save(Path(folder) / f"{stem}.{suffix}")
             data = path.read_bytes()
         return {"file": {"name": f"{stem}.{suffix}", "base64": base64.b64encode(data).decode()}}
 
