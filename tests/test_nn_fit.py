@@ -597,3 +597,22 @@ def test_a_plot_of_the_history():
     assert len(axes[0].lines) == 4  # training, validation, which epoch was kept, and where
     np.testing.assert_array_equal(axes[0].lines[0].get_ydata(), history["loss"])
     plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "told"),
+    [
+        ([nn.Dense(3), nn.Softmax()], "cross_entropy", "no Softmax at the end"),
+        ([nn.Dense(1), nn.Sigmoid()], "binary_cross_entropy", "no Sigmoid at the end"),
+    ],
+)
+def test_probabilities_where_logits_are_taken_are_warned_of_before_training(last, loss, told):
+    """Such a loss cannot get low, and nothing else would say so."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 4)), rng.integers(0, 2, 40)
+    with pytest.warns(TrainingWarning, match=told) as caught:
+        history = nn.Sequential(nn.Dense(8), nn.ReLU(), *last).fit(x, y, loss=loss, epochs=3)
+    assert len(caught) == 1
+    assert [told in text for text in history.warnings] == [True]
+    right = nn.Sequential(nn.Dense(8), nn.ReLU(), last[0]).fit(x, y, loss=loss, epochs=1)
+    assert right.warnings == []

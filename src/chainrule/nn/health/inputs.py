@@ -246,6 +246,15 @@ def guess(loss: Any, prediction: np.ndarray, y: np.ndarray) -> tuple[float, str]
     return min(found)
 
 
+#: Losses that take logits -> the layer whose results are none.
+_OF_LOGITS = {"cross_entropy": "Softmax", "binary_cross_entropy": "Sigmoid"}
+
+
+def takes_logits(loss: Any) -> bool:
+    """Whether a loss makes probabilities of what it is given."""
+    return name_of_loss(loss) in _OF_LOGITS
+
+
 def logit_findings(loss: Any, prediction: np.ndarray) -> list[Finding]:
     """Return what is to be said of predictions that are probabilities where logits are taken."""
     name = name_of_loss(loss)
@@ -254,10 +263,10 @@ def logit_findings(loss: Any, prediction: np.ndarray) -> list[Finding]:
         return []
     if name == "cross_entropy" and np.allclose(p.sum(axis=-1), 1.0, atol=1e-3):
         least = np.log(np.e + p.shape[-1] - 1) - 1
-        seen, layer = "each row of the predictions sums to 1", "Softmax"
+        seen = "each row of the predictions sums to 1"
     elif name == "binary_cross_entropy" and len(p) >= LOGIT_ROWS:
         least = np.log1p(np.exp(-1.0))
-        seen, layer = "all predictions lie between 0 and 1", "Sigmoid"
+        seen = "all predictions lie between 0 and 1"
     else:
         return []
     return [
@@ -265,8 +274,8 @@ def logit_findings(loss: Any, prediction: np.ndarray) -> list[Finding]:
             "not_logits", "loss",
             f"The loss {name} takes logits, and {seen}: they are probabilities already. So it "
             f"cannot fall below {least:.3g}, however good they are.",
-            f"no {layer} at the end of the model; where probabilities are wanted, take it of what "
-            "predict gives",
+            f"no {_OF_LOGITS[name]} at the end of the model; where probabilities are wanted, take "
+            "it of what predict gives",
             "warning", {"least": float(least)},
         )
     ]  # fmt: skip

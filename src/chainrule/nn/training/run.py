@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.compiling.failure import StepError
 from chainrule.errors import NonFiniteError, TrainingWarning
 from chainrule.nn.health.diverged import TrainingDivergedError, failed_step
+from chainrule.nn.health.inputs import logit_findings, takes_logits
 from chainrule.nn.training.callbacks import Callback
 from chainrule.nn.training.data import Data
 from chainrule.nn.training.history import RATE, History
@@ -260,6 +261,17 @@ class Run:
         """Keep the first rows that are trained on, for those who want to look at some."""
         if not self.data:
             self.data = tuple(np.array(a[:_SAMPLE]) for a in data.arrays)
+            self._expect_logits()
+
+    def _expect_logits(self) -> None:
+        """Warn where probabilities go into a loss that makes them of logits: it cannot get low."""
+        loss = self.trainer.objective.loss
+        if not takes_logits(loss):
+            return
+        with np.errstate(all="ignore"):
+            prediction = self.model.apply(self.params, self.state, self.data[0])[0]
+        for finding in logit_findings(loss, np.asarray(prediction)):
+            self.warn(str(finding))
 
     def _advance(self, data: Data, places: np.ndarray, size: int) -> dict[str, np.ndarray]:
         """Take steps, and take note of how long they take."""
