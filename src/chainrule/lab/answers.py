@@ -162,8 +162,8 @@ SLOW = {
 }
 
 _TOO_MANY = (
-    "The paths of this number are too many to be told one by one here. Write smaller arrays, or "
-    "ask for the number at which they come together."
+    "The paths of this number are too many to be told one by one here. Take smaller arrays or "
+    "fewer samples, or ask for the number at which they come together."
 )
 
 ANSWERS: dict[str, Callable[[Asked], Any]] = {
