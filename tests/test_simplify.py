@@ -91,7 +91,7 @@ def test_a_product_is_computed_once_whatever_the_order_of_its_factors():
 
 def test_the_text_keeps_the_upstream_gradient():
     text = cr.explain(lambda x: np.sum(x**2), X).text()
-    assert "doutput = 1\n" in text
+    assert "d output = 1\n" in text
 
 
 def test_the_users_own_lines_stay():
