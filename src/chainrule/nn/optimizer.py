@@ -17,7 +17,7 @@ from chainrule.nn.transformations import (
     decay,
     l2,
 )
-from chainrule.nn.transformations.steps import rate_of
+from chainrule.nn.transformations.steps import is_scheduled, rate_of
 from chainrule.nn.trees import Tree, check_alike, float_type, mapped
 from chainrule.structure import leaves
 
@@ -155,6 +155,11 @@ class Optimizer(ABC):
         (0.1, 0.05)
         """
         return rate_of(self.transformation, state, ahead)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the learning rate depends on the step."""
+        return is_scheduled(self.transformation)
 
     def config(self) -> dict[str, Any]:
         """Return what it was made from, for a file; see :func:`~chainrule.nn.from_config`."""

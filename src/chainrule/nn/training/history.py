@@ -42,6 +42,11 @@ class History(Mapping[str, list[float]]):
         self.stopped = ""
         self.best_epoch: int | None = None
         self.warnings: list[str] = []
+        self._rate_turns = self._turns()
+
+    def _turns(self) -> bool:
+        """Whether there is a learning rate that changed: looked for once, and then kept."""
+        return len(set(self._columns.get(RATE, ()))) > 1
 
     def __getitem__(self, name: str) -> list[float]:
         return self._columns[name]
@@ -64,13 +69,18 @@ class History(Mapping[str, list[float]]):
         ----------
         logs : mapping of str to float
         """
+        rates = self._columns.get(RATE)
+        if rates and rates[-1] != logs.get(RATE):
+            self._rate_turns = True
         length = self.length
         for name, value in logs.items():
             column = self._columns.setdefault(name, [])
-            column += [math.nan] * (length - len(column))
+            if len(column) < length:
+                column += [math.nan] * (length - len(column))
             column.append(value)
-        for name in self._columns.keys() - logs.keys():
-            self._columns[name].append(math.nan)
+        if len(self._columns) > len(logs):
+            for name in self._columns.keys() - logs.keys():
+                self._columns[name].append(math.nan)
 
     def begin_with(self, epochs: Mapping[str, Sequence[float]]) -> None:
         """Take the numbers of earlier epochs, from which on the run goes on.
@@ -80,6 +90,7 @@ class History(Mapping[str, list[float]]):
         epochs : mapping of str to sequence of float
         """
         self._columns = {name: [float(v) for v in values] for name, values in epochs.items()}
+        self._rate_turns = self._turns()
 
     def last(self) -> dict[str, float]:
         """Return the numbers of the last epoch, but for a learning rate that never changed.
@@ -88,10 +99,10 @@ class History(Mapping[str, list[float]]):
         -------
         dict of str to float
         """
-        shown = dict(self._columns)
-        if len(set(shown.get(RATE, ()))) < 2:
-            shown.pop(RATE, None)
-        return {name: values[-1] for name, values in shown.items()}
+        kept = {name: values[-1] for name, values in self._columns.items()}
+        if not self._rate_turns:
+            kept.pop(RATE, None)
+        return kept
 
     def __repr__(self) -> str:
         if not self.length:

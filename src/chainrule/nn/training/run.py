@@ -101,6 +101,7 @@ class Run:
         self.reported: list[tuple[dict[str, np.ndarray], np.ndarray]] = []
         self._steps = 0
         self._pace = 64.0
+        self._steady_rate: float | None = None
 
     # -- what callbacks use --------------------------------------------------------------
 
@@ -328,8 +329,13 @@ class Run:
 
     def _rate(self, ahead: int) -> float | None:
         """Return the learning rate so many steps later; None where the optimizer cannot tell."""
+        if self._steady_rate is not None:
+            return self._steady_rate
         ask = getattr(self.optimizer, "learning_rate", None)
-        return ask(self.carry["optimizer"], ahead) if callable(ask) else None
+        rate = ask(self.carry["optimizer"], ahead) if callable(ask) else None
+        if not getattr(self.optimizer, "is_scheduled", True):
+            self._steady_rate = rate
+        return rate
 
     def part_done(self) -> None:
         """Do nothing; some steps of a longer epoch are done."""

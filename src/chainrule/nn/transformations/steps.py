@@ -139,6 +139,18 @@ def rate_of(of: Transformation, state: Tree, ahead: int = 0) -> float | None:
     return found
 
 
+def is_scheduled(of: Transformation) -> bool:
+    """Return whether the rate of a transformation depends on the step.
+
+    Examples
+    --------
+    >>> is_scheduled(chain(scale(0.5))), is_scheduled(chain(scale(lambda step: 1 / (1 + step))))
+    (False, True)
+    """
+    parts = of.arguments.get("parts", ())
+    return callable(of.arguments.get("rate")) or any(map(is_scheduled, parts))
+
+
 @transformation
 def clip_by_norm(most: float) -> tuple[Init, Update]:
     """Shorten all gradients together, where their common norm is greater than it may be.
