@@ -60,7 +60,8 @@ def why(
     if between > BETWEEN:
         raise ArgumentError(
             "Too many numbers lie between this one and the output to tell paths apart here.",
-            expected=f"at most {BETWEEN:,}", got=f"{between:,}", instead="smaller arrays, or fewer samples",
+            expected=f"at most {BETWEEN:,}", got=f"{between:,}",
+            instead="smaller arrays, or fewer samples",
         )  # fmt: skip
     label = explanation.derivation.label
     found = paths(explanation.derivation.joint, node, index, k, label=label, reached=reached)
