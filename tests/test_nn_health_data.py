@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import nn
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, TrainingWarning
 from chainrule.nn.health import health
 from chainrule.nn.health.inputs import guess
 
@@ -136,7 +136,8 @@ def test_probabilities_where_logits_are_taken(layers, loss, least):
     r = np.random.default_rng(0)
     x, y = r.normal(size=(60, 4)), r.integers(0, 2, 60)
     model = nn.Sequential(*layers)
-    model.fit(x, y, loss=loss, epochs=2, verbose=0)
+    with pytest.warns(TrainingWarning, match="takes logits"):
+        model.fit(x, y, loss=loss, epochs=2, verbose=0)
     found = [f for f in model.health(x, y).findings if f.kind == "not_logits"]
     assert len(found) == 1
     assert found[0].numbers["least"] == pytest.approx(least)
