@@ -108,6 +108,7 @@ def test_it_can_be_asked_for_as_it_is_written_or_as_it_is_called(solution):
     assert solution.why("d dense1_W[1, 0]").text() == solution.why("ddense1_W[1, 0]").text()
     assert solution.why("ddense1_W[1, 0]").text().startswith("d dense1_W[1, 0] = ")
     assert solution.text(of="d hidden") == solution.text(of="dhidden") != ""
+    assert solution.latex(of="d hidden") == solution.latex(of="dhidden") != ""
     assert solution.why("data[0, 1]").text().startswith("d data[0, 1] = ")
 
 

@@ -154,6 +154,8 @@ def test_batch_norm_of_one_sample():
         (lambda: nn.Dense(0), r"Dense\(units=0.*whole number from 1"),
         (lambda: nn.Dense(2.0), "whole number from 1"),
         (lambda: nn.Dense(True), "whole number from 1"),
+        (lambda: nn.Dense(2, 1), "bias: True or False"),
+        (lambda: nn.Dense(2, bias="False"), "bias: True or False"),
         (lambda: nn.Dense(2, 64), "how many inputs there are is seen from the data"),
         (lambda: nn.Dense(2, init="best"), "no initialiser 'best'"),
         (lambda: nn.Dropout(1.0), r"Dropout\(rate=1.0\).*from 0, below 1"),

@@ -328,6 +328,9 @@ def test_every_form_is_written_in_the_notation_that_a_view_shows(tmp_path):
     html = turned.save(tmp_path / "turned.html").read_text()
     assert begin_of(html) == ["columns"]
     assert "W1 @ X" in unescape(html)  # for a browser without JavaScript
+    shown = turned._repr_html_()  # as a notebook shows it
+    assert "<svg" in shown
+    assert shown != s._repr_html_()
     both = turned.notation("sum")
     assert begin_of(both.html()) == begin_of(s.notation("columns", "sum").html())
     assert both.text() == s.notation("columns", "sum").text()

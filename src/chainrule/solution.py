@@ -19,11 +19,6 @@ from chainrule.op import shape_of
 from chainrule.views import Views
 from chainrule.writing import scalar_text
 
-#: Of forward passes of more nodes a notebook makes no widget unless asked to.
-_SHOWN = 1_000
-#: What is longer shows so many steps of each pass.
-_FIRST = 20
-
 
 def _gradient(name: str) -> str:
     return gradient_text(gradient_name(name))
@@ -106,14 +101,6 @@ class Solution(Views):
 
     # -- in notebooks --------------------------------------------------------------------
 
-    def _repr_markdown_(self) -> str | None:
-        return self.markdown() if self._fits_a_cell() else None
-
-    def _repr_html_(self) -> str:
-        from chainrule.view.static_form import static_html
-
-        return static_html(self._explanation, None if self._fits_a_cell() else _FIRST)
-
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """Return the live widget where a notebook can show it; IPython adds the static forms."""
         if not showing.in_notebook() or not self._fits_a_cell():
@@ -134,10 +121,6 @@ class Solution(Views):
             except ChainruleError:
                 pass
         return showing.Html(self._repr_html_())
-
-    def _fits_a_cell(self) -> bool:
-        """Whether a page of all steps is of a size that a cell shows unasked."""
-        return len(self._derivation.graph) <= _SHOWN
 
     def widget(self) -> Any:
         """Return the live view for notebooks, in which values can be changed.

@@ -10,6 +10,7 @@ from chainrule.emit import loops_source, numpy_source
 from chainrule.errors import ArgumentError
 from chainrule.explaining.derivation import Derivation
 from chainrule.explaining.explanation import Explanation
+from chainrule.explaining.gradient_names import gradient_asked
 from chainrule.explaining.step import Step
 from chainrule.render import RENDERERS, SUFFIXES
 from chainrule.render.text import gradient_to_text
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chainrule.picture.drawing import Drawing
+
+#: A notebook shows pages of forward passes with so many nodes; of longer ones it makes no widget.
+_SHOWN = 1_000
+#: What is longer shows so many steps of each pass.
+_FIRST = 20
 
 
 class Views:
@@ -68,6 +74,22 @@ class Views:
     def _no_step(self, of: str, steps: Sequence[Step]) -> ArgumentError:
         known = ", ".join(dict.fromkeys(s.target for s in steps))
         return ArgumentError(f"There is no step for {of!r}.", expected=f"one of {known}", got=of)
+
+    # -- in notebooks --------------------------------------------------------------------
+
+    def _repr_markdown_(self) -> str | None:
+        return self.markdown() if self._fits_a_cell() else None
+
+    def _repr_html_(self) -> str:
+        from chainrule.view.static_form import static_html
+
+        return static_html(self._explanation, None if self._fits_a_cell() else _FIRST)
+
+    def _fits_a_cell(self) -> bool:
+        """Whether a page of all steps is of a size that a cell shows unasked."""
+        return len(self._derivation.graph) <= _SHOWN
+
+    # -- forms ---------------------------------------------------------------------------
 
     def notation(self, *names: str) -> Notated:
         """Return the same computation in another notation, to be shown and saved.
@@ -127,7 +149,7 @@ class Views:
         from chainrule.render.formulas import equations
         from chainrule.view.steps import latex_of
 
-        found = [s for s in self.steps if s.target == of]
+        found = [s for s in self.steps if s.target == gradient_asked(of)]
         if not found:
             raise self._no_step(of, self.steps)
         return latex_of([equation for step in found for equation in equations(step)])
@@ -339,6 +361,3 @@ class Notated(Views):
 
     def __str__(self) -> str:
         return self.text()
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown()

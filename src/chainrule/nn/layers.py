@@ -42,7 +42,7 @@ class Dense(Layer):
         self.init = init
         if type(units) is not int or units < 1:
             raise self.refusal("cannot be made.", "units: a whole number from 1", units)
-        if str(bias) not in ("True", "False"):  # as in Dense(inputs, outputs) of others
+        if type(bias) not in (bool, np.bool_):  # as in Dense(inputs, outputs) of others
             told = "bias: True or False; how many inputs there are is seen from the data"
             raise self.refusal("cannot be made.", told, bias)
         initialiser(init)
