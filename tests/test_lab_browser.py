@@ -95,6 +95,26 @@ def test_hostile_text_is_text_wherever_it_is_shown(page):
     assert page.locator("#verdict b, #verdict svg").count() == 0
 
 
+def test_a_field_that_has_the_focus_stays_in_place_when_answers_come(page):
+    """Fields change their order and number; whoever types in one goes on typing there."""
+    page.evaluate(
+        "() => { const ask = fetch; const gate = new Promise((open) => { window.release = open; });"
+        "window.fetch = async (...asked) => { await gate; return ask(...asked); }; }"
+    )
+    own(page, "b = x*w + bias\ny = max(b, 0)")
+    field = page.locator('[id="field-value:x"]')  # there already: the example has it, too
+    field.fill("4")
+    page.evaluate("release()")
+    page.locator('[id="field-value:bias"]').wait_for()
+    page.keyboard.type("2")
+    expect(field).to_have_value("42")
+    page.fill("#formula", "b = bias + w*x\ny = max(b, 0)")
+    page.wait_for_function("() => document.querySelector('.values label').textContent === 'bias'")
+    names = page.locator(".values label:not(.tick)").all_inner_texts()
+    assert names == ["bias", "w", "x"]
+    expect(field).to_have_value("42")
+
+
 def test_code_that_is_pasted(page):
     own(page, "z = w*x + b\ny = max(z, 0)", w="5", x="6", b="7")
     has(page, ".cr-result", "37")

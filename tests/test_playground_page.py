@@ -87,6 +87,20 @@ def asked_of(page):
     return states
 
 
+def test_an_answer_leaves_the_field_that_is_typed_in_as_it_is(page):
+    """Its text and the focus: 0.10 is on the way to 0.105, and 1 to 12 units."""
+    rate = page.locator("[data-field=rate] input")
+    rate.fill("0.10")
+    until(page, told_of("rate", 0.1))
+    assert rate.input_value() == "0.10"
+    page.keyboard.type("5")
+    until(page, told_of("rate", 0.105))
+    page.fill("[data-field=layers] input >> nth=0", "1")
+    until(page, told_of("layers[0]", 1))
+    page.keyboard.type("2")
+    until(page, told_of("layers[0]", 12))
+
+
 def test_train_on_the_spiral_click_a_weight_and_read_its_why(page):
     states = asked_of(page)
     train(page)

@@ -132,3 +132,24 @@ def test_a_zero_is_shown_without_its_sign_and_sent_with_it(shown):
     fields.nth(1).fill("5-0.0")
     fields.nth(0).focus()
     assert fields.nth(1).input_value() == "5-0.0"
+
+
+def test_an_answer_leaves_the_field_that_is_typed_in_alone(shown):
+    """Of a long array the length may change as well, and of a number its kind."""
+
+    def total(b, w):
+        return np.sum(w) * b
+
+    page = shown(cr.explain(total, 2, np.ones(100), wrt="w"))
+    about = page.locator(".cr-about")
+    assert about.all_inner_texts() == ["int64", "100 numbers, float64"]
+    field = page.locator("[data-key='edit-w']")
+    field.fill("[1, 2")
+    page.evaluate(
+        "(d) => view.update(d)",
+        document(cr.explain(total, 0.5, np.ones(101), wrt="w").explanation),
+    )
+    page.keyboard.type(", 3")
+    assert field.input_value() == "[1, 2, 3"
+    assert about.all_inner_texts() == ["float64", "101 numbers, float64"]
+    assert page.locator("[data-key='edit-b']").input_value() == "0.5"

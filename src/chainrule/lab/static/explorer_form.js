@@ -1,6 +1,6 @@
 /** What is explained: an example or formulas, and a field for each value. */
 
-import { el } from "/static/view/dom.js";
+import { arrange, el } from "/static/view/dom.js";
 import { exactField } from "/static/view/fields.js";
 
 /** Values that new names begin with, so that there is something to see at once. */
@@ -83,15 +83,23 @@ class Form {
   }
 
   /** The field of an argument, and a box to mark it: its gradient is to be derived. */
-  argument({ name, gradient }) {
+  argument(name) {
     const made = this.field(`value:${name}`, name, (text) => ({ values: { ...this.explorer.state.values, [name]: text } }));
-    const label = gradient ? `Gradient of ${name}` : `Gradient of ${name}: whole numbers have none`;
     made.tick = el("input", {
-      type: "checkbox", "aria-label": label, "aria-describedby": "wrt-error", disabled: !gradient,
+      type: "checkbox", "aria-describedby": "wrt-error",
       on: { change: () => this.wanted(name, made.tick.checked) },
     });
-    made.input.after(el("label", { class: "tick", title: label }, made.tick));
+    made.ticked = el("label", { class: "tick" }, made.tick);
+    made.input.after(made.ticked);
     return made;
+  }
+
+  /** Say whether there is a gradient to be marked. */
+  offer({ tick, ticked }, { name, gradient }) {
+    const label = gradient ? `Gradient of ${name}` : `Gradient of ${name}: whole numbers have none`;
+    tick.setAttribute("aria-label", label);
+    tick.disabled = !gradient;
+    ticked.title = label;
   }
 
   /** Whether a gradient is to be derived: as marked, else as a link had it, else as is usual. */
@@ -141,19 +149,17 @@ class Form {
     return own(this.explorer.state.values, name) ?? own(this.texts, name) ?? "";
   }
 
-  /** Make a field for each argument. */
+  /** Have a field for each argument; one that is there already stays what it is. */
   use({ arguments: needed, wrt }) {
     const names = needed.map(({ name }) => name);
     this.texts = Object.fromEntries(needed.map(({ name, text }) => [name, text]));
     this.defaults = wrt;
-    const kinds = JSON.stringify(needed.map(({ name, gradient }) => [name, gradient]));
-    if (kinds === this.kinds) return;
-    this.kinds = kinds;
-    this.names = names;
     const before = this.fields;
-    const kept = (each) => (before.get(each.name)?.tick.disabled === !each.gradient ? before.get(each.name) : null);
-    this.fields = new Map(needed.map((each) => [each.name, kept(each) ?? this.argument(each)]));
-    this.values.replaceChildren(...[...this.fields.values()].map(({ box }) => box));
+    this.fields = new Map(names.map((name) => [name, before.get(name) ?? this.argument(name)]));
+    for (const each of needed) this.offer(this.fields.get(each.name), each);
+    if (names.join() === this.names.join()) return;
+    this.names = names;
+    arrange(this.values, [...this.fields.values()].map(({ box }) => box));
   }
 
   /** Ask which fields a formula needs, and begin new ones with a number. */

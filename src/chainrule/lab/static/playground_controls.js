@@ -71,17 +71,20 @@ export function createControls(options, api, changed) {
 
   function layers() {
     const list = Array.isArray(config.layers) ? config.layers : [];
-    widths.replaceChildren(...list.map((width, at) => {
-      const input = make("input", {
-        type: "text", inputmode: "numeric", autocomplete: "off", "aria-label": `Units of layer ${at + 1}`,
-        "aria-describedby": "pg-layers-error",
-        on: { input: () => { config.layers[at] = read(input.value); later(); } },
-      });
-      input.value = String(width);
-      return input;
-    }));
+    // Fields that are there stay, and whoever is typing in one goes on typing.
+    while (widths.children.length > list.length) widths.lastChild.remove();
+    while (widths.children.length < list.length) widths.append(units(widths.children.length));
+    list.forEach((width, at) => put(widths.children[at], width));
     fewer.disabled = !list.length;
     more.disabled = list.length >= limits.layers;
+  }
+
+  function units(at) {
+    return make("input", {
+      type: "text", inputmode: "numeric", autocomplete: "off", "aria-label": `Units of layer ${at + 1}`,
+      "aria-describedby": "pg-layers-error",
+      on: { input: (event) => { config.layers[at] = read(event.target.value); later(); } },
+    });
   }
 
   const layerError = make("p", { class: "pg-error", id: "pg-layers-error", hidden: true });
@@ -230,7 +233,7 @@ export function createControls(options, api, changed) {
       config = { ...structuredClone(options.standard), ...structuredClone(next) };
       for (const [name, { input }] of fields) {
         if (name.includes(".") || name === "layers" || name === "table") continue;
-        input.value = String(config[name]);
+        put(input, config[name]);
       }
       if (config.table) showTable(config.table);
       layers();
@@ -247,6 +250,11 @@ function group(title, ...children) {
 function fill(input, names, value) {
   input.replaceChildren(...names.map((name) => make("option", { value: name, text: name })));
   input.value = value;
+}
+
+/** Let a field say a value; one that says so already keeps its text: 0.10 is 0.1. */
+function put(input, value) {
+  if (input.value === "" || read(input.value) !== value) input.value = String(value);
 }
 
 /** What was typed, as a number where it is one: the server says what is wrong with the rest. */

@@ -1,6 +1,6 @@
 /** Arguments and their gradients: with a host the numbers are fields to edit. */
 
-import { el } from "./dom.js";
+import { arrange, el } from "./dom.js";
 import { brief, exactField } from "./fields.js";
 import { minus } from "./paths.js";
 
@@ -12,8 +12,8 @@ export function argumentsPanel(view) {
   const general = el("p", { class: "cr-error", role: "alert", hidden: true });
   const cards = el("div", { class: "cr-argument-list" });
   element.append(general, cards);
-  let fields = new Map(); // argument -> {inputs, error, data}
-  let shape = "";
+  let fields = new Map(); // argument -> {card, kind, inputs, error, data}
+  let made = 0;
   let timer = 0;
 
   const editable = (data) => Boolean(view.host.recompute) && data.text !== null && !view.turned();
@@ -22,13 +22,15 @@ export function argumentsPanel(view) {
     const { arguments: all, upstream } = view.doc;
     const parts = all.flatMap((data) => (data.parts.length ? data.parts : [data]));
     const list = upstream === null ? parts : [...parts, upstreamField(upstream)];
-    const now = JSON.stringify(list.map((a) => [a.name, a.shape, a.wrt, a.text === null, editable(a)]));
-    if (now !== shape) {
-      shape = now;
-      fields = new Map();
-      cards.replaceChildren(...list.map(card));
+    const before = fields;
+    fields = new Map();
+    for (const data of list) {
+      const known = before.get(data.name);
+      const kept = known?.kind === kind(data) ? known : cardOf(data);
+      fields.set(data.name, kept);
+      fill(kept, data);
     }
-    for (const data of list) fill(fields.get(data.name), data);
+    arrange(cards, [...fields.values()].map(({ card }) => card));
     complain([]);
   }
 
@@ -37,7 +39,11 @@ export function argumentsPanel(view) {
     gradient: null, parts: [], title: `${view.doc.seed}, given`,
   });
 
-  function card(data) {
+  /** What a card is made for; whatever else its argument has is filled in. */
+  const kind = (data) => JSON.stringify([editable(data), names(data.grid), data.gradient && [names(data.gradient.grid)]]);
+  const names = (grid) => grid?.map((row) => row.map(({ name }) => name)) ?? null;
+
+  function cardOf(data) {
     const inputs = [];
     const changed = () => edited();
     const field = (label, key, wide) => {
@@ -53,7 +59,7 @@ export function argumentsPanel(view) {
     const grid = (rows, make) =>
       el("table", { class: "cr-grid", role: "presentation" },
         el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, make(cell)))))));
-    const kept = { inputs, exact: [], data, values: [], gradients: [], texts: [] };
+    const kept = { kind: kind(data), inputs, exact: [], data, values: [], gradients: [], texts: [] };
     let value;
     if (editable(data)) {
       value = data.grid
@@ -79,25 +85,30 @@ export function argumentsPanel(view) {
       gradient = el("pre", { class: "cr-shown cr-slant" });
       kept.texts.push([gradient, (a) => a.gradient.shown]);
     }
-    kept.error = el("p", { class: "cr-error", id: `${view.id}-error-${fields.size}`, hidden: true });
-    fields.set(data.name, kept);
-    const count = data.shape?.length === 1 ? `${data.shape[0]} ${data.shape[0] === 1 ? "number" : "numbers"}` : data.shape?.join(" × ");
-    const about = [count, data.dtype].filter(Boolean).join(", ");
-    return el(
+    kept.error = el("p", { class: "cr-error", id: `${view.id}-error-${made++}`, hidden: true });
+    const told = (options, read) => kept.texts[kept.texts.push([el("span", options), read]) - 1][0];
+    kept.card = el(
       "div", { class: "cr-argument", role: "group", "aria-label": data.title ?? data.name },
       el("div", { class: "cr-argument-head" },
-        el("span", { class: "cr-name", text: data.title ?? data.name }),
-        el("span", { class: "cr-about", text: about })),
+        told({ class: "cr-name" }, (a) => a.title ?? a.name),
+        told({ class: "cr-about" }, about)),
       el("div", { class: "cr-pair" },
         el("div", { class: "cr-side cr-scrolls", "data-label": `Value of ${data.name}` },
           gradient ? el("span", { class: "cr-side-name cr-value-name", text: "value" }) : null,
           value),
         gradient
           ? el("div", { class: "cr-side cr-gradient-side cr-scrolls", "data-label": `Gradient of ${data.name}` },
-              el("span", { class: "cr-side-name", text: `← ${data.gradient.name}` }), gradient)
+              told({ class: "cr-side-name" }, (a) => `← ${a.gradient.name}`), gradient)
           : null),
       kept.error,
     );
+    return kept;
+  }
+
+  /** How many numbers of which kind. */
+  function about({ shape, dtype }) {
+    const count = shape?.length === 1 ? `${shape[0]} ${shape[0] === 1 ? "number" : "numbers"}` : shape?.join(" × ");
+    return [count, dtype].filter(Boolean).join(", ");
   }
 
   function fill(kept, data) {

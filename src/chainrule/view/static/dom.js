@@ -26,6 +26,24 @@ export function el(tag, options = {}, ...children) {
   return node;
 }
 
+/**
+ * Give a parent these children, in this order. Whichever has the focus is not taken out, so that
+ * somebody who is typing in it goes on typing.
+ * @param {Element} parent
+ * @param {Element[]} children
+ */
+export function arrange(parent, children) {
+  const active = parent.getRootNode().activeElement;
+  const at = children.findIndex((child) => child.parentNode === parent && child.contains(active));
+  if (at < 0) {
+    parent.replaceChildren(...children);
+    return;
+  }
+  for (const child of [...parent.children]) if (!children.includes(child)) child.remove();
+  children[at].before(...children.slice(0, at));
+  parent.append(...children.slice(at + 1));
+}
+
 const parsed = new Map();
 
 /**
