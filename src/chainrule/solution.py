@@ -14,9 +14,9 @@ from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.forms import ShapeNote, shapes
 from chainrule.explaining.gradient_names import gradient_name, gradient_text
 from chainrule.explaining.why import Paths, ScalarTerm, element_name, paths, scalar_terms
+from chainrule.formats import Formats
 from chainrule.graph import Node
 from chainrule.op import shape_of
-from chainrule.views import Views
 from chainrule.writing import scalar_text
 
 
@@ -65,7 +65,7 @@ class ScalarTerms(list[ScalarTerm]):
         return self.text()
 
 
-class Solution(Views):
+class Solution(Formats):
     """A worked solution: a forward pass, its backward pass and every number in them.
 
     Made by :func:`chainrule.explain`. In a notebook and at the prompt it shows itself.

@@ -21,11 +21,11 @@ from chainrule.cli.files import loaded, told, written
 from chainrule.cli.targets import Target, file_and_function, found, functions_of
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.examples import EXAMPLES
+from chainrule.formats import Formats
 from chainrule.formula import FUNCTIONS, parse_value
 from chainrule.render import RENDERERS
 from chainrule.solution import Solution
 from chainrule.solving import explain as explain_function
-from chainrule.views import Views
 
 HELP = "show the worked backward pass of a function, a formula or an example"
 
@@ -191,18 +191,18 @@ def _answer(options: argparse.Namespace, solution: Solution) -> str | None:
     return solution.descend(options.step, options.steps).text()
 
 
-def _in_notation(options: argparse.Namespace, solution: Solution) -> Views:
+def _in_notation(options: argparse.Namespace, solution: Solution) -> Formats:
     if options.notation is None:
         return solution
     return solution.notation(*(n.strip() for n in options.notation.split(",") if n.strip()))
 
 
-def _page(options: argparse.Namespace, solution: Views) -> str:
+def _page(options: argparse.Namespace, solution: Formats) -> str:
     view = getattr(solution, options.form or "text")
     return str(view())
 
 
-def _written(options: argparse.Namespace, solution: Views, answer: str | None) -> Path | None:
+def _written(options: argparse.Namespace, solution: Formats, answer: str | None) -> Path | None:
     if options.file is None:
         return None
     if answer is None:

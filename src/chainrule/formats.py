@@ -26,7 +26,7 @@ _SHOWN = 1_000
 _FIRST = 20
 
 
-class Views:
+class Formats:
     """What can be read off an explanation, and the forms that it is written in."""
 
     _derivation: Derivation
@@ -334,8 +334,8 @@ class Views:
         return path
 
 
-class Notated(Views):
-    """A worked solution in another notation, made by :meth:`Views.notation`.
+class Notated(Formats):
+    """A worked solution in another notation, made by :meth:`Formats.notation`.
 
     Attributes
     ----------
