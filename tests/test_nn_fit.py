@@ -402,7 +402,7 @@ def test_partial_fit_goes_on_where_the_last_call_ended():
     for a, b in zip(arrays(model), arrays(other), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-5)
     before = copy.deepcopy(arrays(model))
-    with pytest.raises(ArgumentError, match="no option 'epochs'"):
+    with pytest.raises(ArgumentError, match="no argument 'epochs'"):
         model.partial_fit(X, Y, epochs=3)
     with pytest.raises(ShapeError):
         model.partial_fit(X[:, :2], Y)

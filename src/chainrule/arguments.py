@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from chainrule.calling import misfit
 from chainrule.errors import ArgumentError, DtypeError
 from chainrule.structure import leaves
 from chainrule.trace import Traced, WholeFloat, location, refuse_subclass
@@ -75,7 +76,7 @@ def bound(
 
     Raises
     ------
-    ArgumentError
+    CallError
         When they do not fit.
     """
     signature = signature_of(f)
@@ -86,11 +87,7 @@ def bound(
     try:
         arguments = signature.bind(*args, **kwargs)
     except TypeError as error:
-        raise ArgumentError(
-            f"The arguments do not fit {name_of(f)}: {error}.",
-            expected=f"{name_of(f)}{signature}",
-            got=f"{len(args)} positional" + (f" and {', '.join(kwargs)} by name" if kwargs else ""),
-        ) from None
+        raise misfit(name_of(f), signature, args, kwargs) or error from None
     if not (getattr(f, "__module__", None) or "").startswith("numpy"):
         arguments.apply_defaults()  # NumPy's own stand for what is not given, not for values
     return arguments

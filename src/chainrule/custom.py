@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.notation import Notation, call
 from chainrule.op import Abstract, Op, shape_of, stand_in
@@ -20,6 +21,7 @@ from chainrule.trace import WholeFloat, location
 from chainrule.trace.operands import from_list
 
 
+@public
 def custom(
     f: Callable[..., Any] | None = None,
     /,
@@ -105,6 +107,7 @@ def custom(
     return function
 
 
+@public
 def constant(x: Any) -> Any:
     """Return a value through which no gradient passes.
 

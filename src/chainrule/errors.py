@@ -13,6 +13,7 @@
     |-- ShapeError                   (ValueError) shapes that do not match
     |-- SingularError                (LinAlgError) a matrix without the inverse asked for
     |-- ArgumentError                (ValueError) a wrong argument to chainrule itself
+    |   `-- CallError                (TypeError)  arguments that a function does not have, or lacks
     |-- DtypeError                   (TypeError)  integers or booleans asked for a gradient
     |-- NonFiniteError               (ArithmeticError) a NaN or an infinity arose
     |-- MissingExtraError            (ImportError) an optional dependency that is not installed
@@ -32,7 +33,9 @@ from __future__ import annotations
 import linecache
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from numpy.linalg import LinAlgError
 
@@ -181,6 +184,13 @@ class SingularError(ChainruleError, LinAlgError):
 
 class ArgumentError(ChainruleError, ValueError):
     """An argument to chainrule that it cannot use."""
+
+
+class CallError(ArgumentError, TypeError):
+    """Arguments that a function does not have, too many of them, or too few."""
+
+    #: Of names that there are none of: the function, its names, those that came, and what was said.
+    refused: tuple[str, Sequence[str], Mapping[str, Any], str, str | None] | None = None
 
 
 class DtypeError(ChainruleError, TypeError):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from chainrule.calling import public
 from chainrule.emit import loops_source, numpy_source
 from chainrule.errors import ArgumentError
 from chainrule.explaining.derivation import Derivation
@@ -26,6 +27,7 @@ _SHOWN = 1_000
 _FIRST = 20
 
 
+@public
 class Formats:
     """What can be read off an explanation, and the forms that it is written in."""
 

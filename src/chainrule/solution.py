@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chainrule import showing
+from chainrule.calling import public
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.explaining import update
 from chainrule.explaining.asked import asked
@@ -65,6 +66,7 @@ class ScalarTerms(list[ScalarTerm]):
         return self.text()
 
 
+@public
 class Solution(Formats):
     """A worked solution: a forward pass, its backward pass and every number in them.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import Wrt, bound, complex_output, forward_of, is_layer, name_of
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.explaining.derivation import derive
 from chainrule.graph import Node
@@ -17,6 +18,7 @@ from chainrule.solution import Solution
 from chainrule.trace import location
 
 
+@public
 def explain(
     f: Callable[..., Any],
     /,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from chainrule.calling import public
 from chainrule.checking.api import check
 from chainrule.checking.report import Report
 from chainrule.checking.telling import untested
 
 
+@public
 def assert_backward(forward: Any, /, *args: Any, **kwargs: Any) -> Report:
     """Fail unless a hand-written backward pass is right.
 

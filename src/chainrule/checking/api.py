@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chainrule.arguments import name_of
+from chainrule.calling import no_such, public
 from chainrule.checking.examining import examine, report_of
 from chainrule.checking.functions import Functions
 from chainrule.checking.objects import Layer
@@ -17,6 +18,7 @@ from chainrule.checking.table import examine_table
 from chainrule.errors import ArgumentError
 
 
+@public
 def check(
     forward: Any,
     /,
@@ -95,12 +97,8 @@ def _checked(
         return examine_table(forward, args, kwargs, gradients, upstream)
     is_pair = bool(args) and callable(args[0]) and not hasattr(forward, "backward")
     if kwargs and not is_pair:
-        raise ArgumentError(
-            f"check does not know {', '.join(kwargs)}.",
-            expected="upstream, y_true, gradients",
-            got=", ".join(kwargs),
-            instead="keyword arguments of a forward function alone are handed on to it",
-        )
+        handed_on = "those of a forward function alone are handed on to it"
+        raise no_such("check", (), kwargs, "none by name", instead=handed_on)
     if isinstance(forward, (list, tuple)):
         return examine_stack(forward, args, upstream, y_true)
     if _is_torch_function(forward):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from chainrule.calling import public
 from chainrule.checking.mistakes import MISTAKES
 from chainrule.errors import ArgumentError, ChainruleError, Location
 
@@ -102,6 +103,7 @@ class Finding:
         return self.mistakes[0].kind if self.mistakes else None
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Findings:
     """What was found out about a pass.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chainrule.calling import public
 from chainrule.checking import as_json, views
 from chainrule.checking.findings import Findings
 from chainrule.errors import ArgumentError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _SUFFIXES = {".txt": views.text, ".md": views.markdown, ".json": as_json.json}
 
 
+@public
 class Report(Findings):
     """What :func:`chainrule.check` found, as :class:`Findings` says, in every form.
 

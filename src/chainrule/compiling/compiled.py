@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.arguments import name_of, signature_of
+from chainrule.calling import public
 from chainrule.collector import slowed_down
 from chainrule.compiling import kept
 from chainrule.compiling.arguments import TracedArgumentError, builder, flatten
@@ -30,6 +30,7 @@ from chainrule.execute.executors import Executor
 from chainrule.execute.executors import executor as executor_named
 from chainrule.execute.runnable import NotForThisExecutorError
 from chainrule.op import Abstract
+from chainrule.trace import warn
 
 _EXECUTORS = ("auto", "numpy", "numba", "jax")
 
@@ -91,17 +92,17 @@ class Plans:
         except NotForThisExecutorError as error:
             if not self.choice.is_automatic and not self._warned:
                 self._warned = True
-                warnings.warn(
+                warn(
                     f"{name_of(self.f)} runs on NumPy: the executor {wanted.name!r} cannot run "
                     f"all of it ({error}).",
                     ExecutorWarning,
-                    stacklevel=5,
                 )
             plan = planned(call, kinds, executor_named("numpy"), traces)
             plan.note = f"{wanted.name} cannot run it: {error}"
             return plan
 
 
+@public
 class Compiled:
     """A compiled function; made by :func:`compile`.
 
@@ -220,6 +221,7 @@ def _order(f: Callable[..., Any]) -> Callable[[str], Any]:
     return lambda name: (names.index(name) if name in names else len(names), name)
 
 
+@public
 def compile(
     f: Callable[..., Any], executor: str = "auto", *, mesh: Any = None, specs: Any = None
 ) -> Compiled:

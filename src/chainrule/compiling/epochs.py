@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.arguments import name_of
+from chainrule.calling import public
 from chainrule.compiling.arguments import builder, flatten
 from chainrule.compiling.care import taken_with_care
 from chainrule.compiling.compiled import Plans, check_executor, kind_of
@@ -26,6 +26,7 @@ from chainrule.execute.runnable import Loop
 from chainrule.execute.sharding import spans_processes
 from chainrule.op import Abstract
 from chainrule.structure import leaves, map_leaves
+from chainrule.trace import warn
 
 #: Seconds between two looks at whether the user has had enough, and told how far things are.
 _PULSE = 0.1
@@ -37,6 +38,7 @@ _MANY = 100
 Progress = Callable[[int, int, Any], None]
 
 
+@public
 class Epoch:
     """A compiled epoch; made by :func:`epoch`."""
 
@@ -213,12 +215,12 @@ class Epoch:
         loop, careful = taken_with_care(self._step, plan, call, loop, start)
         before, self._careful = self._careful, self._careful + careful
         if before < _MANY <= self._careful:
-            warnings.warn(
+            warn(
                 f"In {self._careful} steps so far a gradient came to 0 · ∞. "
                 "NumPy takes such steps once more, one by one, which takes many times as long. "
                 "A small number under a root, as in np.sqrt(x + 1e-12), avoids it.",
-                ExecutorWarning, stacklevel=4,
-            )  # fmt: skip
+                ExecutorWarning,
+            )
         return loop
 
     # -- plans ---------------------------------------------------------------------------
@@ -306,6 +308,7 @@ class Epoch:
         return self._last.runnable.source
 
 
+@public
 def epoch(
     step: Callable[..., Any], executor: str = "auto", *, mesh: Any = None, specs: Any = None,
     donate: bool = False, steps: int | None = None,

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from chainrule.arguments import with_signature
+from chainrule.calling import public
 from chainrule.nn import functional
 from chainrule.nn.base import Arrays, Context, Layer
 from chainrule.nn.initialisers import Shape
 
 
+@public
 class Activation(Layer):
     """The base of layers that apply a function of :mod:`chainrule.nn.functional`.
 
@@ -86,6 +88,7 @@ class Softplus(Activation):
     function = staticmethod(functional.softplus)
 
 
+@public
 class Softmax(Activation):
     """:func:`chainrule.nn.functional.softmax` as a layer."""
 

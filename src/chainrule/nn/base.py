@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.configs import config_of, registered
 from chainrule.nn.initialisers import Array, Shape
@@ -20,6 +21,7 @@ from chainrule.nn.initialisers import Array, Shape
 Arrays = Mapping[str, Any]
 
 
+@public
 class Context(NamedTuple):
     """What a layer is told in training, and not in prediction.
 
@@ -43,6 +45,7 @@ class Context(NamedTuple):
     layer: int = 0
 
 
+@public
 class Layer:
     """The base of all layers, and a layer that does nothing.
 

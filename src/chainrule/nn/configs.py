@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 
 P = ParamSpec("P")
@@ -86,6 +87,7 @@ def _written(value: Any, name: str, key: str) -> Any:
     )
 
 
+@public
 def from_config(config: Mapping[str, Any]) -> Any:
     """Make again what a config was taken from.
 
@@ -118,13 +120,15 @@ def from_config(config: Mapping[str, Any]) -> Any:
             got=repr(name),
             instead="import the module that defines it first, if it is your own",
         )
-    parts = arguments.pop("parts", [])
+    parts, make = arguments.pop("parts", []), MAKERS[name]
     try:
-        return MAKERS[name](*parts, **arguments)
+        # Known before the call, which would look up the user's line: that opens another file.
+        inspect.signature(make).bind(*parts, **arguments)
+        return make(*parts, **arguments)
     except TypeError as error:
         raise ArgumentError(
             f"A config of {name} has other arguments than {name} takes.",
-            expected=f"{name}{inspect.signature(MAKERS[name])}",
+            expected=f"{name}{inspect.signature(make)}",
             got=", ".join(arguments) or "none",
         ) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import name_of
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.base import Context
 from chainrule.nn.initialisers import Shape
@@ -16,6 +17,7 @@ from chainrule.nn.trees import float_type
 from chainrule.structure import map_leaves
 
 
+@public
 class FunctionModel(Model):
     """Trains any function of parameters and samples that is written in NumPy.
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.nn.base import Arrays, Context, Layer
 from chainrule.nn.initialisers import Array, Shape, initialiser, zeros
 from chainrule.nn.random import kept
 
 
+@public
 class Dense(Layer):
     """Every output is a weighted sum of all inputs: y = x @ W + b.
 
@@ -79,6 +81,7 @@ class Dense(Layer):
         return (y + params["b"] if self.bias else y), state
 
 
+@public
 class Dropout(Layer):
     """In training, each number is 0 with probability `rate`, and divided by 1 - rate otherwise.
 
@@ -113,6 +116,7 @@ class Dropout(Layer):
         return np.where(stay, x / (1 - self.rate), 0), state
 
 
+@public
 class Normalisation(Layer):
     """What layers have in common that make features normal, and then scale and shift them."""
 
@@ -131,6 +135,7 @@ class Normalisation(Layer):
         return dict.fromkeys(("scale", "shift"), (self.features(shape),))
 
 
+@public
 class LayerNorm(Normalisation):
     """The features of each sample get mean 0 and variance 1, then a scale and a shift.
 
@@ -161,6 +166,7 @@ class LayerNorm(Normalisation):
         return normal * params["scale"] + params["shift"], state
 
 
+@public
 class BatchNorm(Normalisation):
     """Each feature gets mean 0 and variance 1 over the batch, then a scale and a shift.
 
@@ -226,6 +232,7 @@ class BatchNorm(Normalisation):
         return (1 - self.momentum) * running + self.momentum * batch
 
 
+@public
 class Flatten(Layer):
     """All features of a sample in one axis.
 
@@ -234,6 +241,9 @@ class Flatten(Layer):
     >>> Flatten().apply({}, {}, np.ones((5, 2, 3)))[0].shape
     (5, 6)
     """
+
+    def __init__(self) -> None:
+        pass  # which takes nothing, and says so
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the number of features, as a shape."""

@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.functional import log_softmax
 from chainrule.trace import named
 
 
+@public
 def mse(prediction: Any, target: Any, *, weights: Any = None) -> Any:
     """Mean squared error: mean of (p - t)².
 
@@ -50,6 +52,7 @@ def mse(prediction: Any, target: Any, *, weights: Any = None) -> Any:
     return _mean((prediction - target) ** 2, weights)
 
 
+@public
 def mae(prediction: Any, target: Any, *, weights: Any = None) -> Any:
     """Mean absolute error: mean of |p - t|, with derivative 0 where p = t.
 
@@ -71,6 +74,7 @@ def mae(prediction: Any, target: Any, *, weights: Any = None) -> Any:
     return _mean(np.abs(prediction - target), weights)
 
 
+@public
 def huber(prediction: Any, target: Any, *, delta: float = 1.0, weights: Any = None) -> Any:
     """Huber loss: d² / 2 for |d| up to `delta`, delta · (|d| - delta / 2) beyond; d = p - t.
 
@@ -109,6 +113,7 @@ def huber(prediction: Any, target: Any, *, delta: float = 1.0, weights: Any = No
     return _mean(clipped * (distance - 0.5 * clipped), weights)
 
 
+@public
 def binary_cross_entropy(logits: Any, target: Any, *, weights: Any = None) -> Any:
     """Binary cross-entropy of logits: mean of -t · ln σ(z) - (1 - t) · ln(1 - σ(z)).
 
@@ -143,6 +148,7 @@ def binary_cross_entropy(logits: Any, target: Any, *, weights: Any = None) -> An
     return _mean(linear + np.log1p(np.exp(np.where(positive, -logits, logits))), weights)
 
 
+@public
 def cross_entropy(
     logits: Any,
     target: Any,
@@ -225,6 +231,7 @@ def cross_entropy(
     return np.sum(weights * losses) / np.sum(weights * chosen)
 
 
+@public
 def hinge(prediction: Any, target: Any, *, weights: Any = None) -> Any:
     """Hinge loss: mean of max(0, 1 - t · p), with derivative 0 at the corner.
 

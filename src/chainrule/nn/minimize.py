@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule.arguments import differentiable, name_of
+from chainrule.calling import public
 from chainrule.compiling.compiled import check_executor
 from chainrule.errors import ArgumentError, DtypeError, NonFiniteError
 from chainrule.nn.descent import Descent
@@ -17,6 +18,7 @@ from chainrule.nonfinite import located
 from chainrule.structure import map_leaves
 
 
+@public
 def minimize(
     f: Callable[[Any], Any],
     params: Any,

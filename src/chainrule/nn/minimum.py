@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import name_of
+from chainrule.calling import public
 from chainrule.errors import ChainruleError, NonFiniteError
 from chainrule.structure import leaves, map_leaves
 
@@ -16,6 +17,7 @@ from chainrule.structure import leaves, map_leaves
 Callback = Callable[[int, float], Any]
 
 
+@public
 @dataclass(frozen=True)
 class Minimum:
     """What :func:`minimize` found.

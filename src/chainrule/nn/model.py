@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import with_signature
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.health import Health
 from chainrule.nn.health import health as examined
@@ -21,6 +22,7 @@ from chainrule.structure import leaves, map_leaves
 from chainrule.trace import named
 
 
+@public
 class Model(Trainable):
     """What has parameters, is trained, makes predictions and can be asked why.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.configs import config_of, plain, registered
 from chainrule.nn.transformations import (
@@ -22,6 +23,7 @@ from chainrule.nn.trees import Tree, check_alike, float_type, mapped
 from chainrule.structure import leaves
 
 
+@public
 @dataclass(frozen=True)
 class Optimizer(ABC):
     """What all optimizers have in common; use one of its subclasses.
@@ -167,6 +169,7 @@ class Optimizer(ABC):
         return config_of(type(self).__name__, arguments)
 
 
+@public
 class Composed(Optimizer):
     """An optimizer of your own, from transformations.
 

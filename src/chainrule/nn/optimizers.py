@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.optimizer import Optimizer
 from chainrule.nn.transformations import (
@@ -24,6 +25,7 @@ from chainrule.nn.transformations import (
 )
 
 
+@public
 @dataclass(frozen=True)
 class SGD(Optimizer):
     """Steps down along the gradient, with momentum or without.
@@ -72,6 +74,7 @@ class SGD(Optimizer):
         yield scale(self.lr)
 
 
+@public
 @dataclass(frozen=True)
 class AdaGrad(Optimizer):
     """Divides each gradient by the root of the sum of all its squares so far.
@@ -104,6 +107,7 @@ class AdaGrad(Optimizer):
         yield scale(self.lr)
 
 
+@public
 @dataclass(frozen=True)
 class RMSProp(Optimizer):
     """Divides each gradient by the root of the average of its squares.
@@ -147,6 +151,7 @@ class RMSProp(Optimizer):
         yield scale(self.lr)
 
 
+@public
 @dataclass(frozen=True)
 class Adam(Optimizer):
     """Steps along an average gradient, divided by the root of the average square.
@@ -183,6 +188,7 @@ class Adam(Optimizer):
         yield scale(self.lr)
 
 
+@public
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam with a decay that is not divided by the size of gradients.
@@ -214,6 +220,7 @@ class AdamW(Adam):
         yield scale(self.lr)
 
 
+@public
 @dataclass(frozen=True)
 class Lion(Optimizer):
     """Steps of one size in each parameter, along the sign of an average gradient.

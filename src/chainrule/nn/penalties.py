@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 
 
+@public
 def l1(params: Any, *, of: str | Sequence[str] | None = "W") -> Any:
     """Sum of |w| over parameters, to be added to a loss with a factor.
 
@@ -39,6 +41,7 @@ def l1(params: Any, *, of: str | Sequence[str] | None = "W") -> Any:
     return _total(lambda w: np.sum(np.abs(w)), params, of)
 
 
+@public
 def l2(params: Any, *, of: str | Sequence[str] | None = "W") -> Any:
     """Sum of w² over parameters, to be added to a loss with a factor; its gradient is 2w.
 

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, cast
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.configs import arguments_of, config_of, registered
 
@@ -24,6 +25,7 @@ P = ParamSpec("P")
 Rate = Callable[[Any], Any]
 
 
+@public
 @dataclass(frozen=True)
 class Schedule:
     """A learning rate that depends on the step; made by the functions of this module.
@@ -71,7 +73,7 @@ def _schedule(f: Callable[P, Rate]) -> Callable[P, Schedule]:
         rate = cast("Callable[..., Rate]", f)(**arguments)  # Python's own numbers, unlike `args`
         return Schedule(f.__name__, arguments, rate)
 
-    return registered(make)
+    return registered(public(make))
 
 
 @_schedule

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.base import Arrays, Context, Layer
 from chainrule.nn.configs import from_config
@@ -19,6 +20,7 @@ from chainrule.trace import named
 Tree = dict[str, dict[str, Array]]
 
 
+@public
 class Sequential(Model):
     """Layers, each of which takes what the one before it gives.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.losses import LOSSES, Loss, found_loss, original
 
@@ -18,6 +19,7 @@ from chainrule.nn.losses import LOSSES, Loss, found_loss, original
 _ROUNDING = 1e-3
 
 
+@public
 def check_targets(
     loss: str | Loss, prediction_shape: Sequence[int], y: Any, *, weights: Any = None
 ) -> None:

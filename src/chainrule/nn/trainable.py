@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.nn.base import Context
 from chainrule.nn.initialisers import Shape
 from chainrule.nn.losses import Loss
@@ -24,6 +25,7 @@ Tree = dict[str, Any]
 _OF_THIS_PROCESS = ("_trainers", "_partial", "_seen")
 
 
+@public
 class Trainable(ABC):
     """What has parameters and can be trained; a :class:`~chainrule.nn.Model` is one."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chainrule.calling import public
 from chainrule.checking.report import Report
 from chainrule.checking.sweep import Sweep
 from chainrule.checking.sweep import sweep as swept
@@ -13,6 +14,7 @@ from chainrule.nn.training import curves
 from chainrule.plotting import axes_or_new
 
 
+@public
 def history(history: Any, axes: Any = None) -> Any:
     """Draw loss and metrics by epoch: training, validation, and the epoch that was kept.
 
@@ -53,6 +55,7 @@ def history(history: Any, axes: Any = None) -> Any:
     return curves.draw(found, axes)
 
 
+@public
 def sweep(
     what: Report | Sweep | Callable[[Any], Any],
     expected: float | None = None,

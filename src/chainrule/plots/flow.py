@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.health.finding import Finding
 from chainrule.nn.health.gradients import gradient_findings, norm
@@ -20,6 +21,7 @@ _KINDS = ("exploding", "vanishing", "no_gradient")
 _LINE = 0.19
 
 
+@public
 def gradient_flow(
     what: Any, X: Any = None, y: Any = None, *, loss: Any = None, ax: Any = None
 ) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.health.finding import Finding, listed
 from chainrule.nn.health.probe import layer_of, readable
@@ -18,6 +19,7 @@ _BINS = 40
 _LINES = ("-", "--", ":", "-.")
 
 
+@public
 def weights(model: Any, axes: Any = None, *, layers: Sequence[str] | None = None) -> Any:
     """Draw a histogram of each layer's parameters.
 
@@ -64,6 +66,7 @@ def weights(model: Any, axes: Any = None, *, layers: Sequence[str] | None = None
     return panels
 
 
+@public
 def activations(
     model: Any, X: Any, axes: Any = None, *, layers: Sequence[str] | None = None
 ) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nn.training.data import features as checked
 from chainrule.plots.answers import classes_of, is_regression, numbers, probabilities
@@ -20,6 +21,7 @@ _POINTS = 1500
 _SURE = 0.9
 
 
+@public
 def decision_surface(
     model: Any,
     X: Any,

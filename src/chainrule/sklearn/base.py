@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from chainrule import nn
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.sklearn.data import features, features_and_targets, weights_of
 from chainrule.sklearn.lbfgs import LBFGS
@@ -21,6 +22,7 @@ from chainrule.sklearn.stochastic import Stochastic
 from chainrule.solution import Solution
 
 
+@public
 class BaseMLP(BaseEstimator, ABC):
     """Parameters, fitting and questions; use :class:`MLPClassifier` or :class:`MLPRegressor`."""
 

@@ -9,6 +9,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.sklearn import labels
 from chainrule.sklearn.base import BaseMLP
@@ -16,6 +17,7 @@ from chainrule.sklearn.documented import documented
 from chainrule.sklearn.stochastic import goes_by_parts
 
 
+@public
 @documented
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """Tells classes apart with layers of units, as scikit-learn's estimator of the same name.

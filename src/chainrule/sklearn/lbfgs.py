@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from chainrule.errors import ArgumentError, NonFiniteError
 from chainrule.sklearn.compiled import TURN, chosen, gradient_of
 from chainrule.sklearn.network import Network
 from chainrule.sklearn.rows import Rows
+from chainrule.trace import warn
 
 if TYPE_CHECKING:
     from chainrule.sklearn.base import BaseMLP
@@ -69,12 +69,11 @@ class LBFGS:
         half = len(arrays) // 2
         estimator.coefs_, estimator.intercepts_ = arrays[:half], arrays[half:]
         if result.status != 0:
-            warnings.warn(
+            warn(
                 f"lbfgs failed to converge after {result.nit} iteration(s) (status="
                 f"{result.status}): {result.message}. Raise max_iter or max_fun, or scale the "
                 "data.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
 
     def _at(self, x: np.ndarray) -> tuple[float, np.ndarray]:

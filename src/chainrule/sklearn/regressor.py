@@ -10,12 +10,14 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.sklearn.base import BaseMLP
 from chainrule.sklearn.documented import documented
 from chainrule.sklearn.stochastic import goes_by_parts
 
 
+@public
 @documented
 class MLPRegressor(RegressorMixin, BaseMLP):
     """Predicts numbers with layers of units, as scikit-learn's estimator of the same name.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from chainrule.sklearn.compiled import TURN, chosen, epoch_of
 from chainrule.sklearn.network import Network, Params
 from chainrule.sklearn.rows import Rows
 from chainrule.sklearn.updates import in_type, numbers_of, optimizer, with_numbers
+from chainrule.trace import warn
 
 if TYPE_CHECKING:
     from chainrule.sklearn.base import BaseMLP
@@ -106,10 +106,10 @@ class Stochastic:
         if isinstance(size, str):
             return min(200, rows)
         if size > rows:
-            warnings.warn(
+            warn(
                 f"Got `batch_size` larger than sample size: {size} of {rows} rows. It is going to "
                 "be clipped.",
-                stacklevel=5,  # the user's line
+                UserWarning,
             )
         return int(min(size, rows))
 
@@ -162,14 +162,13 @@ class Stochastic:
                     self._note(loss)
                     stops = self._is_enough()
             if not (stops or self._incremental):
-                warnings.warn(
+                warn(
                     f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and "
                     "the optimization hasn't converged yet.",
                     ConvergenceWarning,
-                    stacklevel=4,
                 )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warn("Training interrupted by user.", UserWarning)
         finally:
             self._finish()
 

@@ -18,7 +18,7 @@ from chainrule.trace import builtin, special
 from chainrule.trace.base import Trace, composed
 from chainrule.trace.operands import refuse_subclass
 from chainrule.trace.recorder import Branch, Recorder
-from chainrule.trace.source import location
+from chainrule.trace.source import location, warn
 from chainrule.trace.tape import Tape, WholeTape
 from chainrule.trace.traced import Traced, WholeFloat, apply
 
@@ -134,4 +134,5 @@ __all__ = [
     "standing",
     "suspected",
     "tracing",
+    "warn",
 ]

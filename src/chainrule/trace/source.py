@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -40,6 +41,14 @@ def user_frame() -> FrameType | None:
     while frame is not None and not is_user_file(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
+
+
+def warn(text: str, category: type[Warning]) -> None:
+    """Warn of something at the user's line, however many calls away that is."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and not is_user_file(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
 
 
 def foreign_call() -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import name_of
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.op import shape_of
 from chainrule.structure import leaves, map_leaves, paired
@@ -22,6 +23,7 @@ from chainrule.transform.gradient import grad
 from chainrule.transform.run import Function, Run, ones_like
 
 
+@public
 def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], /, **kwargs: Any) -> Any:
     """Run `f`, and return its value with its derivative along a direction.
 
@@ -88,6 +90,7 @@ def _still(leaf: Any) -> Any:
     return None
 
 
+@public
 def hvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], /, **kwargs: Any) -> Any:
     """Return the Hessian of `f` times a direction, without the Hessian.
 

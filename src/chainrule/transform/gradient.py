@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import Wrt
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.op import shape_of
 from chainrule.structure import paired
@@ -17,6 +18,7 @@ from chainrule.transform.graphed import graphed
 from chainrule.transform.run import Function, Run, ones_like
 
 
+@public
 def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
     """Return a function that gives the value of `f` and its gradient.
 
@@ -62,6 +64,7 @@ def value_and_grad(f: Function, wrt: Wrt = 0) -> Function:
     return differentiated
 
 
+@public
 def grad(f: Function, wrt: Wrt = 0) -> Function:
     """Return a function that gives the gradient of `f`.
 
@@ -82,6 +85,7 @@ def grad(f: Function, wrt: Wrt = 0) -> Function:
     return gradient
 
 
+@public
 def vjp(f: Function, /, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Run `f` forward, and return its value with a function that runs it backward.
 
@@ -133,6 +137,7 @@ def _check_upstream(value: Any, upstream: Any) -> None:
         )
 
 
+@public
 def elementwise_grad(f: Function, wrt: int | str = 0) -> Function:
     """Return a function that gives the derivative of each output by its own input.
 

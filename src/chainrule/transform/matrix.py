@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.arguments import name_of
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.op import shape_of
 from chainrule.transform.gradient import grad
 from chainrule.transform.run import Function, Run, ones_like
 
 
+@public
 def jacobian(f: Function, wrt: int | str = 0) -> Function:
     """Return a function that gives all derivatives of an array-valued `f`.
 
@@ -59,6 +61,7 @@ def jacobian(f: Function, wrt: int | str = 0) -> Function:
     return derivatives
 
 
+@public
 def hessian(f: Function, wrt: int | str = 0) -> Function:
     """Return a function that gives the second derivatives of `f`.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError, ChainruleError, FileError
 from chainrule.nn.files import architecture, container
 from chainrule.nn.files.packing import packed, unpacked
@@ -68,6 +69,7 @@ def save(model: Model, path: Any, *, extra: Mapping[str, Any] | None = None) -> 
     container.write(path, arrays, document, kind=KIND)
 
 
+@public
 def load(path: Any, forward: Callable[[Any, Any], Any] | None = None) -> Model:
     """Read a model that :func:`save` wrote.
 

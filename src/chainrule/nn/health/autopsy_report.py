@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chainrule.calling import public
 from chainrule.errors import Location
 from chainrule.nn.health.causes import Cause
 from chainrule.nn.health.origin import told
@@ -64,6 +65,7 @@ class Sample:
         return f"row {self.row} {whose}: x = [{shown}]{target}{alone[self.alone]}"
 
 
+@public
 @dataclass(frozen=True)
 class Autopsy:
     """Where in a step of training the first NaN or infinity arose, and why.

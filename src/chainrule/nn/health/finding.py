@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chainrule.calling import public
+
 #: How bad a finding is, from the worst: training cannot go well; it is likely to go badly; it may
 #: be as it should be.
 SEVERITIES = ("severe", "warning", "note")
@@ -14,6 +16,7 @@ SEVERITIES = ("severe", "warning", "note")
 _NAMED = 8
 
 
+@public
 @dataclass(frozen=True)
 class Finding:
     """Something that was noticed about a model, its data or a run.

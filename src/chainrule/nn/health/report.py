@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chainrule.calling import public
 from chainrule.nn.health.finding import SEVERITIES, Finding
 
 #: Key of a measure, and what its column is headed.
@@ -24,6 +25,7 @@ _COLUMNS = (
 _WIDTH = 96
 
 
+@public
 @dataclass(frozen=True)
 class Health:
     """How a model is, on given data; made by :func:`health`.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.nn.health.curves import diverging, dying, overfitting, stuck
 from chainrule.nn.health.examine import Examination
@@ -30,6 +31,7 @@ MEASURES = (
 )  # fmt: skip
 
 
+@public
 class Watch(Callback):
     """Looks at a model while it is trained; a callback for `fit`.
 

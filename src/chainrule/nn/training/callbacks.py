@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 
 if TYPE_CHECKING:
     from chainrule.nn.training.run import Run
 
 
+@public
 class Callback:
     """What is told of a training run; a subclass defines some of its methods.
 
@@ -70,6 +72,7 @@ class _Function(Callback):
         self.function(run)
 
 
+@public
 class EarlyStopping(Callback):
     """Ends training when a number has not become better for some epochs, and keeps the best.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from chainrule.nn.training.run import Run
 from chainrule.nn.training.streams import Source, Stream, Whole, is_stream
 from chainrule.nn.training.trainer import Objective
 from chainrule.structure import leaves
+from chainrule.trace import warn
 
 if TYPE_CHECKING:
     from chainrule.nn.trainable import Trainable
@@ -161,10 +161,10 @@ def batch_of(batch_size: Any, rows: int | None) -> int:
         return BATCH
     size = whole_number("batch_size", batch_size, 1)
     if rows is not None and size > rows:
-        warnings.warn(
+        warn(
             f"batch_size is {size}, and there are {rows} rows to train on: all are taken.",
-            TrainingWarning, stacklevel=4,
-        )  # fmt: skip
+            TrainingWarning,
+        )
     return size
 
 

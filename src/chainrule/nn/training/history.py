@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chainrule.calling import public
 from chainrule.errors import MissingExtraError
 
 #: The column with the learning rate of the first step of each epoch.
 RATE = "learning_rate"
 
 
+@public
 class History(Mapping[str, list[float]]):
     """Loss, metrics and learning rate of each epoch: a mapping from a name to one number an epoch.
 

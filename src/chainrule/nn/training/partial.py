@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chainrule.errors import ArgumentError
+from chainrule.calling import no_such
 from chainrule.nn.optimizers import Adam
 from chainrule.nn.training.fit import Settings, run_of
 from chainrule.nn.training.run import Position, Run
@@ -43,11 +43,11 @@ def continued(
     ------
     ArgumentError, ShapeError, DtypeError, NonFiniteError
     """
-    unknown = next((name for name in options if name not in _DEFAULTS), None)
-    if unknown is not None:
-        raise ArgumentError(
-            f"partial_fit has no option {unknown!r}.", expected=f"some of {', '.join(_DEFAULTS)}",
-            got=repr(unknown), instead="fit(...), which has epochs, validation and callbacks",
+    unknown = {name: value for name, value in options.items() if name not in _DEFAULTS}
+    if unknown:
+        raise no_such(
+            "partial_fit", list(_DEFAULTS), unknown, f"some of {', '.join(_DEFAULTS)}",
+            instead="fit(...), which has epochs, validation and callbacks",
         )  # fmt: skip
     chosen = (before.options if before else _DEFAULTS) | options
     settings = Settings(*(chosen[name] for name in _OF_STEPS))

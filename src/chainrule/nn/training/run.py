@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.compiling.failure import StepError
 from chainrule.errors import NonFiniteError, TrainingWarning
 from chainrule.nn.health.diverged import TrainingDivergedError, failed_step
@@ -21,6 +21,7 @@ from chainrule.nn.training.progress import Progress
 from chainrule.nn.training.streams import Source, Whole
 from chainrule.nn.training.trainer import Trainer
 from chainrule.nn.trees import Tree
+from chainrule.trace import warn
 
 if TYPE_CHECKING:
     from chainrule.nn.trainable import Trainable
@@ -48,6 +49,7 @@ class Position:
         return not (self.part or self.batch)
 
 
+@public
 class Run:
     """A run of training, as callbacks see it.
 
@@ -152,7 +154,7 @@ class Run:
         """
         if text not in self.history.warnings:
             self.history.warnings.append(text)
-            warnings.warn(text, TrainingWarning, stacklevel=2)
+            warn(text, TrainingWarning)
 
     # -- the loop ------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError, MissingExtraError
 from chainrule.nn.training.data import Data
 
@@ -99,6 +100,7 @@ def is_stream(x: Any, y: Any) -> bool:
     )
 
 
+@public
 class Parquet:
     """Rows of a Parquet file, read part by part; needs pyarrow.
 

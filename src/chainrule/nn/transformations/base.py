@@ -10,6 +10,7 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
+from chainrule.calling import public
 from chainrule.errors import ArgumentError
 from chainrule.nn.configs import arguments_of, config_of, registered
 from chainrule.nn.trees import Tree, float_type, mapped
@@ -20,6 +21,7 @@ Init = Callable[[Tree], Tree]
 Update = Callable[[Tree, Tree, Tree], tuple[Tree, Tree]]
 
 
+@public
 @dataclass(frozen=True)
 class Transformation:
     """A step on the way from gradients to what is added to the parameters.
@@ -58,7 +60,7 @@ def transformation(f: Callable[P, tuple[Init, Update]]) -> Callable[P, Transform
         named = {k: v for k, v in arguments.items() if k != "parts"}
         return Transformation(f.__name__, arguments, *f(*parts, **named))
 
-    return registered(make)
+    return registered(public(make))
 
 
 def nothing(params: Tree) -> Tree:
