@@ -1,5 +1,7 @@
 """Tables: read, taken apart into columns, prepared as scikit-learn does it, split and scored."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -8,7 +10,7 @@ import pytest
 from sklearn import metrics
 
 from chainrule.errors import ArgumentError
-from chainrule.tabular import columns, dates, leaks, scoring, splitting, target, values
+from chainrule.tabular import columns, dates, leaks, reading, scoring, splitting, target, values
 from chainrule.tabular.cleaning import cleaned
 from chainrule.tabular.learning import frame_of, learned, pipeline
 from chainrule.tabular.preparation import Preparation
@@ -70,9 +72,33 @@ def test_missing_words_and_missing_names(read):
     assert "1 column has no name" in table.notes[0]
 
 
+def test_what_gzip_packed_is_read_like_the_file_itself(read, tmp_path):
+    text = "città;größe\nForlì;1,5\n".encode()
+    packed = read(gzip.compress(text[:9]) + gzip.compress(text[9:]), "data.csv.gz")
+    assert packed.name == "data.csv.gz"
+    pd.testing.assert_frame_equal(packed.frame, read(text).frame)
+    path = tmp_path / "data.parquet"
+    packed.frame.to_parquet(path)
+    pd.testing.assert_frame_equal(read(gzip.compress(path.read_bytes())).frame, packed.frame)
+
+
+def test_more_than_memory_should_hold_is_not_unpacked(refused, monkeypatch):
+    monkeypatch.setattr(reading, "_UNPACKED", 10**6)
+    said = refused(gzip.compress(b"a,b\n" + b"0,0\n" * 10**6))
+    assert "too much to unpack" in said
+    assert "gunzip it first" in said
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        (gzip.compress(b"a,b\n1,2\n")[:-9], "no whole file of gzip"),
+        (gzip.compress(b"a,b\n1,2\n")[:-8] + b"12345678", "no whole file of gzip"),
+        (b"\x1f\x8b\x08\x00" + b"\xff" * 40, "no whole file of gzip"),
+        (b"\x1f\x8b", "no whole file of gzip"),
+        (gzip.compress(gzip.compress(b"a,b\n1,2\n")), "compressed twice"),
+        (gzip.compress(b""), "is empty"),
+        (gzip.compress(b"PK\x03\x04...."), "save it as CSV"),
         ("", "is empty"),
         (" \n\n", "is empty"),
         ("a,b,c\n", "has no rows"),

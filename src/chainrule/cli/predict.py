@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("model", metavar="MODEL", help="what chainrule train wrote")
-    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file")
+    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file, or .csv.gz")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the predictions there")
     parser.add_argument(
         "--probabilities", action="store_true", help="add the probability of each class"

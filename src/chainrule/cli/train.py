@@ -22,10 +22,10 @@ HELP = "train a network on a table, and compare it with simple models"
 INTERRUPTED = 130
 
 _EPILOG = """\
-The table is CSV (any delimiter) or Parquet. Whether it is classification or regression and what
-kind each column is, is found out and told. Missing values are filled in, categories become
-features, numbers are scaled. Some rows are held out: all scores are of these. Ctrl-C ends the
-training early and keeps the best network so far.
+The table is CSV (any delimiter) or Parquet, packed by gzip or not. Whether it is classification
+or regression and what kind each column is, is found out and told. Missing values are filled in,
+categories become features, numbers are scaled. Some rows are held out: all scores are of these.
+Ctrl-C ends the training early and keeps the best network so far.
 
 more examples:
   chainrule train data.csv --target price --task regression --ignore id,name
@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
         usage="chainrule train DATA --target NAME [options]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file")
+    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file, or .csv.gz")
     parser.add_argument("--target", required=True, metavar="NAME", help="the column to predict")
     parser.add_argument(
         "--task", choices=("classification", "regression"), help="found out unless given"

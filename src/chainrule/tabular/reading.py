@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +23,13 @@ _DELIMITERS = ",;\t|"
 _SAMPLE = 200_000
 #: A space before the end of a cell, or after a quotation mark.
 _SPACE = re.compile(r"""[^\S\n]"?(?:[,;|\t\n]|$)|"\s""")
+#: First bytes of what gzip has packed; so many bytes are unpacked in memory at most.
+_GZIP, _UNPACKED = b"\x1f\x8b", 2**31
 #: First bytes of files that are no tables -> what they are, and what to do.
 _OTHERS = {
     b"PK\x03\x04": ("a spreadsheet or another archive", "save it as CSV (UTF-8)"),
     b"\xd0\xcf\x11\xe0": ("an old spreadsheet", "save it as CSV (UTF-8)"),
-    b"\x1f\x8b": ("compressed", "gunzip it first"),
+    _GZIP: ("compressed twice", "gunzip it first"),
     b"%PDF": ("a PDF document", None),
     b"\x89PNG": ("a picture", None),
 }
@@ -54,7 +58,7 @@ class Table:
 
 
 def read_table(file: str | Path) -> Table:
-    """Read a CSV or Parquet file.
+    """Read a CSV or Parquet file, packed by gzip or not.
 
     Parameters
     ----------
@@ -80,6 +84,8 @@ def read_table(file: str | Path) -> Table:
         raise ArgumentError(
             f"The file cannot be read: {error.strerror or error}.", got=str(file)
         ) from error
+    if data.startswith(_GZIP):
+        data = _unpacked(data, path.name)
     if data.startswith(b"PAR1"):
         from chainrule.tabular.parquet import read_parquet
 
@@ -118,6 +124,25 @@ def check_names(table: Table, ignored: frozenset[str] = frozenset()) -> None:
                 got=f"{short(name)!r} as columns {', '.join(at[:10])}",
                 instead="rename them in the file, or leave all of them out with --ignore",
             )
+
+
+def _unpacked(data: bytes, name: str) -> bytes:
+    """Return what gzip has packed, unless that is a file of another kind than it says."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            found = file.read(_UNPACKED + 1)
+    except (EOFError, OSError, zlib.error) as error:
+        raise ArgumentError(
+            f"{name} is no whole file of gzip.", expected="a table: CSV or Parquet, or .csv.gz",
+            got=str(error) or type(error).__name__, instead="copy or download it again",
+        ) from error  # fmt: skip
+    if len(found) > _UNPACKED:
+        raise ArgumentError(
+            f"{name} is too much to unpack in memory.", instead="gunzip it first",
+            expected=f"up to {_UNPACKED / 2**30:g} GiB unpacked",
+            got=f"more, from {len(data) / 2**20:,.1f} MiB",
+        )  # fmt: skip
+    return found
 
 
 # -- text --------------------------------------------------------------------------------
