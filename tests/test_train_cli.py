@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils.class_weight import compute_sample_weight
 
 from chainrule import nn
 from chainrule.cli import main, screen
 from chainrule.errors import ArgumentError
 from chainrule.nn import files
-from chainrule.tabular import charts, network
+from chainrule.tabular import charts, network, splitting
 from chainrule.tabular.predictor import Predictor
 from chainrule.tabular.reading import read_table
 
@@ -358,6 +359,94 @@ def test_a_network_that_is_not_well_is_told(run):
     out = run("train", "data.csv", "--target", "species", "--lr", "20", "--epochs", "5",
               "--hidden", "4,4,4", "--dropout", "0")  # fmt: skip
     assert re.search(r"Health\n  .*Usual remedies", out)
+
+
+# -- classes that are not equally many ----------------------------------------------------
+
+
+def frauds(rows=600, share=0.06):
+    """A rare class, whose rows are nearer to the common ones than to be told apart by most."""
+    rng = np.random.default_rng(0)
+    fraud = rng.random(rows) < share
+    return pd.DataFrame({
+        "a": (1.3 * fraud + rng.normal(size=rows)).round(3),
+        "b": (rng.normal(size=rows) - fraud).round(3),
+        "fraud": np.where(fraud, "yes", "no"),
+    })  # fmt: skip
+
+
+def scores_in(out, name):
+    line = re.search(rf"^  {name} +(.*)$", out, re.M)[1]
+    return [float(cell) for cell in line.split()]  # of the network, and of simple models
+
+
+def test_a_rare_class_is_found_where_each_counts_as_much(run):
+    frauds().to_csv("data.csv", index=False)
+    plain = run("train", "data.csv", "--target", "fraud", *BRIEF)
+    balanced = run("train", "data.csv", "--target", "fraud", *BRIEF, "--balanced")
+    for out, least, most in ((plain, 0.4, 0.6), (balanced, 0.7, 1.0)):
+        network, linear, commonest = scores_in(out, "balanced accuracy")
+        assert least <= network <= most
+        assert least <= linear <= most
+        assert commonest == 0.5
+    assert "no better than the commonest class" in plain
+    assert "With --balanced, rare classes count as much" in plain
+    # It is right less often, and better nevertheless.
+    assert scores_in(balanced, "accuracy")[0] < scores_in(balanced, "accuracy")[2]
+    assert "no better" not in balanced
+    assert "each class counts as much as any other, also in the validation loss" in balanced
+    assert "each class counts as much" in Path("model.html").read_text()
+
+
+@pytest.mark.parametrize("rows", [150, network.FOLD_ROWS + 50])
+def test_rows_weigh_what_scikit_learn_says_in_validation_too(monkeypatch, rows):
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, rows, p=[0.8, 0.15, 0.05])
+    x = np.column_stack([np.arange(rows), rng.normal(size=rows)]).astype(np.float32)
+    calls = []
+
+    def fit(self, x, y, *, sample_weights, validation_data, **options):
+        calls.append((x, sample_weights))
+        calls.extend([(validation_data[0], validation_data[2])] if validation_data else [])
+        return real(self, x, y, sample_weights=sample_weights, validation_data=validation_data,
+                    **options)  # fmt: skip
+
+    real = nn.Sequential.fit
+    monkeypatch.setattr(nn.Sequential, "fit", fit)
+    settings = network.Settings(epochs=1, hidden=(4,), balanced=True, executor="numpy")
+    result = network.trained(x, labels, 3, settings)
+    weights = compute_sample_weight("balanced", labels)
+    assert sum(len(given) for given, _ in calls) == (rows if rows > 2000 else 6 * rows)
+    for given, came in calls:
+        np.testing.assert_allclose(came, weights[given[:, 0].astype(int)])
+    assert len(result.validated) == (1 if rows > 2000 else 5)
+
+
+def test_equally_many_rows_of_each_class():
+    labels = np.random.default_rng(0).choice(4, 1000, p=[0.9, 0.05, 0.03, 0.02])
+    chosen = splitting.equally_many(labels)
+    assert np.bincount(labels[chosen]).tolist() == [250] * 4
+    for label, count in enumerate(np.bincount(labels)):
+        own = chosen[labels[chosen] == label]
+        assert len(np.unique(own)) == min(count, 250)
+
+
+def test_the_remedy_for_rare_classes_is_an_option_and_not_named_once_taken(run):
+    frame = frauds(600, 0.02)
+    frame.to_csv("data.csv", index=False)
+    arguments = ("train", "data.csv", "--target", "fraud", *QUICK)
+    out = run(*arguments)
+    assert "times as many" in out
+    assert "--balanced; a look at balanced accuracy" in out
+    assert "class_weights" not in out
+    assert "times as many" not in run(*arguments, "--balanced")
+
+
+def test_numbers_are_not_balanced(run):
+    frame = flowers().drop(columns="species")
+    said = refused(run, frame, "--target", "length", "--balanced")
+    assert "Only classes can be balanced" in said
+    assert "--task classification" in said
 
 
 # -- interrupts --------------------------------------------------------------------------

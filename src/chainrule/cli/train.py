@@ -31,6 +31,7 @@ more examples:
   chainrule train data.csv --target price --task regression --ignore id,name
   chainrule train data.parquet --target churned -o churn.safetensors --report churn.html
   chainrule train data.csv --target species --hidden 64,32 --dropout 0.2 --seed 1
+  chainrule train data.csv --target fraud --balanced
   chainrule predict model.safetensors new.csv
 
 exit status: 0 when it is done, 2 when the table cannot be used, 130 when interrupted
@@ -80,6 +81,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--report", metavar="FILE", help="where the report goes (default: the model's name, .html)"
     )
+    parser.add_argument(
+        "--balanced", action="store_true",
+        help="let each class count as much as any other, however rare it is",
+    )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="print scores and warnings only")
     parser.set_defaults(run=run)
 
@@ -190,6 +195,7 @@ def _options(options: argparse.Namespace, columns: Sequence[str]) -> Options:
     settings = Settings(
         hidden=options.hidden, dropout=options.dropout, decay=options.l2, lr=options.lr,
         epochs=options.epochs, batch_size=options.batch_size, seed=options.seed,
+        balanced=options.balanced,
     )  # fmt: skip
     kinds = {
         what: tuple(name for text in getattr(options, what) for name in _names(text, columns))

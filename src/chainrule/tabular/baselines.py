@@ -12,7 +12,12 @@ from chainrule.tabular import scoring
 
 
 def of_classes(
-    x: np.ndarray, y: np.ndarray, x_held: np.ndarray, y_held: np.ndarray, classes: int
+    x: np.ndarray,
+    y: np.ndarray,
+    x_held: np.ndarray,
+    y_held: np.ndarray,
+    classes: int,
+    balanced: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Return the scores of the shares of the classes, and of logistic regression.
 
@@ -23,6 +28,8 @@ def of_classes(
     x_held, y_held : array
         To score with.
     classes : int
+    balanced : bool
+        Let each class weigh as much as any other in logistic regression.
 
     Returns
     -------
@@ -31,7 +38,7 @@ def of_classes(
     """
     shares = np.bincount(y, minlength=classes) / len(y)
     every = np.tile(shares, (len(y_held), 1))
-    model = LogisticRegression(max_iter=1000)
+    model = LogisticRegression(max_iter=1000, class_weight="balanced" if balanced else None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -18,11 +18,14 @@ from chainrule.tabular.learning import learned
 from chainrule.tabular.network import Settings, Training, trained
 from chainrule.tabular.predictor import Predictor
 from chainrule.tabular.reading import Table, check_names
-from chainrule.tabular.splitting import held_out
+from chainrule.tabular.splitting import equally_many, held_out
 from chainrule.tabular.telling import listed, short
 
 #: A difference of R² that says nothing.
 _CHANCE = 0.02
+#: The commonest class has so many times the rows of the rarest before that is worth a word.
+_UNLIKE = 3
+_BALANCE = "--balanced; a look at balanced accuracy beside accuracy; more data of rare classes"
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,12 @@ def train(table: Table, options: Options, tell: Callable[[str], None] | None = N
     target, known, notes = _target(table, options, asked)
     frame = table.frame.loc[known].reset_index(drop=True)
     y, _ = target.encode(frame[target.name])
+    if options.settings.balanced and not target.is_classes:
+        raise ArgumentError(
+            "Only classes can be balanced.", expected="--task classification with --balanced",
+            got=f"{short(target.name)!r}, whose numbers are predicted",
+            instead="the same without --balanced",
+        )  # fmt: skip
     seed = options.settings.seed
     held = held_out(y if target.is_classes else None, len(y), options.test, seed)
     notes += _small_classes(target, y)
@@ -152,7 +161,8 @@ def train(table: Table, options: Options, tell: Callable[[str], None] | None = N
     x, x_held = preparation.transform(clean), preparation.transform(clean_held)
     if not target.is_classes:
         target = replace(target, mean=float(y[~held].mean()), scale=float(y[~held].std()) or 1.0)
-    scores = _baselines(target, x, y[~held], x_held, y[held])
+    balanced = options.settings.balanced
+    scores = _baselines(target, x, y[~held], x_held, y[held], balanced)
     training = _trained(x, y[~held], target, options.settings, tell)
     score = scoring.of_classes if target.is_classes else scoring.of_values
     predictor = Predictor(training.model, target, used, preparation)
@@ -162,7 +172,8 @@ def train(table: Table, options: Options, tell: Callable[[str], None] | None = N
     return Result(
         table.name, replace(predictor, facts=facts), found, training, options.settings, len(x),
         len(x_held), scores, y[held], output, [*table.notes, *notes],
-        [*warned, *_no_better(scores, target, len(x_held))], _health(predictor, x, y[~held]),
+        [*warned, *_no_better(scores, target, y[held], balanced)],
+        _health(predictor, x, y[~held], balanced),
     )  # fmt: skip
 
 
@@ -196,10 +207,11 @@ def _trained(
 
 
 def _baselines(
-    target: targets.Target, x: np.ndarray, y: np.ndarray, x_held: np.ndarray, y_held: np.ndarray
-) -> dict[str, dict[str, float]]:
+    target: targets.Target, x: np.ndarray, y: np.ndarray, x_held: np.ndarray, y_held: np.ndarray,
+    balanced: bool,
+) -> dict[str, dict[str, float]]:  # fmt: skip
     if target.is_classes:
-        return baselines.of_classes(x, y, x_held, y_held, len(target.classes))
+        return baselines.of_classes(x, y, x_held, y_held, len(target.classes), balanced)
     return baselines.of_values(x, y, x_held, y_held)
 
 
@@ -224,16 +236,23 @@ def _nothing_left(found: Sequence[Column], target: targets.Target) -> ArgumentEr
 
 
 def _no_better(
-    scores: Mapping[str, Mapping[str, float]], target: targets.Target, rows: int
+    scores: Mapping[str, Mapping[str, float]], target: targets.Target, y: np.ndarray, balanced: bool
 ) -> list[str]:
     """Return a warning where the network is not worth its while, beyond what chance may do."""
-    name = "accuracy" if target.is_classes else "R²"
+    name = "balanced accuracy" if balanced else "accuracy" if target.is_classes else "R²"
     own = scores["network"][name]
     simple = "commonest class" if target.is_classes else "mean"
+    counts = np.unique(y, return_counts=True)[1]
     if own <= scores[simple][name]:
-        return [f"The network is no better than the {simple}: it has learned nothing of use."]
+        unlike = target.is_classes and not balanced and counts.max() > _UNLIKE * counts.min()
+        hint = " With --balanced, rare classes count as much as common ones." if unlike else ""
+        return [f"The network is no better than the {simple}: it has learned nothing of use.{hint}"]
     linear = scores["linear model"][name]
-    chance = (linear * (1 - linear) / rows) ** 0.5 if target.is_classes else _CHANCE
+    chance = _CHANCE
+    if target.is_classes:
+        # A mean over classes is as sure as that over rows would be if all were as many as this.
+        rows = len(counts) ** 2 / np.sum(1 / counts) if balanced else len(y)
+        chance = (linear * (1 - linear) / rows) ** 0.5
     if own < linear - chance:
         return [
             f"The linear model is better: {name} {linear:.3f} against {own:.3f} of the network."
@@ -241,14 +260,19 @@ def _no_better(
     return []
 
 
-def _health(predictor: Predictor, x: np.ndarray, y: np.ndarray) -> list[str]:
+def _health(predictor: Predictor, x: np.ndarray, y: np.ndarray, balanced: bool) -> list[str]:
     """Return what is noticed about the network, with the names of features for their numbers."""
     target, names = predictor.target, predictor.preparation.names
+    if balanced:  # rows as it was trained on them: as many of each class
+        rows = equally_many(y)
+        x, y = x[rows], y[rows]
     values = y if target.is_classes else ((y - target.mean) / target.scale).astype(x.dtype)[:, None]
     lines = []
     for finding in predictor.model.health(x, values).findings:
         about = finding.units if finding.layer == "x" else ()
         told = f" Features: {listed([names[i] for i in about])}." if about else ""
+        if finding.kind == "imbalance":  # whose remedy is an argument of fit
+            finding = replace(finding, remedy=_BALANCE)
         numbered = [str(i) for i in range(len(target.classes))]
         if finding.layer == "y" and list(target.classes) != numbered:  # known by their numbers
             told = f" Classes: {listed([f'{i} is {c}' for i, c in enumerate(target.classes)])}."

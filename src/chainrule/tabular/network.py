@@ -13,6 +13,7 @@ import numpy as np
 from chainrule import nn
 from chainrule.errors import TrainingWarning
 from chainrule.nn.training.callbacks import Callback
+from chainrule.nn.training.data import weights_by_class
 from chainrule.tabular.splitting import folds, held_out
 
 #: Up to this many rows the number of epochs is found by cross-validation and all rows are trained
@@ -52,6 +53,8 @@ class Settings:
         By the number of rows unless given.
     seed : int
     executor : str
+    balanced : bool
+        Let each class weigh as much as any other, in training and in the loss of validation.
     """
 
     hidden: tuple[int, ...] = (128,)
@@ -62,6 +65,7 @@ class Settings:
     batch_size: int | None = None
     seed: int = 0
     executor: str = "auto"
+    balanced: bool = False
 
     def rate(self, rows: int) -> float:
         """Return the rate of dropout: many rows need none, and it takes its time.
@@ -181,6 +185,8 @@ class _Trainer:
         self.x = x
         self.y = y if classes else y.astype(np.float32)[:, None]
         self.labels = y if classes else None
+        #: Of all rows, so that they are the same in each fold, and the losses can be compared.
+        self.weights = weights_by_class("balanced", y) if settings.balanced else None
         self.settings = settings
         self.tell = tell
         self.loss = "cross_entropy" if classes else "mse"
@@ -235,13 +241,17 @@ class _Trainer:
         every = np.ones(len(self.x), dtype=bool)
         self._run(every, "training on all rows", self.settings.seed, None, self.result.epochs)
 
+    def _of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return features, targets and weights of some rows."""
+        return self.x[rows], self.y[rows], None if self.weights is None else self.weights[rows]
+
     def _run(
         self, rows: np.ndarray, title: str, seed: int, held: np.ndarray | None,
         epochs: int | None = None,
     ) -> Any:  # fmt: skip
         """Train new parameters on some rows, and validate with others."""
         settings, model, result = self.settings, self.result.model, self.result
-        x, y = self.x[rows], self.y[rows]
+        x, y, weights = self._of(rows)
         model.initialise(x.shape[1:], seed)
         stopping = None if held is None else nn.EarlyStopping(patience=_PATIENCE)
         # Early stopping comes first, so that the other one can ask it which epoch was the best.
@@ -257,7 +267,8 @@ class _Trainer:
                     x, y, loss=self.loss, metrics=self.metric, seed=seed, batch_size=batch,
                     optimizer=nn.AdamW(settings.lr, weight_decay=settings.decay),
                     epochs=epochs or settings.epochs, callbacks=callbacks,
-                    validation_data=None if held is None else (self.x[held], self.y[held]),
+                    sample_weights=weights,
+                    validation_data=None if held is None else self._of(held),
                     executor=settings.executor, verbose=0,
                 )  # fmt: skip
         except KeyboardInterrupt:

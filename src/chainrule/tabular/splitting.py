@@ -67,6 +67,30 @@ def folds(labels: np.ndarray | None, rows: int, count: int, seed: int) -> np.nda
     return found
 
 
+def equally_many(labels: np.ndarray) -> np.ndarray:
+    """Return about as many rows as there are, the same number of each class.
+
+    Rows of rare classes come several times, some of common ones do not.
+
+    Parameters
+    ----------
+    labels : array of int, shape (n,)
+
+    Returns
+    -------
+    array of int
+        Numbers of rows.
+
+    Examples
+    --------
+    >>> equally_many(np.array([0, 0, 0, 0, 0, 1])).tolist()
+    [0, 1, 2, 5, 5, 5]
+    """
+    classes = np.unique(labels)
+    each = -(-len(labels) // len(classes))
+    return np.concatenate([np.resize(np.flatnonzero(labels == c), each) for c in classes])
+
+
 def _keys(labels: np.ndarray | None, rows: int, seed: int) -> np.ndarray:
     """Return numbers from 0 to 1; the smallest of any share hold that share of each class."""
     rng = np.random.default_rng([seed, 0])

@@ -152,6 +152,11 @@ def _network_lines(result: Result) -> Iterator[str]:
     outputs = len(result.predictor.target.classes) or 1
     layers = " - ".join(map(str, (features, *settings.hidden, outputs)))
     yield f"{layers} units, AdamW, batches of {settings.batch(result.rows)} rows"
+    if settings.balanced:
+        yield (
+            "each class counts as much as any other, also in the validation loss; "
+            "probabilities are as if all were equally common"
+        )
     if training.interrupted:
         yield f"interrupted while {training.interrupted}; the best so far is kept"
     else:
