@@ -299,6 +299,23 @@ def softmax(d: Draw) -> None:
     ]))  # fmt: skip
 
 
+def sigmoid(d: Draw) -> None:
+    a = d.array(0, 2)
+    p = d.choice([
+        f"1 / (1 + np.exp(-({a})))",
+        f"(np.exp(-1 * {a}) + 1.0) ** -1",
+        f"np.exp({a}) / (1 + np.exp({a}))",
+        f"np.reciprocal(1 + np.exp(np.minimum(-{a}, {d.choice([2, 708])})))",
+    ])  # fmt: skip
+    y = d.choice([f"({a} > {d.number(-1.0, 1.0)})", str(d.number(0.1, 0.9)), "0.0", "1"])
+    d.assign(d.choice([
+        p,
+        f"{y} * np.log({p}) + (1 - {y}) * np.log(1 - {p})",
+        f"-{y} * np.log({p}) - np.log(1 - {p}) * (1 - {y})",
+        f"{y} * np.log({p}) - (1 - {y}) * np.log(1 - {p})",
+    ]))  # fmt: skip
+
+
 def renamed(source: str, name: str, expression: str) -> str:
     """Return source with a variable replaced by an expression."""
     return re.sub(rf"\b{name}\b", lambda m: expression, source)

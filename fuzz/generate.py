@@ -25,6 +25,7 @@ FORMS: dict[Callable[[Draw], None], int] = {
     forms.update: 8,
     forms.container: 4,
     forms.softmax: 2,
+    forms.sigmoid: 3,
 }
 NESTED = {forms.branch: 6, forms.loop: 8}
 CALLS = 100

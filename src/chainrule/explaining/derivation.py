@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,6 +64,15 @@ class Derivation:
                     count += 1
                 labels[node] = f"t{count}"
         return labels
+
+    @cached_property
+    def recognised(self) -> Mapping[Node, tuple[tuple[Node, str], ...]]:
+        """Operand -> what is known to be computed from it alone, and what that is called."""
+        found: dict[Node, list[tuple[Node, str]]] = defaultdict(list)
+        for node, twin in self.same:
+            if len(node.inputs) == 1 and twin in self.labels:
+                found[node.inputs[0]].append((node, self.labels[twin]))
+        return {operand: tuple(known) for operand, known in found.items()}
 
     def label(self, node: Node) -> str:
         """Return what a node of the forward pass is called."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,9 @@ class Single:
         Names of the nodes of the forward pass.
     upstream : number or array
         Value of the upstream gradient.
+    known : iterable of (Node, str)
+        Operations on its operands, and what their results are called: a rule that asks for one
+        of them again is written by its name.
 
     Attributes
     ----------
@@ -35,7 +38,13 @@ class Single:
         What stands for the upstream gradient in a product.
     """
 
-    def __init__(self, consumer: Node, labels: Mapping[Node, str], upstream: Any) -> None:
+    def __init__(
+        self,
+        consumer: Node,
+        labels: Mapping[Node, str],
+        upstream: Any,
+        known: Iterable[tuple[Node, str]] = (),
+    ) -> None:
         self.consumer = consumer
         self._recorder = Recorder()
         stands: dict[Node, Traced] = {}
@@ -44,6 +53,11 @@ class Single:
                 stands[node] = self._recorder.constant(node.value)
             else:
                 stands[node] = self._recorder.input(labels[node], node.value)
+        self._same: list[tuple[Node, Node]] = []
+        for node, name in known:
+            value = self._recorder.input(name, node.value)
+            again = node.op(*(stands[i] for i in node.inputs), **node.params)
+            self._same.append((self._recorder.node(again), self._recorder.node(value)))
         self._operands = [stands[i] for i in consumer.inputs]
         self._out = stands[consumer]
         self._upstream = self._recorder.input(gradient_name(labels[consumer]), upstream)
@@ -75,7 +89,9 @@ class Single:
         return rule(upstream, self._out, *self._operands, **self.consumer.params)
 
     def _simplified(self, pulled: Any) -> Node:
-        graph, _ = simplify(Graph.behind([self._recorder.node(pulled)]), loose=True)
+        output = self._recorder.node(pulled)
+        whole = Graph(self._recorder.nodes, [output]) if self._same else Graph.behind([output])
+        graph, _ = simplify(whole, self._same, loose=True)
         return graph.output
 
 

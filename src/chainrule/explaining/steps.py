@@ -221,7 +221,9 @@ class Writer:
         """Return an operation by itself; the same one as long as it is asked for in a row."""
         if self._single is None or self._single.consumer is not consumer:
             upstream = self.joint.gradients[consumer].value
-            self._single = Single(consumer, self.derivation.labels, upstream)
+            found = (self.derivation.recognised.get(i, ()) for i in dict.fromkeys(consumer.inputs))
+            known = [pair for pairs in found for pair in pairs if pair[0] is not consumer]
+            self._single = Single(consumer, self.derivation.labels, upstream, known)
         return self._single
 
     def _valued(self, node: Node) -> Formula:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.rules import BY_FUNCTION, COMPOSED
+from chainrule.rules.sigmoid import SIGMOID
 
 
 def _largest(*values: Any, **keywords: Any) -> Any:
@@ -34,6 +35,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": _largest,
     "min": _smallest,
     "relu": lambda x: np.maximum(x, 0),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "sigmoid": lambda x: SIGMOID(x),
     "softmax": _softmax,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -44,8 +45,8 @@ def without_zero(rw: Rewriter, node: Node, *terms: Any) -> Any:
 
 @rewrite("zero", derived=True)
 def from_zero(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
-    """Turn 0 - b into -b."""
-    return -b if number(rw, a) == 0 else None
+    """Turn 0 - b into -b; NumPy has no negative of truth values."""
+    return -b if number(rw, a) == 0 and b.dtype.kind != "b" else None
 
 
 @rewrite("one", "multiply")
@@ -86,26 +87,36 @@ def doubled(rw: Rewriter, node: Node, *terms: Any) -> Any:
     return 2 * terms[0] if twice else None
 
 
+def _fractions(rw: Rewriter, node: Node, a: Any, b: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield the parts of each quotient among two factors, and the other factor.
+
+    One that is needed anyway stays as it is, as a product costs less than a quotient; but 1 / N
+    is not what people write.
+    """
+    for fraction, other, original in ((a, b, node.inputs[0]), (b, a, node.inputs[1])):
+        if is_op(rw, fraction, "divide"):
+            top, bottom = rw.operands(fraction)
+            is_share = not bottom.shape and is_derived(original)
+            if is_share or is_inner(rw, fraction, original):
+                yield top, bottom, other
+
+
 @rewrite("divide")
 def one_fraction(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn (1 / n) · b into b / n."""
-    for fraction, other in ((a, b), (b, a)):
-        if is_op(rw, fraction, "divide"):
-            top, bottom = rw.operands(fraction)
-            if number(rw, top) == 1:
-                return other / bottom
+    for top, bottom, other in _fractions(rw, node, a, b):
+        if number(rw, top) == 1:
+            return other / bottom
     return None
 
 
 @rewrite("divide")
 def one_quotient(rw: Rewriter, node: Node, a: Any, b: Any) -> Any:
     """Turn (c / n) · d into (c · d) / n, for Python numbers c and d."""
-    for fraction, other in ((a, b), (b, a)):
-        if is_op(rw, fraction, "divide"):
-            top, bottom = rw.operands(fraction)
-            c, d = number(rw, top), number(rw, other)
-            if type(c) in (int, float) and type(d) in (int, float):
-                return c * d / bottom
+    for top, bottom, other in _fractions(rw, node, a, b):
+        c, d = number(rw, top), number(rw, other)
+        if type(c) in (int, float) and type(d) in (int, float):
+            return c * d / bottom
     return None
 
 

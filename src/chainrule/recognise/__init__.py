@@ -1,33 +1,38 @@
-"""Softmax, its logarithm and the log-sum-exp, recognised in hand-written code.
+"""Softmax, its logarithm, the log-sum-exp and the sigmoid, recognised in hand-written code.
 
 ``exp(z - m) / sum(exp(z - m))`` is softmax(z) whatever m is, as long as it is the same
 along the axes of the sum; ``z - m - log(sum(exp(z - m)))`` is its logarithm, and
 ``m + log(sum(exp(z - m)))`` the log-sum-exp of z. The axes that a sum leaves out may be
 kept or be put back in any way. The logarithm of a softmax, of elements picked from it,
-or of its products with one-hot rows, is taken as one operation. The values are equal
-exactly; the derivative is the one of the recognised operation's rule.
+or of its products with one-hot rows, is taken as one operation. So are the sigmoid
+and the log-likelihood of labels under it (:mod:`logistic <chainrule.recognise.logistic>`).
+The values are equal exactly; the derivative is the one of the recognised operation's rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from chainrule.graph import Graph, Node
+from chainrule.recognise.comparing import (
+    changes_nothing,
+    equal,
+    is_one_hot,
+    keeps_order,
+    padded_shape,
+    same_elements,
+    unshifted,
+)
+from chainrule.recognise.logistic import keeps_digits, likelihood_of, sigmoid_of
 from chainrule.rules import TABLE
-from chainrule.rules.index import is_basic
+from chainrule.rules.sigmoid import LOG_LIKELIHOOD, SIGMOID
 from chainrule.rules.softmax import LOG_SOFTMAX, LOG_SUM_EXP, SOFTMAX
 from chainrule.trace import Recorder, Traced
 
-#: How far back two expressions are compared for being the same.
-_DEPTH = 4
-
-_SAME_LAYOUT = frozenset(
-    TABLE[name] for name in ("reshape", "expand_dims", "squeeze", "copy", "broadcast_to")
-)
 #: Operations that move what a logarithm is taken of, and leave the numbers as they are.
 _MOVING = frozenset(
     TABLE[name]
@@ -94,6 +99,10 @@ class _Recogniser:
         #: Node -> z and the axes, of those that are a softmax or the logarithm of one.
         self.softmaxes: dict[Node, tuple[Node, tuple[int, ...]]] = {}
         self.logarithms: dict[Node, tuple[Node, tuple[int, ...]]] = {}
+        #: Node -> z, of those that are a sigmoid.
+        self.sigmoids: dict[Node, Node] = {}
+        #: What rules will ask for that is no part of the way, and what it is equal to.
+        self.beside: list[tuple[Any, Any]] = []
         self.conditions: dict[Node, str] = {}
         #: What changes with what is differentiated with respect to.
         self.varying = set(wrt)
@@ -112,7 +121,8 @@ class _Recogniser:
             return Recognised(self.graph)
         at = self.recorder.node
         same = [(at(made), original) for original, made in self.added.items()]
-        same += [(at(p), at(known)) for p, known in self.exponentials()]
+        self.add_softmaxes()
+        same += [(at(asked), at(known)) for asked, known in self.beside]
         output = at(self.added[self.graph.output])
         return Recognised(Graph(self.recorder.nodes, [output]), tuple(same), self.conditions)
 
@@ -129,6 +139,17 @@ class _Recogniser:
         if quotient is not None:
             self.softmaxes[node] = quotient
             return SOFTMAX(self.now(quotient[0]), axis=quotient[1])
+        z = sigmoid_of(node)
+        if z is not None:
+            self.sigmoids[node] = z
+            return SIGMOID(self.now(z)) if keeps_digits(node) else None
+        found = likelihood_of(node, self.sigmoids)
+        if found is not None:
+            made = LOG_LIKELIHOOD(self.now(found.y), self.now(found.z))
+            self.rely(made, found.clips)
+            if found.p not in self.added:
+                self.beside.append((SIGMOID(self.now(found.z)), self.handles[found.p]))
+            return -made if found.is_negative else made
         difference = self.difference(node)
         if difference is not None:
             self.logarithms[node] = difference
@@ -151,7 +172,7 @@ class _Recogniser:
             return _Total(z, tuple(range(len(z.shape))) if axis is None else axis, False)
         if node.op is LOG_SUM_EXP:
             return _Total(node.inputs[0], node.params["axis"], True)
-        if _keeps_order(node):
+        if keeps_order(node):
             return self.totals.get(node.inputs[0])
         if node.op is TABLE["log"]:
             total = self.totals.get(node.inputs[0])
@@ -161,8 +182,8 @@ class _Recogniser:
                 total = self.totals.get(log)
                 if total is None or not total.log or log.shape != node.shape:
                     continue
-                z, shifts = _unshifted(total.z, total.axis, most=1)
-                if shifts and _same(shifts[0], shift):
+                z, shifts = unshifted(total.z, total.axis, most=1)
+                if shifts and same_elements(shifts[0], shift):
                     return _Total(z, total.axis, True)
         return None
 
@@ -185,11 +206,13 @@ class _Recogniser:
     def over(self, node: Node, z: Node, log: bool) -> tuple[Node, tuple[int, ...]] | None:
         """Whether the second operand is the sum of the exponentials of z, row for row."""
         total = self.totals.get(node.inputs[1])
-        if total is None or total.log is not log or not _equal(total.z, z):
+        if total is None or total.log is not log or not equal(total.z, z):
             return None
-        if node.shape != z.shape or _padded(node.inputs[1].shape, len(z.shape)) != _kept(total):
+        if node.shape != z.shape or padded_shape(node.inputs[1].shape, len(z.shape)) != _kept(
+            total
+        ):
             return None
-        return _unshifted(z, total.axis)[0], total.axis
+        return unshifted(z, total.axis)[0], total.axis
 
     # -- the logarithm of a softmax ----------------------------------------------------
 
@@ -202,7 +225,7 @@ class _Recogniser:
             if node.op in _MOVING and node.inputs[0].abstract.dtype.kind == "f":
                 way.append((node, None))
                 node = node.inputs[0]
-            elif _changes_nothing(node, inner.value):
+            elif changes_nothing(node, inner.value):
                 clips.append(node)
                 node = node.inputs[0]
             else:
@@ -213,17 +236,21 @@ class _Recogniser:
                 node = found[0]
         z, axis = self.softmaxes[node]
         log: Any = LOG_SOFTMAX(self.now(z), axis=axis)
-        if clips:
-            names = " and ".join(dict.fromkeys(clip.op.name for clip in clips))
-            self.conditions[self.recorder.node(log)] = (
-                f"{names} changes none of the values of which the logarithm is taken here"
-            )
+        self.rely(log, clips)
         for step, labels in reversed(way):
             if labels is None:
                 log = step.op(log, *map(self.now, step.inputs[1:]), **step.params)
             else:
                 log = step.op(log * self.now(labels), **step.params)
         return log
+
+    def rely(self, log: Any, clips: Sequence[Node]) -> None:
+        """Note that bounds have to hold none of the values of which a logarithm is taken."""
+        if clips:
+            names = " and ".join(dict.fromkeys(clip.op.name for clip in clips))
+            self.conditions[self.recorder.node(log)] = (
+                f"{names} changes none of the values of which the logarithm is taken here"
+            )
 
     def picked_by_labels(self, node: Node) -> tuple[Node, Node] | None:
         """Part a sum of products with one-hot labels into what is picked from, and the labels."""
@@ -234,21 +261,20 @@ class _Recogniser:
             return None
         for p, labels in (product.inputs, product.inputs[::-1]):
             fixed = labels not in self.varying and labels.shape == p.shape
-            if fixed and _is_one_hot(labels.value, node.params["axis"]):
+            if fixed and is_one_hot(labels.value, node.params["axis"]):
                 return p, labels
         return None
 
     # -- what rules ask for ------------------------------------------------------------
 
-    def exponentials(self) -> list[tuple[Any, Any]]:
+    def add_softmaxes(self) -> None:
         """Pair each softmax that no line computes with the exponential of a line that exists."""
         known = {(z, axis) for z, axis in self.softmaxes.values()}
-        pairs = []
         for node, (z, axis) in self.logarithms.items():
             if (z, axis) not in known:
                 known.add((z, axis))
                 p = np.exp(self.handles[node])
-                pairs.append((SOFTMAX(self.now(z), axis=axis), p))
+                self.beside.append((SOFTMAX(self.now(z), axis=axis), p))
         for node, total in self.totals.items():
             shown = node.op is LOG_SUM_EXP or (node.op is TABLE["add"] and node in self.added)
             if shown and (total.z, total.axis) not in known:
@@ -257,8 +283,7 @@ class _Recogniser:
                 if node.shape != _kept(total):
                     lse = np.expand_dims(lse, total.axis)
                 p = np.exp(self.handles[total.z] - lse)
-                pairs.append((SOFTMAX(self.now(total.z), axis=total.axis), p))
-        return pairs
+                self.beside.append((SOFTMAX(self.now(total.z), axis=total.axis), p))
 
 
 # -- shapes ----------------------------------------------------------------------------
@@ -272,80 +297,3 @@ def _kept(total: _Total) -> tuple[int, ...]:
 def _left(total: _Total) -> tuple[int, ...]:
     """Shape of a sum that leaves its axes out."""
     return tuple(n for i, n in enumerate(total.z.shape) if i not in total.axis)
-
-
-def _padded(shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    return (1,) * (ndim - len(shape)) + shape
-
-
-def _keeps_order(node: Node) -> bool:
-    """Whether a node holds the elements of its first operand in their order, in another shape."""
-    picks = node.op is TABLE["getitem"]
-    if not (picks or node.op in _SAME_LAYOUT):
-        return False
-    if node.abstract.size != node.inputs[0].abstract.size:
-        return False
-    if picks:
-        key = node.params["key"]
-        return is_basic(key) and not any(isinstance(k, slice) and (k.step or 1) < 0 for k in key)
-    return bool(node.params.get("order", "C") == "C")
-
-
-# -- comparing -------------------------------------------------------------------------
-
-
-def _same(a: Node, b: Node, depth: int = _DEPTH) -> bool:
-    """Whether two nodes hold the same elements in the same order, whatever their shapes."""
-    while _keeps_order(a):
-        a = a.inputs[0]
-    while _keeps_order(b):
-        b = b.inputs[0]
-    if a is b:
-        return True
-    if a.is_leaf or b.is_leaf or a.op is not b.op or not depth or len(a.inputs) != len(b.inputs):
-        return False
-    return _without_layout(a) == _without_layout(b) and all(
-        _equal(i, j, depth - 1) for i, j in zip(a.inputs, b.inputs, strict=True)
-    )
-
-
-def _equal(a: Node, b: Node, depth: int = _DEPTH) -> bool:
-    """Whether two nodes are equal: the same expression, computed twice."""
-    return a is b or (a.shape == b.shape and _same(a, b, depth))
-
-
-def _without_layout(node: Node) -> str:
-    params = {k: v for k, v in node.params.items() if k != "keepdims"}
-    return repr(sorted(params.items()))
-
-
-def _unshifted(z: Node, axis: tuple[int, ...], most: int = 8) -> tuple[Node, list[Node]]:
-    """Take off what was subtracted from z and is the same along the axes."""
-    shifts: list[Node] = []
-    while z.op is TABLE["subtract"] and len(shifts) < most:
-        inner, shift = z.inputs
-        padded = _padded(shift.shape, len(z.shape))
-        if inner.shape != z.shape or any(padded[a] != 1 for a in axis):
-            break
-        z = inner
-        shifts.append(shift)
-    return z, shifts
-
-
-def _changes_nothing(node: Node, values: Any) -> bool:
-    """Whether bounds that are numbers hold none of the values that were let through."""
-    bounds = [i.value for i in node.inputs[1:]]
-    if values is None or not all(i.is_constant and i.shape == () for i in node.inputs[1:]):
-        return False
-    if node.op is TABLE["clip"]:
-        return bool(np.all((values > bounds[0]) & (values < bounds[1])))
-    if node.op is TABLE["maximum"]:
-        return bool(np.all(values > bounds[0]))
-    return node.op is TABLE["minimum"] and bool(np.all(values < bounds[0]))
-
-
-def _is_one_hot(labels: Any, axis: tuple[int, ...] | None) -> bool:
-    if labels is None:
-        return False
-    value = np.asarray(labels)
-    return bool(np.all((value == 0) | (value == 1)) and np.all(np.sum(value, axis=axis) == 1))
