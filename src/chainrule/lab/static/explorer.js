@@ -47,6 +47,7 @@ class Explorer {
     this.controls = el("div", { class: "controls" }, this.form.element, this.check.element, this.tools.element);
     root.replaceChildren(el("div", { class: "explorer" }, this.controls,
       el("div", { class: "stage-frame" }, this.note, this.stage)));
+    this.errors = []; // of the newest state
     this.run = latest((state, isNewest) => this.work(state, isNewest));
   }
 
@@ -58,14 +59,15 @@ class Explorer {
     const object = (given) => (given && typeof given === "object" && !Array.isArray(given) ? { ...given } : {});
     const marks = Object.fromEntries(Object.entries(object(whole.marks)).filter(([, on]) => typeof on === "boolean"));
     const wrt = Array.isArray(whole.wrt) ? whole.wrt.filter((name) => typeof name === "string") : undefined;
-    return { ...whole, values: object(whole.values), marks, wrt };
+    const written = whole.written && object(whole.written);
+    return { ...whole, values: object(whole.values), marks, wrt, written };
   }
 
   start() {
     this.form.render();
     this.check.render();
     this.tools.render();
-    return this.run(this.state);
+    return (this.settled = this.run(this.state));
   }
 
   /** Change the state; everything else follows. `typing` gathers edits of one field for undo. */
@@ -83,10 +85,12 @@ class Explorer {
   put(state) {
     this.state = state;
     this.api.state.set("explorer", state);
+    // A link in the address is of a state before this one, and a reload would bring that back.
+    if (readShared(location.hash)) history.replaceState(null, "", "#explorer");
     this.form.render();
     this.check.render();
     this.tools.render();
-    return this.run(state);
+    this.settled = this.run(state);
   }
 
   undo(from = this.past, to = this.future) {
@@ -110,13 +114,14 @@ class Explorer {
   async work(state, isNewest) {
     const slow = setTimeout(() => this.stage.setAttribute("aria-busy", "true"), 150);
     try {
-      const ready = await this.form.prepare(state);
+      const ready = await this.form.prepare(state, isNewest);
       if (!isNewest()) return;
       const { document } = await this.api.post("/api/explain", { state: asked(ready) });
       if (!isNewest()) return;
+      this.errors = [];
       this.form.complain([]);
       this.show(document);
-      await this.check.run(ready);
+      this.check.run(ready);
     } catch (error) {
       if (isNewest()) this.fail(error);
     } finally {
@@ -125,7 +130,13 @@ class Explorer {
     }
   }
 
-  request() {
+  /** What the server is asked about, once what was changed last has been worked out. */
+  async request() {
+    await this.settled;
+    return this.requested();
+  }
+
+  requested() {
     return asked(this.form.used(this.state));
   }
 
@@ -149,7 +160,8 @@ class Explorer {
   }
 
   fail(error) {
-    const left = this.form.complain(error.errors ?? [{ field: "", message: error.message }]);
+    this.errors = error.errors ?? [{ field: "", message: error.message }];
+    const left = this.form.complain(this.errors);
     this.stage.classList.toggle("stale", Boolean(this.view));
     const kept = this.view ? "Below is the last state that could be worked out." : "";
     this.note.textContent = [...left, kept].filter(Boolean).join(" ");
@@ -166,15 +178,15 @@ class Explorer {
         const patch = { notation };
         if (values) patch.values = { ...this.state.values, ...values };
         if (upstream !== undefined) patch.upstream = upstream;
-        const next = { ...this.state, ...patch };
-        const answer = await this.api.post("/api/explain", { state: asked(this.form.used(next)) });
         this.change(patch, { typing: "view" });
-        return answer;
+        await this.settled; // and shown, unless something is wrong
+        const errors = this.errors.map((error) => ({ ...error, field: error.field.replace(/^value:/, "") }));
+        return errors.length ? { errors } : null;
       },
-      picture: ({ level, open, notation }) =>
-        this.api.post("/api/picture", { state: { ...this.request(), notation }, level, open }),
-      why: (name, notation) =>
-        this.api.post("/api/why", { state: { ...this.request(), notation }, name }),
+      picture: async ({ level, open, notation }) =>
+        this.api.post("/api/picture", { state: { ...(await this.request()), notation }, level, open }),
+      why: async (name, notation) =>
+        this.api.post("/api/why", { state: { ...(await this.request()), notation }, name }),
     };
   }
 }

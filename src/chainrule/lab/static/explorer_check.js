@@ -51,26 +51,28 @@ class Check {
     const text = this.explorer.state.backward ?? "";
     this.element.hidden = Boolean(this.explorer.state.playground);
     if (this.input.value !== text) this.input.value = text;
+    // What is offered is for the text that was checked.
+    const repair = this.verdict.querySelector(".repair + button");
+    if (repair) repair.disabled = text !== this.checked;
     this.input.rows = Math.min(14, Math.max(4, text.split("\n").length + 1));
   }
 
-  async run(ready) {
-    if (ready.playground) return;
-    await this.ask({ ...ready, backward: this.explorer.state.backward ?? "" });
+  run(ready) {
+    if (!ready.playground) this.ask({ asked: this.explorer.requested(), backward: ready.backward ?? "" });
   }
 
-  async work(state, isNewest) {
-    const { backward } = state;
+  async work({ asked, backward }, isNewest) {
+    const isCurrent = () => isNewest() && (this.explorer.state.backward ?? "") === backward;
     if (!backward.trim()) {
       this.mark("", [], []);
       this.verdict.replaceChildren();
       return;
     }
     try {
-      const found = await this.explorer.api.post("/api/check", { state: this.explorer.request(), backward });
-      if (isNewest()) this.show(backward, found);
+      const found = await this.explorer.api.post("/api/check", { state: asked, backward });
+      if (isCurrent()) this.show(backward, found);
     } catch (error) {
-      if (isNewest()) this.verdict.replaceChildren(el("p", { class: "error", text: error.message }));
+      if (isCurrent()) this.verdict.replaceChildren(el("p", { class: "error", text: error.message }));
     }
   }
 
@@ -87,6 +89,7 @@ class Check {
   }
 
   show(text, found) {
+    this.checked = text;
     this.mark(text, found.lines, found.faults);
     const parts = [];
     if (found.wrong) parts.push(this.wrong(text, found.wrong));

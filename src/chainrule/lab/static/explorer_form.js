@@ -62,7 +62,7 @@ class Form {
       return;
     }
     const known = explorer.api.state.get("formula");
-    explorer.change(known ?? { formula: NEW, values: { w: "2", x: "3", b: "1" }, backward: "" }, { fresh: true });
+    explorer.change(known ?? { formula: NEW, values: { w: "2", x: "3", b: "1" }, written: {}, backward: "" }, { fresh: true });
     this.formula.focus();
   }
 
@@ -163,20 +163,22 @@ class Form {
   }
 
   /** Ask which fields a formula needs, and begin new ones with a number. */
-  async prepare(state) {
+  async prepare(state, isNewest) {
     if (state.example || state.playground) return this.used(state);
-    const form = await this.explorer.api.post("/api/form", { state: { formula: state.formula } });
-    // A value that is written in the formula is what its field has, until the field is edited.
-    const before = this.asked ? this.texts : null;
-    this.asked = true;
+    const { explorer } = this;
+    const form = await explorer.api.post("/api/form", { state: { formula: state.formula } });
+    if (!isNewest()) return null;
     this.use(form);
-    const rewritten = this.names.filter((name) => before && this.texts[name] && this.texts[name] !== own(before, name));
-    const { values } = this.explorer.state;
-    const fresh = this.names.filter((name) => own(values, name) === undefined || rewritten.includes(name));
-    fresh.forEach((name) => { values[name] = this.texts[name] || BEGIN[this.names.indexOf(name) % BEGIN.length]; });
-    if (fresh.length) this.explorer.api.state.set("explorer", this.explorer.state);
+    // A value that is written in the formula is what its field has, until the field is edited.
+    const { written = this.texts } = state;
+    const isFresh = (name) =>
+      own(state.values, name) === undefined || (this.texts[name] && this.texts[name] !== own(written, name));
+    const fresh = this.names.filter(isFresh)
+      .map((name) => [name, this.texts[name] || BEGIN[this.names.indexOf(name) % BEGIN.length]]);
+    explorer.state = { ...state, values: { ...state.values, ...Object.fromEntries(fresh) }, written: this.texts };
+    explorer.api.state.set("explorer", explorer.state);
     this.render();
-    return this.used({ ...state, values: { ...values, ...state.values } });
+    return this.used(explorer.state);
   }
 
   /** Leave out the values that the formula does not use, and say which gradients are asked for. */

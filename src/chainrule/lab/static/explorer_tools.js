@@ -22,6 +22,7 @@ class Tools {
     });
     this.rate.value = explorer.api.state.get("rate") ?? "0.1";
     this.rateError = el("p", { class: "error", id: "rate-error", role: "alert", hidden: true });
+    this.steps = 0; // that are still to be taken
     this.stepped = el("p", { class: "help", id: "stepped", role: "status" });
     this.step = el("button", { type: "button", class: "primary", text: "Take a step", on: { click: () => this.takeStep() } });
     this.undo = el("button", { type: "button", class: "quiet", text: "Undo", on: { click: () => explorer.undo() } });
@@ -61,17 +62,32 @@ class Tools {
     else if (this.stepped.textContent.startsWith("A step lowers")) this.stepped.textContent = "";
   }
 
+  /** Take a step for each click, one after the other: each goes on from where the last one led. */
   async takeStep() {
+    this.steps += 1;
+    if (this.steps > 1) return;
+    while (this.steps) this.steps = (await this.oneStep(this.rate.value)) ? this.steps - 1 : 0;
+  }
+
+  /** Returns whether it was taken. */
+  async oneStep(lr) {
     const { explorer } = this;
     this.rateError.hidden = true;
     try {
-      const done = await explorer.api.post("/api/step", { state: explorer.request(), lr: this.rate.value });
+      const state = await explorer.request();
+      const done = await explorer.api.post("/api/step", { state, lr });
+      if (JSON.stringify(state) !== JSON.stringify(explorer.requested())) {
+        this.stepped.textContent = "No step was taken: the function or its values were changed meanwhile.";
+        return false;
+      }
       explorer.change({ values: { ...explorer.state.values, ...done.values } });
       this.stepped.textContent = `${done.before} → ${done.after}. The gradient promised a change of ${done.predicted}; it was ${done.actual}.`
         + (done.held.length ? ` Held fixed, as data: ${done.held.join(", ")}.` : "");
+      return true;
     } catch (error) {
       this.rateError.textContent = error.message;
       this.rateError.hidden = false;
+      return false;
     }
   }
 
@@ -80,7 +96,7 @@ class Tools {
     this.complain("");
     this.told.textContent = "Making the file…";
     try {
-      const file = await explorer.api.post("/api/export", { state: explorer.request(), suffix: this.files.value });
+      const file = await explorer.api.post("/api/export", { state: await explorer.request(), suffix: this.files.value });
       const bytes = Uint8Array.from(atob(file.content), (c) => c.charCodeAt(0));
       const link = el("a", { href: URL.createObjectURL(new Blob([bytes], { type: file.type })), download: file.name });
       link.click();

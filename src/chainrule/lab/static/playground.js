@@ -46,37 +46,45 @@ export async function mount(root, api) {
   let run = null;
   let frame = null;
   let spoken = 0;
-  /** Configurations that were sent and not yet answered. */
-  let waiting = 0;
-  /** The last that was sent, and one that has to be sent still: the socket had broken. */
+  /** What was asked and is not answered: "open", "reset", "configure", and "whole" for all settings from elsewhere. */
+  let waiting = [];
+  /** Who waits until all of it is. */
+  let settling = [];
+  /** The speed that was chosen: frames that were made before have another. */
+  let pace = null;
+  /** The last configuration that was sent, and one that has to be sent still: the socket had broken. */
   let latest = null;
   let owed = null;
   let isOpening = false;
   let isUp = false;
   let said = "";
   const linked = fromHash(location.hash);
+  // After a reload the run of a link goes on, as any other does.
+  const isKnown = linked && JSON.stringify(linked) === JSON.stringify(api.state.get("playground"));
 
   /** What is asked for at first and after a break: the run of this tab, or one like it. */
   function opening() {
     isOpening = true;
     return {
-      ...(linked && !run ? {} : { run: sessionStorage.getItem(KEY) ?? "" }),
+      ...(linked && !run && !isKnown ? {} : { run: sessionStorage.getItem(KEY) ?? "" }),
       config: (!run && linked) || run?.config || api.state.get("playground") || options.standard,
     };
   }
 
   const connection = createConnection(api, {
-    opening,
+    opened() { ask({ do: "open", ...opening() }); },
     told(message) {
-      waiting = Math.max(0, waiting - 1);
+      const answered = message.ended ? "" : waiting.shift();
       if (message.errors) refused(message);
-      else begin(message);
+      else begin(message, answered);
+      if (!waiting.length) settle();
     },
     frame: show,
     connected(is, tries) {
       isUp = is;
-      if (!is && waiting) owed = latest;
-      waiting = 0;
+      if (waiting.some((kind) => kind === "configure" || kind === "whole")) owed = latest;
+      [waiting, pace] = [[], null];
+      settle();
       page.lost.hidden = is;
       if (!is) page.lost.textContent = tries < PATIENCE ? LOST : GONE;
       state(page.root.dataset.state);
@@ -84,11 +92,33 @@ export async function mount(root, api) {
     isShown: () => root.isConnected && !root.hidden && root.offsetParent !== null,
   });
 
-  function configure(config) {
+  function ask(message, kind = message.do) {
+    const isSent = connection.send(message);
+    if (isSent) waiting.push(kind);
+    return isSent;
+  }
+
+  function settle() {
+    for (const done of settling.splice(0)) done();
+  }
+
+  /** Wait until what was typed counts, if it can. */
+  async function settled() {
+    controls.flush();
+    if (waiting.length) await new Promise((done) => { settling.push(done); });
+  }
+
+  /** Do something with the run, with the settings that are seen beside it. */
+  function command(message) {
+    controls.flush();
+    connection.send(message);
+  }
+
+  function configure(config, kind = "configure") {
     latest = config;
-    const isSent = connection.send({ do: "configure", config });
-    owed = isSent ? null : config;
-    if (isSent) waiting += 1;
+    owed = ask({ do: "configure", config }, kind) ? null : config;
+    // A link in the address is of other settings, and a reload would bring those back.
+    if (kind === "configure" && fromHash(location.hash)) history.replaceState(null, "", "#playground");
   }
 
   function refused({ errors, ended }) {
@@ -98,13 +128,14 @@ export async function mount(root, api) {
     if (ended) state("ended");
     // A link or a kept state that is no good: begin with what is, if there is room for a run.
     const isFull = errors.some(({ field }) => field === "run");
-    if (!run && !ended && !isFull) connection.send({ do: "open", config: options.standard });
+    if (!run && !ended && !isFull) ask({ do: "open", config: options.standard });
   }
 
-  function begin(described) {
+  function begin(described, answered) {
     const isAnother = isOpening && run && described.run !== run.run;
     isOpening = false;
     const isSame = run && run.generation === described.generation && run.run === described.run;
+    if (run?.run !== described.run) pace = null;
     run = described;
     sessionStorage.setItem(KEY, run.run);
     api.state.set("playground", run.config);
@@ -116,9 +147,11 @@ export async function mount(root, api) {
       curves.begin();
       asked.begin(run, placed);
       legend(page, run.points);
+      page.stopped.hidden = page.finding.hidden = true;
+      state(answered === "open" ? page.root.dataset.state : "paused");
     }
     // What is being typed is newer than this answer.
-    if (!waiting && !owed && !controls.isTyping()) controls.show(run.config);
+    if (!waiting.length && !owed && (answered === "whole" || !controls.isTyping())) controls.show(run.config);
     page.size.textContent = `${run.parameters.toLocaleString("en")} parameters`;
     page.message.hidden = true;
     connection.ask(true);
@@ -137,7 +170,7 @@ export async function mount(root, api) {
     page.finding.textContent = minus(frame.finding);
     page.finding.hidden = !frame.finding;
     page.signs.lastChild.hidden = !Object.values(frame.dead).some((units) => units.length);
-    page.pace.value = String(frame.pace);
+    if (pace === null || pace === frame.pace) [pace, page.pace.value] = [null, String(frame.pace)];
     stopped();
     state(frame.state);
     speak();
@@ -159,6 +192,7 @@ export async function mount(root, api) {
     page.reset.classList.toggle("pg-primary", name === "diverged" || name === "ended");
     page.train.disabled = !isUp || !run || name === "diverged" || name === "ended";
     page.step.disabled = page.train.disabled;
+    for (const control of [page.link, page.save]) control.disabled = !run;
     for (const control of [page.reset, page.pace]) control.disabled = !isUp;
   }
 
@@ -173,14 +207,16 @@ export async function mount(root, api) {
     page.spoken.textContent = `${words[frame.state]}. Step ${step}: loss ${number(loss)}, accuracy ${percent(accuracy)}${held === null ? "" : `, on held-out samples ${percent(held)}`}.`;
   }
 
-  page.train.addEventListener("click", () => {
-    connection.send({ do: frame?.state === "running" ? "pause" : "train" });
-  });
-  page.step.addEventListener("click", () => connection.send({ do: "step", steps: 1 }));
-  page.reset.addEventListener("click", () => connection.send(run ? { do: "reset" } : { do: "open", ...opening() }));
+  page.train.addEventListener("click", () => command({ do: page.root.dataset.state === "running" ? "pause" : "train" }));
+  page.step.addEventListener("click", () => command({ do: "step", steps: 1 }));
+  page.reset.addEventListener("click", () => ask(run ? { do: "reset" } : { do: "open", ...opening() }));
   page.pace.append(...PACES.map(([value, text]) => make("option", { value: String(value), text })));
-  page.pace.addEventListener("change", () => connection.send({ do: "pace", pace: Number(page.pace.value) }));
+  page.pace.addEventListener("change", () => {
+    pace = Number(page.pace.value);
+    connection.send({ do: "pace", pace });
+  });
   page.link.addEventListener("click", async () => {
+    await settled();
     const link = linkOf(run.config);
     if (!link) return note("This table is too long for a link. Save a file instead.");
     history.replaceState(null, "", link);
@@ -191,14 +227,17 @@ export async function mount(root, api) {
       return note("The address of this page is now the link.");
     }
   });
-  page.save.addEventListener("click", () => download(run.config, frame?.step ?? 0));
+  page.save.addEventListener("click", async () => {
+    await settled();
+    download(run.config, frame?.step ?? 0);
+  });
   page.open.addEventListener("change", async () => {
     const [file] = page.open.files;
     if (!file) return;
     const { config, error } = await opened(file, 8 * options.limits.characters);
     page.open.value = "";
     if (error) note(error);
-    else configure(config);
+    else configure(config, "whole");
   });
 
   function note(text) {
@@ -206,6 +245,7 @@ export async function mount(root, api) {
     setTimeout(() => { if (page.note.textContent === text) page.note.textContent = ""; }, 6000);
   }
 
+  state("opening");
   const redraw = () => [plot, network, curves].forEach((each) => each.draw());
   const watch = new ResizeObserver(redraw);
   for (const canvas of [page.plot, page.network, page.curves]) watch.observe(canvas);
@@ -215,7 +255,7 @@ export async function mount(root, api) {
     /** Begin the run of a link that was opened in this tab. */
     shared(hash) {
       const config = fromHash(hash);
-      if (config) configure(config);
+      if (config) configure(config, "whole");
     },
     /** For tests: where a weight or a sample is drawn. */
     where: (what) => (typeof what === "number" ? plot.where(what) : network.where(what)),

@@ -12,8 +12,8 @@ export function createAsked(chosen) {
     return { select, row: make("label", { class: "pg-inline" }, make("span", { text: label }), select) };
   });
   const told = make("p", { class: "pg-told", "data-told": "weight" });
-  const why = make("button", { type: "button", class: "pg-why", text: "Why this gradient now", on: { click: explainWeight } });
-  const sample = make("input", { type: "number", min: "0", id: "pg-sample", on: { input: sampleTyped } });
+  const why = make("button", { type: "button", class: "pg-why", text: "Why this gradient now", disabled: true, on: { click: explainWeight } });
+  const sample = make("input", { type: "number", min: "0", id: "pg-sample", disabled: true, on: { input: sampleTyped } });
   const toldSample = make("p", { class: "pg-told", "data-told": "sample" });
   const whySample = make("button", { type: "button", class: "pg-why", text: "Why this sample’s gradient", disabled: true, on: { click: explainSample } });
   const root = make("section", { class: "pg-asked", "aria-label": "Why this gradient now" },
@@ -100,6 +100,7 @@ export function createAsked(chosen) {
       weight = { layer: Math.min(weight.layer, run.layers.length - 1), from: Math.min(weight.from, inputs - 1), to: Math.min(weight.to, units - 1) };
       picked = null;
       sample.value = "";
+      sample.disabled = false;
       sample.max = String(run.points.x.length - 1);
       lists();
     },

@@ -26,11 +26,16 @@ export function createControls(options, api, changed) {
 
   function later(wait = QUIET) {
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      timer = 0;
-      if (config.data !== "table" || config.table) changed(structuredClone(config));
-    }, wait);
+    timer = setTimeout(send, wait);
   }
+
+  function send() {
+    clearTimeout(timer);
+    timer = 0;
+    if (!isTableless()) changed(structuredClone(config));
+  }
+
+  const isTableless = () => config.data === "table" && !config.table;
 
   function field(name, label, input) {
     const id = `pg-${name.replace(".", "-")}`;
@@ -136,22 +141,33 @@ export function createControls(options, api, changed) {
   }
   let typed = 0;
   pasted.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(take, QUIET); });
+  /** What is wrong with the text in the field; what is taken then is the text before. */
+  let fault = [];
+  /** Texts that the server has been asked about, and has not answered. */
+  let taking = 0;
 
   /** Ask which columns there are, and begin with those that the server proposes. */
   async function take() {
+    clearTimeout(typed);
+    typed = 0;
     const text = pasted.value;
-    if (!text.trim()) return report([]);
+    if (!text.trim()) return report(fault = []);
+    let found = null;
+    let wrong = [];
+    taking += 1;
     try {
-      const found = await api.post("/api/playground/table", { text });
-      if (text !== pasted.value) return;
-      report(found.chosen ? [] : [{ field: "table", message: found.lacking }]);
-      if (!found.chosen) return;
-      config.table = { text, ...found.chosen };
-      offer(found.columns);
-      later(0);
+      found = await api.post("/api/playground/table", { text });
+      if (!found.chosen) wrong = [{ field: "table", message: found.lacking }];
     } catch (error) {
-      report(error.errors ?? [{ field: "table", message: String(error.message) }]);
+      wrong = error.errors ?? [{ field: "table", message: String(error.message) }];
     }
+    taking -= 1;
+    if (text !== pasted.value || config.data !== "table") return;
+    report(fault = wrong);
+    if (wrong.length) return;
+    config.table = { text, ...found.chosen };
+    offer(found.columns);
+    later(0);
   }
 
   let offered = "";
@@ -165,7 +181,8 @@ export function createControls(options, api, changed) {
 
   /** Show a table that came from elsewhere: a link, a file, or before a reload. */
   async function showTable({ text }) {
-    pasted.value = text;
+    // What is typed there and cannot be taken yet is left to be mended.
+    if (offered !== text || !fault.length) [pasted.value, fault] = [text, []];
     for (const { role, input } of chosen) {
       if (offered === text) input.value = config.table[role];
       else fill(input, [config.table[role]], config.table[role]);
@@ -224,8 +241,10 @@ export function createControls(options, api, changed) {
   return {
     root,
     report,
-    /** Whether something has been typed that has not been sent. */
-    isTyping: () => timer !== 0,
+    /** Whether something has been typed or chosen that has not been sent. */
+    isTyping: () => timer !== 0 || typed !== 0 || taking > 0 || isTableless(),
+    /** Send what has been typed, without waiting for more. */
+    flush() { if (timer) send(); },
     /** Show a configuration, as the server returned it. */
     show(next) {
       clearTimeout(timer);
@@ -238,7 +257,7 @@ export function createControls(options, api, changed) {
       if (config.table) showTable(config.table);
       layers();
       data();
-      report([]);
+      report(fault);
     },
   };
 }

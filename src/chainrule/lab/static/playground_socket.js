@@ -9,7 +9,7 @@ const CALM_WAIT = 500;
 
 /**
  * @param {object} api
- * @param {{opening: () => object, told: (message: object) => void, frame: (frame: object) => void,
+ * @param {{opened: () => void, told: (message: object) => void, frame: (frame: object) => void,
  *   connected: (isUp: boolean, tries: number) => void, isShown: () => boolean}} room
  */
 export function createConnection(api, room) {
@@ -25,7 +25,7 @@ export function createConnection(api, room) {
       socket = made;
       tries = 0;
       room.connected(true, 0);
-      send({ do: "open", ...room.opening() });
+      room.opened();
     });
     made.addEventListener("message", ({ data }) => {
       if (typeof data === "string") room.told(JSON.parse(data));

@@ -15,6 +15,7 @@ export function argumentsPanel(view) {
   let fields = new Map(); // argument -> {card, kind, inputs, error, data}
   let made = 0;
   let timer = 0;
+  let sent = 0; // how often
 
   const editable = (data) => Boolean(view.host.recompute) && data.text !== null && !view.turned();
 
@@ -45,7 +46,7 @@ export function argumentsPanel(view) {
 
   function cardOf(data) {
     const inputs = [];
-    const changed = () => edited();
+    const changed = () => edited(kept);
     const field = (label, key, wide) => {
       const input = el("input", {
         type: "text", inputmode: wide ? null : "decimal", spellcheck: "false", autocomplete: "off",
@@ -59,7 +60,7 @@ export function argumentsPanel(view) {
     const grid = (rows, make) =>
       el("table", { class: "cr-grid", role: "presentation" },
         el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, make(cell)))))));
-    const kept = { kind: kind(data), inputs, exact: [], data, values: [], gradients: [], texts: [] };
+    const kept = { kind: kind(data), inputs, exact: [], data, values: [], gradients: [], texts: [], owed: null };
     let value;
     if (editable(data)) {
       value = data.grid
@@ -111,15 +112,20 @@ export function argumentsPanel(view) {
     return [count, dtype].filter(Boolean).join(", ");
   }
 
+  const cellsOf = (data) => data.grid?.flat() ?? [];
+  const textsOf = (data) => (data.grid ? cellsOf(data).map((cell) => cell.text) : [data.text]);
+
   function fill(kept, data) {
     kept.data = data;
-    const cells = data.grid?.flat() ?? [];
-    const texts = data.grid ? cells.map((cell) => cell.text) : [data.text];
+    const cells = cellsOf(data);
+    const texts = textsOf(data);
     const most = data.grid ? 12 : 60;
     const widest = Math.max(4, ...texts.map((text) => Math.min(most, brief(text ?? "").length + 1)));
     const shortened = texts.some((text) => text && brief(text) !== text);
     kept.inputs.forEach((input, i) => {
-      kept.exact[i].text = texts[i];
+      // What was typed stays until it has been answered.
+      if (!kept.owed) kept.exact[i].text = texts[i];
+      input.readOnly = view.turning > 0;
       input.size = widest; // the same for all: a column is as wide as its widest field
       input.classList.toggle("cr-even", shortened);
     });
@@ -155,24 +161,53 @@ export function argumentsPanel(view) {
     return data.shape.length > 1 ? `[${rows.join(", ")}]` : rows[0];
   }
 
-  function edited() {
+  function edited(kept) {
+    kept.owed = {};
     clearTimeout(timer);
-    timer = setTimeout(send, WAIT);
+    timer = setTimeout(() => {
+      const request = taken();
+      if (request) view.recompute(request);
+    }, WAIT);
   }
 
-  function send() {
+  /** What was edited and is not answered yet, to be sent; null where there is nothing. */
+  function taken() {
+    clearTimeout(timer);
     const texts = {};
     const faults = [];
     let upstream;
-    for (const [name, kept] of fields) {
-      if (!kept.inputs.length) continue;
+    const asked = [...fields].filter(([, kept]) => kept.owed || isOther(kept));
+    for (const [name, kept] of asked) {
       const empty = kept.inputs.find((input) => !input.value.trim());
-      if (empty) faults.push({ field: name, message: `${empty.getAttribute("aria-label")} needs a number.` });
-      if (name === "upstream" && view.doc.upstream !== null) upstream = textOf(kept);
+      if (empty) {
+        faults.push({ field: name, message: `${empty.getAttribute("aria-label")} needs a number.` });
+        kept.owed = null;
+      } else if (name === "upstream" && view.doc.upstream !== null) upstream = textOf(kept);
       else texts[name] = textOf(kept);
     }
     if (faults.length) complain(faults);
-    else view.recompute({ arguments: texts, ...(upstream === undefined ? {} : { upstream }) });
+    if (faults.length || !asked.length) return null;
+    for (const [, kept] of asked) kept.owed = texts;
+    return { arguments: texts, ...(upstream === undefined ? {} : { upstream }) };
+  }
+
+  const isOther = ({ inputs, exact, data }) =>
+    inputs.length > 0 && textsOf(data).some((text, i) => text !== exact[i].text);
+
+  /** What was sent has been answered: the fields that have not been edited since show the answer. */
+  function answered(texts, isDone) {
+    for (const kept of fields.values()) {
+      if (!texts || kept.owed !== texts) continue;
+      kept.owed = null;
+      if (isDone) fill(kept, kept.data);
+    }
+  }
+
+  /** Numbers are in the notation that is shown: none is typed while another is on its way. */
+  function lock() {
+    for (const { inputs } of fields.values()) {
+      for (const input of inputs) input.readOnly = view.turning > 0;
+    }
   }
 
   /** Show what is wrong beside its field; what is shown otherwise stays. */
@@ -196,5 +231,5 @@ export function argumentsPanel(view) {
     general.hidden = !others.length;
   }
 
-  return { element, render, show, complain, destroy: () => clearTimeout(timer) };
+  return { element, render, show, complain, taken, answered, lock, destroy: () => clearTimeout(timer) };
 }

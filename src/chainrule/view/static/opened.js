@@ -17,6 +17,7 @@ export class Opened {
     this.open = [];
     if (!this.known([])) this.open = Object.keys(view.doc.pictures)[0].split("/").slice(1);
     this.shownLevel = this.level;
+    this.wanted = this.open; // in the main picture, which may be on its way
     this.insets = []; // [{open, frame}]
     this.problem = "";
     this.asked = 0;
@@ -33,14 +34,21 @@ export class Opened {
   }
 
   setLevel(level) {
-    const before = this.level;
     this.level = level;
-    return this.main([], () => { this.level = before; });
+    return this.main([]);
+  }
+
+  /** What is open in a picture or is to be; null where the picture is about to go. */
+  openIn(place) {
+    if (place) return this.insets[place - 1].open;
+    return this.level === this.shownLevel ? this.wanted : null;
   }
 
   /** Open a group, seen in the main picture (place 0) or in an inset. */
   openGroup(id, place = 0) {
-    const wanted = [...(place ? this.insets[place - 1].open : this.open), id];
+    const before = this.openIn(place);
+    if (!before) return undefined;
+    const wanted = [...before, id];
     if (this.known(wanted) || this.view.host.picture) return this.put(wanted, place);
     const inset = this.alone(id);
     if (!inset) this.tell(`This file does not hold that picture, to stay small. ${this.where(id)}`);
@@ -65,7 +73,8 @@ export class Opened {
       this.insets.splice(place - 1, 1);
       return this.tell("");
     }
-    const before = place ? this.insets[place - 1].open : this.open;
+    const before = this.openIn(place);
+    if (!before) return undefined;
     const left = before.filter((id) => !closes.includes(id));
     return this.put(this.known(left) || this.view.host.picture ? left : [], place);
   }
@@ -77,8 +86,9 @@ export class Opened {
   }
 
   /** Show other groups open in the main picture, as soon as there is one. */
-  async main(open, undo = () => {}) {
+  async main(open) {
     const ticket = (this.asked += 1);
+    this.wanted = open;
     const { host, doc } = this.view;
     const level = this.level;
     if (!this.known(open) && host.picture) {
@@ -88,22 +98,28 @@ export class Opened {
           await host.picture({ level, open: sorted, notation: doc.notation });
       } catch (error) {
         if (ticket !== this.asked) return;
-        undo();
-        if (!this.known(this.open)) this.reset();
+        this.stay();
         this.tell(error.message);
         return;
       }
       if (ticket !== this.asked || doc !== this.view.doc) return;
     }
     if (!this.known(open)) {
-      undo();
+      this.stay();
       return;
     }
     if (level !== this.shownLevel) this.insets = [];
     this.open = open;
     this.shownLevel = level;
     this.gather();
+    this.wanted = this.open;
     this.tell("");
+  }
+
+  /** There is no picture of what was wanted: what is shown stays, as far as there is one of it. */
+  stay() {
+    [this.level, this.wanted] = [this.shownLevel, this.open];
+    if (!this.known(this.open)) this.reset();
   }
 
   /** Take insets into the main picture, where there is one of both. */
@@ -138,8 +154,8 @@ export class Opened {
       this.problem = "In this notation the file does not hold a picture of all that was open.";
     }
     this.insets = there;
-    if (this.known(this.open)) return;
-    if (host.picture) this.main(this.open);
+    if (this.known(this.open) && this.wanted === this.open) return;
+    if (host.picture) this.main(this.wanted);
     else this.less();
   }
 
@@ -147,10 +163,12 @@ export class Opened {
   less() {
     while (this.open.length && !this.known(this.open)) this.open = this.open.slice(0, -1);
     if (!this.known(this.open)) this.reset();
+    this.wanted = this.open;
   }
 
   reset() {
     [this.level, this.open, this.insets] = [this.view.doc.level, [], []];
+    [this.shownLevel, this.wanted] = [this.level, this.open];
   }
 
   tell(problem) {

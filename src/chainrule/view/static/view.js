@@ -21,7 +21,8 @@ let mounted = 0;
  * @param {HTMLElement} root What to show it in; its content is replaced.
  * @param {object} document
  * @param {object} [host] What answers questions, each optional:
- *   recompute({arguments, upstream, notation}) -> {document} | {errors: [{field, message}]};
+ *   recompute({arguments, upstream, notation}) -> {document} | {errors: [{field, message}]}, or
+ *   null where another document is on its way; `arguments` are those that were edited;
  *   picture({level, open, notation}) -> {svg, edges} | svg; why(name, notation) -> paths;
  *   keys: what to listen at for arrow keys (the root); step: to begin with;
  *   level: of the highest heading (1); onstep(step): told after each step.
@@ -50,6 +51,9 @@ class View {
     this.path = null;
     this.problem = "";
     this.asked = { recompute: 0, why: 0 };
+    this.name = ""; // of the number whose paths are shown, or asked for
+    this.wanted = this.doc.notation; // which may be on its way
+    this.turning = 0; // questions for another notation that are not answered
     this.step = 0;
     this.build();
     this.onKey = (event) => this.key(event);
@@ -110,10 +114,21 @@ class View {
     this.paper = onPaper(this.element);
   }
 
+  /** What has the focus, by its key: parts are made anew and keep their keys. */
+  focusedKey() {
+    return this.root.getRootNode().activeElement?.dataset?.key;
+  }
+
+  /** Give the focus back to what was made anew, unless it has gone elsewhere. */
+  refocus(key) {
+    const active = this.root.getRootNode().activeElement;
+    if (!key || (active && active !== document.body)) return;
+    this.element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+  }
+
   /** Show the document anew; focus stays where it was. */
   render() {
-    const tree = this.root.getRootNode();
-    const key = tree.activeElement?.dataset?.key;
+    const key = this.focusedKey();
     const { doc } = this;
     this.call.textContent = doc.call;
     const value = el("span", { class: "cr-value-math" }, math(doc.value.mathml));
@@ -125,9 +140,7 @@ class View {
     for (const part of [this.list, this.source, this.arguments, this.why, this.picturePanel]) {
       part.render();
     }
-    if (key && tree.activeElement?.dataset?.key !== key) {
-      this.element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
-    }
+    this.refocus(key);
     this.scrolling.refresh();
   }
 
@@ -138,12 +151,12 @@ class View {
       el("span", { class: "cr-label", text: "Notation" }),
       ...offered.map(({ id, title }) => {
         const on = this.doc.notation.includes(id);
-        const ids = this.notationWith(id, !on);
+        const ids = this.notationWith(id, !on, this.doc.notation);
         return el("button", {
           type: "button", class: "cr-toggle", "aria-pressed": String(on), text: title,
           "data-key": `notation-${id}`,
           disabled: !this.host.recompute && ids.length > 0 && !this.base.variants[ids.join(" ")],
-          on: { click: () => this.setNotation(ids) },
+          on: { click: () => this.turn(id) },
         });
       }),
     );
@@ -151,8 +164,10 @@ class View {
 
   /** Show the current step in every part. */
   show() {
+    const key = this.focusedKey();
     for (const part of [this.bar, this.card, this.list, this.source, this.picturePanel]) part.show();
     this.showPaths();
+    this.refocus(key);
     this.scrolling.refresh(this.card.element);
   }
 
@@ -215,7 +230,9 @@ class View {
   // -- pictures ----------------------------------------------------------------------------
 
   showPicture() {
+    const key = this.focusedKey();
     this.picturePanel.render();
+    this.refocus(key);
     this.scrolling.refresh(this.picturePanel.element);
   }
 
@@ -236,7 +253,7 @@ class View {
   }
 
   async ask(name) {
-    this.path = null;
+    this.name = name;
     this.problem = "";
     const ticket = (this.asked.why += 1);
     let found = this.pathsOf(name);
@@ -245,23 +262,24 @@ class View {
       try {
         found = await this.host.why(name, doc.notation);
       } catch (error) {
+        if (ticket !== this.asked.why) return;
         this.problem = error.message;
         found = null;
       }
       if (ticket !== this.asked.why) return;
-      if (found && doc === this.doc) doc.paths[name] = found;
+      if (found) doc.paths[name] = found;
     } else if (name && !found) this.problem = `The paths of ${name} are not in this file.`;
+    if (!found) this.name = "";
     this.paths = found;
-    this.picturePanel.show();
-    this.showPaths();
+    this.choosePath(null);
   }
 
   choosePath(place) {
+    const key = this.focusedKey();
     this.path = place;
-    const key = this.root.getRootNode().activeElement?.dataset?.key;
     this.picturePanel.show();
     this.showPaths();
-    if (key) this.element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+    this.refocus(key);
   }
 
   litPaths() {
@@ -275,17 +293,19 @@ class View {
     return this.doc.notation.length > 0;
   }
 
-  notationWith(id, on) {
-    const chosen = new Set(this.doc.notation);
+  notationWith(id, on, from = this.wanted) {
+    const chosen = new Set(from);
     if (on) chosen.add(id);
     else chosen.delete(id);
     return this.base.notations.map((n) => n.id).filter((one) => chosen.has(one));
   }
 
-  setNotation(ids) {
+  /** Turn a notation on or off; numbers that were typed just before are meant in the one before. */
+  turn(id) {
+    const ids = this.notationWith(id, !this.wanted.includes(id));
     const known = ids.length ? this.base.variants[ids.join(" ")] : this.base.notation.length ? null : this.base;
-    if (known) this.change(known);
-    else this.recompute({ notation: ids });
+    if (known && !this.turning) this.change(known);
+    else this.recompute({ ...this.arguments.taken(), notation: ids });
   }
 
   /** Show another document: what was chosen stays, as far as it is still there. */
@@ -296,30 +316,40 @@ class View {
   }
 
   change(next) {
+    const key = this.focusedKey();
     const wasLast = this.step === this.last;
     this.doc = next;
-    const asked = this.paths?.name;
+    if (!this.turning) this.wanted = next.notation;
     this.opened.follow();
     this.paths = null;
     this.step = wasLast ? this.last : this.there(this.step);
     this.render();
     this.show();
-    if (asked) this.ask(asked);
+    // What is on its way is of another document.
+    if (this.name) this.ask(this.name).then(() => this.refocus(key));
   }
 
   async recompute(change) {
     if (!this.host.recompute) return;
     const ticket = (this.asked.recompute += 1);
-    const request = { notation: this.doc.notation, ...change };
+    const request = { notation: this.wanted, ...change };
+    const turns = Boolean(change.notation);
+    if (turns) this.wanted = change.notation;
+    this.turning += turns;
+    this.arguments.lock();
     let answer;
     try {
       answer = await this.host.recompute(request);
     } catch (error) {
       answer = { errors: error.errors ?? [{ field: "", message: error.message }] };
     }
-    if (ticket !== this.asked.recompute) return; // a later edit has been made
-    if (answer.errors) this.arguments.complain(answer.errors);
-    else this.update(answer.document);
+    this.turning -= turns;
+    const isNewest = ticket === this.asked.recompute; // else a later edit has been made
+    if (answer?.document && isNewest) this.update(answer.document);
+    if (!this.turning) this.wanted = this.doc.notation;
+    this.arguments.lock();
+    this.arguments.answered(change.arguments, !answer?.errors);
+    if (answer?.errors && isNewest) this.arguments.complain(answer.errors);
   }
 
   destroy() {
