@@ -11,6 +11,9 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
 
+#: Milliseconds that a test waits for what is to come: a busy machine takes its time.
+PATIENCE = 60_000
+
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
@@ -48,8 +51,8 @@ def tab(browser, viewport=DESKTOP, **options):
     A test that provokes an error empties ``page.watched.errors`` once it has looked at it.
     """
     context = browser.new_context(viewport=viewport, **options)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    page.set_default_timeout(15_000)
     watched = page.watched = Watched(page)
     try:
         yield page

@@ -103,13 +103,14 @@ def iris():
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, started once."""
-    from browsing import FLAGS, chromium
+    from browsing import FLAGS, PATIENCE, chromium
 
     path = chromium()
     if path is None:
         pytest.skip("there is no Chromium; `make test` installs it where it can")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield running

@@ -302,7 +302,7 @@ def test_files_end_with_the_lab():
         while not apart.running:
             time.sleep(0.002)
         apart.close()
-        assert isinstance(made.exception(10), Faulty)
+        assert isinstance(made.exception(60), Faulty)
 
 
 def test_a_file_of_another_kind():

@@ -31,7 +31,7 @@ class Tab:
         self.socket.send(json.dumps({"do": do, **more}))
 
     def told(self):
-        while isinstance(found := self.socket.recv(timeout=20), bytes):
+        while isinstance(found := self.socket.recv(timeout=60), bytes):
             pass
         return json.loads(found)
 
@@ -41,11 +41,11 @@ class Tab:
 
     def frame(self, now=False):
         self.do("frame", now=now)
-        while isinstance(found := self.socket.recv(timeout=20), str):
+        while isinstance(found := self.socket.recv(timeout=60), str):
             pass
         return parts_of(found)
 
-    def until(self, wanted, seconds=20):
+    def until(self, wanted, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             header, parts = self.frame()
@@ -69,7 +69,7 @@ def is_alive(process):
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
