@@ -317,6 +317,12 @@ def test_names_with_script_stay_text():
     assert faults({"example": "<script>"})[0]["field"] == "example"
 
 
+def test_values_that_an_example_is_not_made_for():
+    fault = faults({"example": "neuron", "values": {"x": "6"}})[0]
+    assert fault["field"] == "values"
+    assert "cannot be worked out for these values" in fault["message"]
+
+
 def test_states_that_are_none():
     for state in (None, [], "neuron", 3):
         with pytest.raises(Faulty):

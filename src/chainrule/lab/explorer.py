@@ -132,6 +132,9 @@ def solution_of(call: Call) -> Solution:
         )  # fmt: skip
     except ChainruleError as error:
         raise Faulty(_fault(error, call)) from None
+    except (TypeError, ValueError, IndexError) as error:  # an example's, of a number for its list
+        message = f"The function cannot be worked out for these values: {error}."
+        raise Faulty(Fault("values", message)) from None
 
 
 def _fault(error: ChainruleError, call: Call) -> Fault:
