@@ -349,6 +349,95 @@ def test_a_reload_keeps_all_and_tabs_keep_apart(page, browser, lab):
     has(other, ".cr-result", "12")
 
 
+def value(page, name):
+    return page.locator(f'[id="field-value:{name}"]')
+
+
+def test_values_begin_as_a_formula_that_is_typed_needs_them(page, browser, lab):
+    own(page)
+    has(page, ".cr-result", "7")
+    page.fill("#formula", "")
+    page.locator("#formula").press_sequentially("Z = X @ W + b", delay=40)
+    has(page, ".cr-call", "X, W, b")
+    expect(value(page, "b")).to_have_value(re.compile(r"^\[.+, .+\]$"))
+    room = page.locator("#room-explorer")
+    expect(room.locator(".error:visible")).to_have_count(0)
+    assert room.locator("[aria-invalid]").count() == 0
+    assert "not edited are examples" in room.inner_text()
+    X, W, b, dZ = (
+        np.array(json.loads(field.input_value()))
+        for field in [value(page, n) for n in "XWb"] + [page.locator("#field-upstream")]
+    )
+    assert (X.shape, W.shape, b.shape, dZ.shape) == ((2, 3), (3, 2), (2,), (2, 2))
+    expect(page.locator(".cr-arguments-panel")).to_contain_text("← dW")
+    dW = page.locator(".cr-arguments-panel").inner_text()
+    assert all(f"{n:g}".replace("-", "−") in dW for n in np.ravel(X.T @ dZ))
+    # What is edited stays, and the rest fits to it, here and where a link is opened.
+    value(page, "X").fill("[[1, 2, 3, 4]]")
+    expect(value(page, "W")).to_have_value(re.compile(r"^(\[*[^\]]+\]){4}\]$"))
+    expect(room.locator(".error:visible")).to_have_count(0)
+    value(page, "b").fill("[10, 20]")
+    page.fill("#formula", "Z = X @ W + b\ny = sum(Z * c)")
+    expect(value(page, "c")).not_to_have_value("")
+    expect(page.locator(".upstream")).to_be_hidden()  # a number needs none
+    page.reload()
+    has(page, ".cr-call", "c")
+    page.click("#share")
+    page.wait_for_function("() => location.hash.includes('?s=')")
+    hash_ = page.evaluate("location.hash")
+    with new_tab(browser) as other:
+        other.goto(f"{lab.link}{hash_}")
+        has(other, ".cr-call", "c")
+        other.fill("#formula", "z = W @ x + b")
+        has(other, ".cr-call", "W, x, b")
+        expect(value(other, "b")).to_have_value("[10, 20]")
+        assert np.shape(json.loads(value(other, "W").input_value()))[0] == 2
+        other.fill("#formula", "y = W * v")
+        expect(value(other, "W")).to_have_value("2")  # x is gone: all that began begins anew
+
+
+def test_undo_takes_back_what_began_with_a_formula(page):
+    own(page, "y = w @ x")
+    expect(value(page, "w")).to_have_value(re.compile("^\\["))
+    before = [value(page, n).input_value() for n in "wx"]
+    page.wait_for_timeout(1600)  # what is typed at one go is taken back at one go
+    page.fill("#formula", "y = w * x[3]")
+    expect(value(page, "w")).to_have_value("2")
+    page.get_by_role("button", name="Undo").click()
+    expect(value(page, "w")).to_have_value(before[0])
+    expect(value(page, "x")).to_have_value(before[1])
+    value(page, "w").fill("[1, 2]")
+    value(page, "x").fill("[3, 4]")
+    has(page, ".cr-result", "11")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(value(page, "w")).to_have_value(before[0])
+
+
+def test_an_upstream_gradient_that_is_taken_out_stays_so(page):
+    own(page, "z = w @ X")
+    upstream = page.locator("#field-upstream")
+    expect(upstream).to_have_value(re.compile("^\\["))
+    upstream.fill("")
+    page.wait_for_selector("#field-upstream-error:not([hidden])")
+    page.fill("#formula", "z = w @ X * 2")
+    page.wait_for_timeout(300)
+    expect(upstream).to_have_value("")
+    expect(page.locator("#field-upstream-error")).to_contain_text("depends on what follows")
+
+
+@pytest.mark.parametrize("begun", ["abc", 5, None, [], {"values": 7, "upstream": {}}])
+def test_a_damaged_note_of_what_has_begun(page, begun):
+    explorer = {"formula": "y = w*length", "values": {"length": "4"}, "begun": begun}
+    page.evaluate(
+        "text => { for (const s of [localStorage, sessionStorage])"
+        " s.setItem('chainrule-lab/1', text); }",
+        json.dumps({"room": "explorer", "explorer": explorer}),
+    )
+    page.reload()
+    has(page, ".cr-result", "8")
+
+
 def test_a_damaged_store_is_left_aside(browser, lab):
     explorer = {"example": "neuron", "values": [1], "marks": 5, "wrt": 1}
     damaged = json.dumps({"room": "nowhere", "explorer": explorer, "playground": 5})

@@ -22,6 +22,7 @@ from chainrule.lab.explorer import (
     Explained,
     examples,
     explained,
+    form_begun,
     form_of,
     notation_of,
 )
@@ -46,8 +47,18 @@ def _examples(asked: Asked) -> dict[str, Any]:
 
 
 def _form(asked: Asked) -> dict[str, Any]:
-    """Answer which fields a state needs."""
-    return form_of(target_of(_state(asked)))
+    """Answer which fields a state needs, and what those of a formula begin with.
+
+    ``typed`` are the values that somebody has typed, ``begun`` those that have begun before, and
+    ``upstream`` such a gradient.
+    """
+    target = target_of(_state(asked))
+    if target.formula is None:
+        return form_of(target)
+    typed, begun = (asked.get(key) or {} for key in ("typed", "begun"))
+    if not isinstance(typed, dict) or not isinstance(begun, dict):
+        raise Faulty(Fault("", "Values are texts by name."))
+    return form_begun(target, typed, begun, asked.get("upstream"))
 
 
 def _explain(asked: Asked) -> dict[str, Any]:

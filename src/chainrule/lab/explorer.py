@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from chainrule.errors import ChainruleError
+import numpy as np
+
+from chainrule.errors import ChainruleError, FormulaError
 from chainrule.examples import EXAMPLES
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.notations import rewritten
+from chainrule.formula import parse_value
+from chainrule.lab.beginnings import begun
+from chainrule.lab.fillings import fillings
 from chainrule.lab.points import Point, points_of
 from chainrule.lab.targets import Call, Fault, Faulty, Target, call_of, fault_of, target_of
 from chainrule.lab.work import Kept
 from chainrule.lab.written import NAME
 from chainrule.solution import Solution
 from chainrule.solving import explain
-from chainrule.view.arguments import value_source
+from chainrule.view.arguments import TEXT, value_source
 from chainrule.view.document import document
 
 
@@ -186,3 +192,48 @@ def form_of(target: Target) -> dict[str, Any]:
         "lines": [line for _, line in target.lines],
         "first": target.lines[0][0] if target.lines else 1,
     }
+
+
+def form_begun(
+    target: Target, typed: Mapping[str, Any], present: Mapping[str, Any], upstream: Any
+) -> dict[str, Any]:
+    """Return a form as `form_of` does, with values to begin with for what nobody has typed.
+
+    Parameters
+    ----------
+    target : Target
+        Of a formula.
+    typed : mapping
+        Name -> text that stays what it is.
+    present : mapping
+        Name -> text that has begun before, and stays if the formula works with it.
+    upstream : str
+        The same of the upstream gradient.
+    """
+    form = form_of(target)
+    assert target.formula is not None
+    before, given = _read(present), {**target.defaults, **_read(typed)}
+    found = None
+    if all(name in given for name in typed if name in target.names):
+        labels = [name for name in target.names if name not in target.wrt]
+        found = begun(target.formula, given, before, labels)
+    for place, argument in enumerate(form["arguments"]):
+        name = argument["name"]
+        value = before.get(name, fillings(place, ())[0])
+        argument["begin"] = value_source(value if found is None else found.values.get(name, value))
+    if found is None:
+        return form | {"upstream": str(upstream or "")}
+    if found.upstream is not None and found.upstream.size <= TEXT:
+        value = _read({"": upstream}).get("", 0.0)
+        same = np.shape(value) == found.upstream.shape
+        form["upstream"] = value_source(value if same else found.upstream)
+    return form
+
+
+def _read(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of those texts that can be read."""
+    found: dict[str, Any] = {}
+    for name, text in texts.items():
+        with suppress(FormulaError):
+            found[name] = parse_value(text if isinstance(text, str) else "")
+    return found

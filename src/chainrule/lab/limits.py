@@ -31,3 +31,7 @@ APART_BYTES = 3 * 2**30
 MAX_BETWEEN = 2_000
 #: Characters of the name of a number.
 MAX_NAME = 200
+#: Operations that are traced to find values that a formula works with, and numbers of one such
+#: value: the search is part of each edit, which is answered while somebody types.
+MAX_SEARCH = 1_000
+MAX_BEGUN = 400

@@ -15,7 +15,10 @@ from chainrule.lab import limits
 from chainrule.op import shape_of
 
 #: What a trace of shapes alone may raise where a shape depends on values, as of `unique`.
-_UNKNOWN = (ChainruleError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
+UNKNOWN = (
+    *(ChainruleError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError),
+    RecursionError,
+)
 
 
 def soon() -> float:
@@ -37,10 +40,8 @@ class Meter:
         self._numbers = 0
         self._operations = 0
 
-    def measure(
-        self, function: Callable[..., Any], operands: tuple[Any, ...], keywords: Mapping[str, Any]
-    ) -> None:
-        """Refuse what is too large or too late.
+    def admit(self, function: Callable[..., Any], operands: tuple[Any, ...]) -> None:
+        """Refuse what is too late, or given too large a whole number.
 
         Raises
         ------
@@ -58,6 +59,17 @@ class Meter:
                 expected=f"at most {limits.MAX_COUNT:,}",
                 instead="write a smaller number",
             )
+
+    def measure(
+        self, function: Callable[..., Any], operands: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> None:
+        """Refuse what is too large or too late.
+
+        Raises
+        ------
+        FormulaError
+        """
+        self.admit(function, operands)
         sizes = sizes_of(function, operands, keywords)
         self._operations += len(sizes)
         self._numbers += sum(sizes)
@@ -105,7 +117,7 @@ def sizes_of(
         graph = record(alone, tuple(shapes), {}, values=False, strict=False).graph
     except ArgumentError:
         return [1]  # a list or a pair of results, which the formula will be refused for
-    except _UNKNOWN:
+    except UNKNOWN:
         return [max(math.prod(shape_of(o)) for o in arrays.values())]
     return [math.prod(node.shape) for node in graph.nodes if not node.is_input]
 

@@ -3,11 +3,12 @@
 import { arrange, el } from "/static/view/dom.js";
 import { exactField } from "/static/view/fields.js";
 
-/** Values that new names begin with, so that there is something to see at once. */
-const BEGIN = ["2", "3", "1", "0.5", "-1", "1.5"];
 const OWN = "own";
 const MOMENT = "moment";
 const NEW = "z = w*x + b\ny = max(z, 0)";
+const NEW_VALUES = { w: "2", x: "3", b: "1" };
+const WRITTEN = "They begin with those in the formula.";
+const BEGUN = "Values that you have not edited are examples; they change as the formula needs it.";
 
 /** @param {object} explorer */
 export function formPanel(explorer) {
@@ -27,7 +28,7 @@ class Form {
     this.defaults = []; // whose gradients are derived unless others are marked
     this.heading = el("div", { class: "values-head" }, el("h3", { id: "values-title", text: "Values" }),
       el("span", { "aria-hidden": "true", title: "Which gradients to derive", text: "Gradient" }));
-    this.begun = el("p", { class: "help", text: "They begin with those in the formula.", hidden: true });
+    this.begun = el("p", { class: "help", hidden: true });
     this.formula = el("textarea", {
       id: "formula", rows: 3, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
       "aria-describedby": "formula-help formula-error", on: {
@@ -62,7 +63,7 @@ class Form {
       return;
     }
     const known = explorer.api.state.get("formula");
-    explorer.change(known ?? { formula: NEW, values: { w: "2", x: "3", b: "1" }, written: {}, backward: "" }, { fresh: true });
+    explorer.change(known ?? { formula: NEW, values: NEW_VALUES, begun: { values: NEW_VALUES }, written: {}, backward: "" }, { fresh: true });
     this.formula.focus();
   }
 
@@ -127,7 +128,9 @@ class Form {
     if (state.playground) this.use({ arguments: [], wrt: [] });
     if (!example && !state.playground) this.explorer.api.state.set("formula", state);
     this.heading.hidden = !this.names.length;
-    this.begun.hidden = Boolean(example) || !Object.values(this.texts).some(Boolean);
+    const { begun } = parted(state);
+    this.begun.textContent = Object.values(this.texts).some(Boolean) ? WRITTEN : this.names.some((name) => own(begun, name)) ? BEGUN : "";
+    this.begun.hidden = Boolean(example) || !this.begun.textContent;
     this.upstream.box.hidden = Boolean(state.playground) || !(example?.upstream || state.upstream || this.needsUpstream);
     this.upstream.exact.text = state.upstream || example?.upstream || "";
     for (const [name, { exact, tick }] of this.fields) {
@@ -162,20 +165,17 @@ class Form {
     arrange(this.values, [...this.fields.values()].map(({ box }) => box));
   }
 
-  /** Ask which fields a formula needs, and begin new ones with a number. */
+  /** Ask which fields a formula needs, and begin those that nobody has edited. */
   async prepare(state, isNewest) {
     if (state.example || state.playground) return this.used(state);
     const { explorer } = this;
-    const form = await explorer.api.post("/api/form", { state: { formula: state.formula } });
+    const form = await explorer.api.post("/api/form", { state: { formula: state.formula }, ...parted(state) });
     if (!isNewest()) return null;
     this.use(form);
     // A value that is written in the formula is what its field has, until the field is edited.
     const { written = this.texts } = state;
-    const isFresh = (name) =>
-      own(state.values, name) === undefined || (this.texts[name] && this.texts[name] !== own(written, name));
-    const fresh = this.names.filter(isFresh)
-      .map((name) => [name, this.texts[name] || BEGIN[this.names.indexOf(name) % BEGIN.length]]);
-    explorer.state = { ...state, values: { ...state.values, ...Object.fromEntries(fresh) }, written: this.texts };
+    const rewritten = this.names.filter((name) => this.texts[name] && this.texts[name] !== own(written, name));
+    explorer.state = { ...state, ...begin(state, form, rewritten), written: this.texts };
     explorer.api.state.set("explorer", explorer.state);
     this.render();
     return this.used(explorer.state);
@@ -234,6 +234,33 @@ export function told(error, text) {
     parts.push(el("span", { class: "cr-hidden", text: ` At line ${error.line}, column ${error.column}.` }));
   }
   return parts;
+}
+
+/** The values that somebody has typed, and apart from them those that stayed what they began as. */
+function parted({ values, upstream, begun }) {
+  const isBegun = ([name, text]) => own(begun?.values ?? {}, name) === text;
+  const all = Object.entries(values);
+  const open = begun?.upstream !== null && (upstream || "") === (begun?.upstream ?? "");
+  return {
+    typed: Object.fromEntries(all.filter((each) => !isBegun(each))),
+    begun: Object.fromEntries(all.filter(isBegun)),
+    upstream: open ? upstream || "" : null, // null: it has been edited
+  };
+}
+
+/** What a form changes of a state: all but what has been edited. */
+function begin(state, { arguments: needed, upstream: gradient }, rewritten) {
+  const { typed, upstream } = parted(state);
+  const written = needed.filter(({ name, text }) => text && (own(typed, name) === undefined || rewritten.includes(name)));
+  const fresh = needed.filter(({ name, text }) => !text && own(typed, name) === undefined);
+  const texts = Object.fromEntries(fresh.map(({ name, begin: text }) => [name, text]));
+  const given = Object.fromEntries(written.map(({ name, text }) => [name, text]));
+  const open = upstream !== null;
+  return {
+    values: { ...typed, ...texts, ...given },
+    upstream: open ? gradient : state.upstream,
+    begun: { values: texts, upstream: open ? gradient : null },
+  };
 }
 
 /** What an object has under a name itself: a variable may be called "constructor". */
