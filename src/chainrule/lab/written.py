@@ -133,6 +133,6 @@ def _listed(text: str) -> str:
             linecache.cache[file] = (len(text), None, lines, file)
         _texts[file] = None
         _texts.move_to_end(file)
-        if len(_texts) > _KEPT:
+        while len(_texts) > _KEPT:
             linecache.cache.pop(_texts.popitem(last=False)[0], None)
     return file
