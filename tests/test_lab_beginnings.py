@@ -133,6 +133,9 @@ def test_what_is_typed_stays_and_the_rest_fits_to_it():
     for wrong in ("[[1, 2", "", "5", "[" * 50, None, 7, ["1"], "__import__('os')"):
         same = texts("Z = X @ W + b", typed={"X": wrong}, begun=begun, upstream=before[""])
         assert [same["W"], same["b"], same[""]] == [before["W"], before["b"], before[""]]
+        assert (
+            texts("Z = X @ W", typed={"X": wrong}, begun={"W": "[[1], [2]]"})["W"] == "[[1], [2]]"
+        )
 
 
 def test_what_has_begun_stays_while_the_formula_works_with_it():
@@ -141,6 +144,8 @@ def test_what_has_begun_stays_while_the_formula_works_with_it():
     numbers = {"x": "7", "b": "8"}
     found = texts("y = w*x + b", typed={"w": "[1, 2]"}, begun=numbers)
     assert found | numbers == found
+    arrays = {"w": "[1, 2]", "x": "[3, 4]", "b": "5"}
+    assert arrays | {"": ""} == texts("y = sum(w*x) + b", begun=arrays)
     # Not so where it does not: then all begin anew, and what is added to an array is one.
     assert shapes("y = w*x + b @ c", begun={"w": "2", **numbers})["b"] == (2,)
     # When a name is gone, what is left begins as if it had never been there.

@@ -33,5 +33,5 @@ MAX_BETWEEN = 2_000
 MAX_NAME = 200
 #: Operations that are traced to find values that a formula works with, and numbers of one such
 #: value: the search is part of each edit, which is answered while somebody types.
-MAX_SEARCH = 1_000
+MAX_SEARCH = 800
 MAX_BEGUN = 400
