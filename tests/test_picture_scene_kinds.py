@@ -211,7 +211,8 @@ def test_the_formula_of_an_activation():
 
     solution = cr.explain(f, np.ones((2, 3)), np.ones((4, 3)), np.zeros(4), wrt=("W", "b"))
     made = of(solution, "neurons")
-    assert [b.title for b in made.boxes].count("1 / (1 + exp(−Σ))") == 4
+    assert [b.title for b in made.boxes].count("sigmoid(Σ)") == 4
+    assert len(made.boxes) == 3 + 4 + 1  # no other lines of the sigmoid
 
 
 def test_names_of_layers_of_a_model():

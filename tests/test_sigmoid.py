@@ -6,6 +6,7 @@ import pytest
 import chainrule as cr
 from chainrule.cli import main
 from chainrule.nn import functional
+from chainrule.picture.scenes import scene
 
 R = np.random.default_rng(0)
 Z = R.normal(size=(4, 3))
@@ -174,3 +175,16 @@ def test_a_formula_says_sigmoid_in_one_step(capsys):
     assert "y = sigmoid(t2) = sigmoid(7) = 0.999089" in out
     assert "∂y/∂t2 = y · (1 - y) = 0.999089 · (1 - 0.999089)" in out
     assert "exp" not in out
+
+
+def test_a_picture_has_one_box_of_a_sigmoid():
+    def neuron(w, x, b):
+        z = w * x + b
+        p = divided(z)
+        return (p - 1) ** 2
+
+    boxes = scene(cr.explain(neuron, 2.0, 3.0, 1.0)._explanation, "tensors").boxes
+    (box,) = [b for b in boxes if b.title == "sigmoid(·)"]
+    assert box.name == "p"
+    assert not box.aside
+    assert [b.title for b in boxes if b.aside] == ["−·", "exp(·)", "1 + ·"]

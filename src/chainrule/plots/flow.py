@@ -111,7 +111,7 @@ def _of_model(model: Any, X: Any, y: Any, loss: Any) -> tuple[dict[str, Any], li
             "The loss is not finite, and neither are its gradients.", got=str(run.loss.value),
             instead="model.health(X, y), which says where that comes from",
         )  # fmt: skip
-    backward = run.backward().gradients
+    backward = run.gradients()
     order = list(found.layers)
     paths = sorted(run.params, key=lambda path: order.index(layer_of(path)))
     gradients = {

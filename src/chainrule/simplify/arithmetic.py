@@ -90,13 +90,13 @@ def doubled(rw: Rewriter, node: Node, *terms: Any) -> Any:
 def _fractions(rw: Rewriter, node: Node, a: Any, b: Any) -> Iterator[tuple[Any, Any, Any]]:
     """Yield the parts of each quotient among two factors, and the other factor.
 
-    One that is needed anyway stays as it is, as a product costs less than a quotient; but 1 / N
-    is not what people write.
+    An array that is needed anyway stays as it is, as a product costs less than a quotient, and so
+    does what has a name; but 1 / N is not what people write.
     """
     for fraction, other, original in ((a, b, node.inputs[0]), (b, a, node.inputs[1])):
         if is_op(rw, fraction, "divide"):
             top, bottom = rw.operands(fraction)
-            is_share = not bottom.shape and is_derived(original)
+            is_share = not bottom.shape and rw.node(fraction).name is None
             if is_share or is_inner(rw, fraction, original):
                 yield top, bottom, other
 

@@ -270,7 +270,7 @@ class Examination:
         self.findings += logit_findings(self.loss, np.asarray(run.prediction.value))
         if not np.isfinite(self.value):
             return
-        gradients = run.backward().gradients
+        gradients = run.gradients()
 
         def of(node: Node) -> Any:
             found = gradients.get(node)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.backward import Joint, differentiate
+from chainrule.backward import differentiate
 from chainrule.errors import Location
 from chainrule.graph import Graph, Node
 from chainrule.nn.base import Context
@@ -108,12 +108,17 @@ class Forward:
         assert self.loss is not None
         return Graph(self.nodes, [self.loss])
 
-    def backward(self) -> Joint:
-        """Derive the backward pass, through softmax and the like where they are recognised."""
-        graph = self.graph()
+    def gradients(self) -> Mapping[Node, Node]:
+        """Derive the backward pass, through softmax and the like where they are recognised.
+
+        The line that a recognised operation stands for has the gradient of that operation.
+        """
         wrt = tuple(self.params.values())
+        found = recognise(self.graph(), wrt)
         with np.errstate(all="ignore"):
-            return differentiate(recognise(graph, wrt).graph, wrt)
+            gradients = differentiate(found.graph, wrt).gradients
+        lines = {line: gradients[made] for made, line in found.same if made in gradients}
+        return {**lines, **gradients}
 
 
 def forward(

@@ -189,18 +189,18 @@ def _activation(shown: Shown, layer: Layer) -> str:
     """Write what is applied to the weighted sum, or the sign of a sum where nothing is."""
     chain = layer.chain[layer.chain.index(layer.start) :]
     inner = layer.start
-    for before, node in pairwise(chain):
-        if any(x.source is not before for x in shown.operands(node)):
+    for before, node in pairwise(n for n in chain if not shown.aside(n)):
+        if any(x.source is not before and not x.aside for x in shown.operands(node)):
             inner = node  # a bias, or a scale, that is a parameter
     if inner is layer.end:
         return "Σ"
 
     def label(node: Node) -> Written | None:
-        if node is inner:
+        if shown.stands(node) is inner:
             return Written("Σ", "atom", "text")
         return number(node.value, "text", 4) if is_folded(node) else None
 
-    text = signed(write(layer.end, "text", label).string)
+    text = signed(write(shown.done(layer.end), "text", label).string)
     return text if len(text) <= LONGEST else f"{layer.end.op.name}(Σ)"
 
 

@@ -91,6 +91,10 @@ class Shown:
         """Return the id of a node's box."""
         return f"n{self.place[self.stands(node)]}"
 
+    def done(self, node: Node) -> Node:
+        """Return the node that says what is done in a box: what was recognised, if it was."""
+        return self._copy.get(node, node)
+
     def label(self, node: Node) -> str:
         """Return what a node is called."""
         return self.derivation.label(node)
@@ -249,7 +253,12 @@ class Shown:
 
 
 def _is_copy(copy: Node, original: Node, twin: Mapping[Node, Node]) -> bool:
-    """Whether a node does what another does, with operands that are equal to its own."""
+    """Whether a node does what another does, with operands that are equal to its own.
+
+    What is done to each number alone has no box beside that of the line whose result it is.
+    """
+    if copy.op.elementwise and copy.op is not original.op and not original.is_leaf:
+        return True
     return (
         copy.op is original.op
         and len(copy.inputs) == len(original.inputs)

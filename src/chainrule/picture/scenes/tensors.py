@@ -32,7 +32,7 @@ def box(shown: Shown, node: Node, parent: str = "", opens: str = "") -> Box:
     """Return the box of one node."""
     gradient = shown.gradient_of(node)
     told = node.is_input or node is shown.output or shown.several(node)
-    heading = brief(node.value) if node.is_constant else title(node)
+    heading = brief(node.value) if node.is_constant else title(shown.done(node))
     named = node.name or ("" if node.is_leaf else shown.label(node))
     equals = shown.is_equal_to_another(node)
     return Box(

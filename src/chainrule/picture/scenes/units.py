@@ -76,14 +76,33 @@ def _chain(shown: Shown, start: Node, parameters: Collection[Node]) -> list[Node
     chain = [start]
     while True:
         readers = shown.readers[chain[-1]]
-        if len(readers) != 1:
+        targets = dict.fromkeys(line.target for line in readers if not shown.aside(line.target))
+        if len(targets) != 1:
             return chain
-        target = readers[0].target
-        others = [x.source for x in shown.operands(target) if x.source is not chain[-1]]
+        (target,) = targets
+        passed = _passed_by(shown, chain[-1], target)
+        others = [
+            x.source
+            for x in shown.operands(target)
+            if x.source is not chain[-1] and x.source not in passed
+        ]
         alike = target.op.elementwise and target.shape == start.shape
-        if not alike or any(o not in parameters and not o.is_constant for o in others):
+        fixed = all(o in parameters or o.is_constant for o in others)
+        if not alike or not fixed or len(passed) + 1 < len(readers):
             return chain
-        chain.append(target)
+        chain += [*passed, target]
+
+
+def _passed_by(shown: Shown, node: Node, target: Node) -> list[Node]:
+    """Return the lines between two that no gradient takes, if they lead nowhere else."""
+    found = [node]
+    for each in shown.nodes:  # in the order of the graph
+        sources = [line.source for line in shown.operands(each)]
+        if shown.aside(each) and sources and all(s in found for s in sources):
+            found.append(each)
+    inside = {*found[1:], target}
+    leave = any(line.target not in inside for n in found[1:] for line in shown.readers[n])
+    return [] if leave else found[1:]
 
 
 def _of_arrays(
