@@ -129,7 +129,7 @@ def derive(recording: Recording, upstream: Any = None, simplified: bool = True) 
     recording : Recording
     upstream : number or array, optional
     simplified : bool
-        Recognise softmax and its logarithm; False takes every operation as written.
+        Recognise softmax, sigmoid and the like; False takes every operation as written.
     """
     wrt = recording.wrt_inputs()
     graph = tidied(recording.graph)
