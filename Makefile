@@ -63,13 +63,15 @@ test: $(DEV) chromium  ## Run the tests, then the checks
 
 # The tests of pages need a browser; where it cannot be installed they are skipped, and say so.
 chromium:
-	@if command -v chromium chromium-browser >/dev/null; then exit 0; fi; \
+	@if command -v chromium-headless-shell chromium chromium-browser >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing Chromium for the tests of pages"; \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core; } >/dev/null 2>&1 \
+		export DEBIAN_FRONTEND=noninteractive; \
+		{ apt-get update -qq; for package in chromium-headless-shell chromium; do \
+			apt-get install -y -qq $$package fonts-dejavu-core && break; done; } >/dev/null 2>&1 \
 			|| echo "Chromium could not be installed: the tests of pages are skipped"; \
 	else \
-		echo "No Chromium here: the tests of pages are skipped. Debian has it as 'chromium'."; \
+		echo "No Chromium here: the tests of pages are skipped. Debian has it as 'chromium-headless-shell'."; \
 	fi
 
 check: $(DEV)  ## Lint, format, types and floors, without changing a file

@@ -104,7 +104,7 @@ def _link(process: subprocess.Popen[str]) -> str:
 
 def _first_paint(link: str) -> float | None:
     """Return the browser's own figure; None where there is no browser."""
-    path = shutil.which("chromium")
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
         return None
     try:

@@ -22,7 +22,7 @@ def main():
     HERE.mkdir(exist_ok=True)
     solution = cr.explain(neuron)
     solution.save(str(HERE / "neuron.svg"))
-    browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
+    browser_path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     with sync_playwright() as driver, Lab(listening()) as lab, tempfile.TemporaryDirectory() as at:
         browser = driver.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         tab = browser.new_page(viewport=SIZE)

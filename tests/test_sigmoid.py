@@ -188,3 +188,10 @@ def test_a_picture_has_one_box_of_a_sigmoid():
     assert box.name == "p"
     assert not box.aside
     assert [b.title for b in boxes if b.aside] == ["−·", "exp(·)", "1 + ·"]
+
+
+def test_its_numbers_have_one_box_each():
+    s = cr.explain(lambda z: np.sum(divided(z)), Z[0])
+    boxes = scene(s._explanation, "scalars").boxes
+    assert [b.title for b in boxes].count("sigmoid(·)") == 3
+    assert "1 / ·" not in [b.title for b in boxes]

@@ -35,6 +35,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": _largest,
     "min": _smallest,
     "relu": lambda x: np.maximum(x, 0),
-    "sigmoid": lambda x: SIGMOID(x),
+    "sigmoid": SIGMOID,
     "softmax": _softmax,
 }

@@ -208,9 +208,8 @@ class _Recogniser:
         total = self.totals.get(node.inputs[1])
         if total is None or total.log is not log or not equal(total.z, z):
             return None
-        if node.shape != z.shape or padded_shape(node.inputs[1].shape, len(z.shape)) != _kept(
-            total
-        ):
+        rows = padded_shape(node.inputs[1].shape, len(z.shape))
+        if node.shape != z.shape or rows != _kept(total):
             return None
         return unshifted(z, total.axis)[0], total.axis
 

@@ -126,9 +126,9 @@ class Scalars:
         if whole is None:
             whole = self._wholes[node] = tensors.box(self.shown, node, parent)
         if not node.shape:
-            return replace(whole, title=title(node, fixed)) if fixed else whole
+            return replace(whole, title=title(self.shown.done(node), fixed)) if fixed else whole
         label = element_name(self.shown.label(node), index)
-        heading = label if node.is_input else title(node, fixed)
+        heading = label if node.is_input else title(self.shown.done(node), fixed)
         gradient = self.shown.gradient_of(node)
         return replace(
             whole, id=element_id(self.shown, node, index), title=heading,

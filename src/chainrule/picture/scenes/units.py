@@ -80,29 +80,31 @@ def _chain(shown: Shown, start: Node, parameters: Collection[Node]) -> list[Node
         if len(targets) != 1:
             return chain
         (target,) = targets
-        passed = _passed_by(shown, chain[-1], target)
-        others = [
-            x.source
-            for x in shown.operands(target)
-            if x.source is not chain[-1] and x.source not in passed
-        ]
-        alike = target.op.elementwise and target.shape == start.shape
-        fixed = all(o in parameters or o.is_constant for o in others)
-        if not alike or not fixed or len(passed) + 1 < len(readers):
+        passed = _spelled_out(shown, chain[-1], target)
+        if passed is None or not target.op.elementwise or target.shape != start.shape:
+            return chain
+        own = {chain[-1], *passed}
+        others = [x.source for x in shown.operands(target) if x.source not in own]
+        if any(o not in parameters and not o.is_constant for o in others):
             return chain
         chain += [*passed, target]
 
 
-def _passed_by(shown: Shown, node: Node, target: Node) -> list[Node]:
-    """Return the lines between two that no gradient takes, if they lead nowhere else."""
-    found = [node]
-    for each in shown.nodes:  # in the order of the graph
-        sources = [line.source for line in shown.operands(each)]
-        if shown.aside(each) and sources and all(s in found for s in sources):
-            found.append(each)
-    inside = {*found[1:], target}
-    leave = any(line.target not in inside for n in found[1:] for line in shown.readers[n])
-    return [] if leave else found[1:]
+def _spelled_out(shown: Shown, node: Node, target: Node) -> list[Node] | None:
+    """Return the lines between two that no gradient takes; None where they lead elsewhere."""
+    found: dict[Node, None] = {}
+    waiting = [line.target for line in shown.readers[node]]
+    while waiting:
+        each = waiting.pop()
+        if each is target or each in found:
+            continue
+        if not shown.aside(each):
+            return None
+        found[each] = None
+        waiting += [line.target for line in shown.readers[each]]
+    own = {node, *found}
+    lines = (line for each in found for line in shown.operands(each))
+    return list(found) if all(line.source in own for line in lines) else None
 
 
 def _of_arrays(
