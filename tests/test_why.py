@@ -1,5 +1,4 @@
 import math
-import time
 
 import numpy as np
 import pytest
@@ -109,6 +108,7 @@ def test_neuron_has_one_path_a_weight():
     assert "w[2] -> xw2 -> z -> y" in why.text()
 
 
+@pytest.mark.timeout(60)  # enumeration would take days
 def test_a_trillion_paths_are_counted_and_not_listed():
     def diamonds(x, a, b):
         for _ in range(40):
@@ -116,9 +116,7 @@ def test_a_trillion_paths_are_counted_and_not_listed():
         return x
 
     s = cr.explain(diamonds, 1.0, 0.6, 0.5)
-    began = time.perf_counter()
     why = s.why("x", k=5)
-    assert time.perf_counter() - began < 30  # enumeration would take days
     assert why.count == 2**40
     assert why.gradient == pytest.approx(1.1**40)
     assert why.shown[0].product == pytest.approx(0.6**40)
