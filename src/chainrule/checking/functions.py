@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -114,10 +115,13 @@ class Functions(Subject):
         with self.undisturbed():
             return list(self._intermediates(self.placed(self.values)))
 
+    @cached_property
+    def _forward_unit(self) -> Unit | None:
+        return Unit.of(self._forward)
+
     def _intermediates(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values that forward computes on the way, by the user's names."""
-        unit = Unit.of(self._forward)
-        watch = Watch([unit] if unit is not None else [])
+        watch = Watch([self._forward_unit] if self._forward_unit is not None else [])
         with watch.around({}):
             output = self._run(arguments)[0]
         found = dict(watch.events[-1].scope) if watch.events else {}

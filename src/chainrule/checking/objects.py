@@ -231,8 +231,9 @@ class Layer(Subject):
         for reset in _RESETS:
             if callable(getattr(layer, reset, None)):
                 getattr(layer, reset)()
-        handed = [self._handed(kind, arguments, layer, upstream) for kind in self._handed_kinds()]
-        handed = handed if self._handed_kinds() != ["nothing"] else []
+        kinds = self._handed_kinds()
+        handed = [self._handed(kind, arguments, layer, upstream) for kind in kinds]
+        handed = handed if kinds != ["nothing"] else []
         names = [p.name for p in parameters_of(self._backward_of(layer))]
         shown = {**arguments, **dict(zip(names, handed, strict=False))}
         try:

@@ -43,7 +43,8 @@ class Edit:
     @property
     def text(self) -> str:
         """The statements as code."""
-        return "; ".join(ast.unparse(ast.fix_missing_locations(s)) for s in self.statements)
+        place = self.event.statement
+        return "; ".join(ast.unparse(ast.copy_location(s, place)) for s in self.statements)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,14 +163,18 @@ def derivatives(name: str, np_: str) -> list[str]:
 
 
 def replaced(root: Any, old: ast.AST, new: ast.AST) -> Any:
-    """Return an expression with one part of it exchanged."""
+    """Return an expression with one part of it exchanged; it shares the others with the first."""
     if root is old:
         return new
     if isinstance(root, list):
-        return [replaced(item, old, new) for item in root]
+        items = [replaced(item, old, new) for item in root]
+        return items if any(a is not b for a, b in zip(items, root, strict=True)) else root
     if not isinstance(root, ast.AST):
         return root
+    parts = ((name, value, replaced(value, old, new)) for name, value in ast.iter_fields(root))
+    other = {name: part for name, value, part in parts if part is not value}
+    if not other:
+        return root
     twin = copy.copy(root)
-    for name, value in ast.iter_fields(root):
-        setattr(twin, name, replaced(value, old, new))
+    vars(twin).update(other)
     return twin

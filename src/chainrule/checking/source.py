@@ -39,6 +39,8 @@ class Unit:
         Those that compute something, in the order in which they are written.
     lines : list of str
         The source, without what all lines are indented by.
+    watched : dict
+        Code with probes that was compiled of the tree as it is.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Unit:
         self.tree = tree
         self.lines = lines
         self.statements = list(simple_statements(tree.body))
+        self.watched: dict[int, CodeType | None] = {}
         self._original = function.__code__
         self._place = place or (lambda line: (self.file, line))
         if offset is None:  # the decorators stand above
@@ -64,13 +67,8 @@ class Unit:
     def of(cls, function: Callable[..., Any]) -> Unit | None:
         """Return the unit of a function, or None where its source cannot be had."""
         plain = plain_function(function)
-        if plain is None:
-            return None
-        found = _parsed(plain.__code__)
-        if found is None:
-            return None
-        unit = cls(plain, *found)
-        return unit if unit.compiled(unit.tree) is not None else None
+        found = None if plain is None else _parsed(plain.__code__)
+        return None if plain is None or found is None else cls(plain, *found)
 
     @property
     def name(self) -> str:
@@ -104,23 +102,7 @@ class Unit:
 
     def compiled(self, tree: ast.FunctionDef) -> CodeType | None:
         """Compile another version of the function; None where it would not fit in its place."""
-        free = self._original.co_freevars
-        # Without what is evaluated where the function is defined; its fields differ by Python.
-        fields = {name: getattr(tree, name) for name in tree._fields}
-        fields |= {"args": _bare(tree.args), "decorator_list": [], "returns": None}
-        fields |= {"type_params": []} if "type_params" in fields else {}
-        bare = ast.FunctionDef(**fields)
-        ast.copy_location(bare, tree)
-        outer = ast.parse(f"def __outer__({', '.join(free)}): pass").body[0]
-        assert isinstance(outer, ast.FunctionDef)
-        outer.body = [bare]
-        module = ast.fix_missing_locations(ast.Module([outer], []))
-        try:
-            code = compile(module, self.file, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, TypeError):
-            return None
-        inner = _inner(_inner(code, "__outer__"), tree.name)
-        return inner if inner is not None and inner.co_freevars == free else None
+        return _compiled(tree, self._original)
 
     @contextmanager
     def running(self, code: CodeType) -> Iterator[None]:
@@ -145,6 +127,28 @@ def plain_function(function: Any) -> FunctionType | None:
     if callable(function) and not isinstance(function, (FunctionType, type)):
         function = vars(type(function)).get("__call__")  # an object that is called
     return function if isinstance(function, FunctionType) else None
+
+
+def _compiled(tree: ast.FunctionDef, original: CodeType) -> CodeType | None:
+    """Compile another version of a function's code; None where it would not fit in its place."""
+    free = original.co_freevars
+    # Without what is evaluated where the function is defined; its fields differ by Python.
+    fields = {name: getattr(tree, name) for name in tree._fields}
+    fields |= {"args": _bare(tree.args), "decorator_list": [], "returns": None}
+    fields |= {"type_params": []} if "type_params" in fields else {}
+    bare = ast.FunctionDef(**fields)
+    ast.copy_location(bare, tree)
+    # The body has places already, and hundreds of edits are compiled: only what is new gets any.
+    ast.fix_missing_locations(bare.args)
+    outer = ast.parse(f"def __outer__({', '.join(free)}): pass").body[0]
+    assert isinstance(outer, ast.FunctionDef)
+    outer.body = [bare]
+    try:
+        code = compile(ast.Module([outer], []), original.co_filename, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, TypeError):
+        return None
+    inner = _inner(_inner(code, "__outer__"), tree.name)
+    return inner if inner is not None and inner.co_freevars == free else None
 
 
 def _bare(arguments: ast.arguments) -> ast.arguments:
@@ -177,7 +181,7 @@ def _parsed(code: CodeType) -> tuple[ast.FunctionDef, list[str]] | None:
     if not isinstance(tree, ast.FunctionDef) or tree.name != code.co_name:
         return None  # a lambda, perhaps on a line that begins with def
     ast.increment_lineno(tree, max(first, 1) - 1)
-    return tree, text.splitlines()
+    return (tree, text.splitlines()) if _compiled(tree, code) is not None else None
 
 
 def simple_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

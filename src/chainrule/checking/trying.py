@@ -137,9 +137,10 @@ class in_place:  # noqa: N801  # a context manager, read as a word
         self._before = list(self._body)
         self._top = unit.tree.body
         self._top_before = list(self._top)
-        self._edit = edit
+        self._unit, self._edit = unit, edit
 
     def __enter__(self) -> None:
+        self._unit.watched.clear()
         statement = self._edit.event.statement
         index = next(i for i, s in enumerate(self._body) if s is statement)
         new = self._edit.statements or [ast.Pass()]
@@ -152,6 +153,7 @@ class in_place:  # noqa: N801  # a context manager, read as a word
             self._top.insert(len(self._top) - returns, statement)
 
     def __exit__(self, *error: object) -> None:
+        self._unit.watched.clear()
         self._body[:] = self._before
         if self._top is not self._body:
             self._top[:] = self._top_before

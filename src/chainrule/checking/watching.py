@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,9 @@ class Watch:
         }
         with ExitStack() as stack:
             for which, unit in enumerate(self.units):
-                code = _watched(unit, which)
+                if which not in unit.watched:  # forward may be watched once for each edit
+                    unit.watched[which] = _watched(unit, which)
+                code = unit.watched[which]
                 if code is None:
                     continue
                 scope = unit.function.__globals__
@@ -166,7 +169,7 @@ def looked_up(name: str, scope: Mapping[str, Any]) -> Any:
     return None
 
 
-def _watched(unit: Unit, which: int) -> Any:
+def _watched(unit: Unit, which: int) -> CodeType | None:
     """Return the code of a function with a probe after each statement."""
     tree = copy.deepcopy(unit.tree)
     order = {id(s): i for i, s in enumerate(simple_statements(tree.body))}
