@@ -266,6 +266,10 @@ class Draw:
         """
         named = [n for n in self.namespaces[0] if n in text and re.search(rf"\b{n}\b", text)]
 
+        with quietly():
+            line = compile(text, "<line>", "exec")
+            parts = [compile(result, "<part>", "eval") for result in results]
+
         def nudged(*weights: float) -> list[Any]:
             """Results where the operands are moved along two ways, by these weights."""
             rng = np.random.default_rng(len(text))
@@ -280,8 +284,8 @@ class Draw:
             names = {n: map_leaves(visit, self.namespaces[0][n], n) for n in named}
             try:
                 with quietly():
-                    exec(text, SCOPE, names)
-                return [np.asarray(eval(r, SCOPE, names)) * 1.0 for r in results]
+                    exec(line, SCOPE, names)
+                return [np.asarray(eval(r, SCOPE, names)) * 1.0 for r in parts]
             except Exception:  # drawn text may fail in any way: draw another
                 raise RejectedError from None
 

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -94,12 +96,16 @@ def real_leaves(value: Any) -> list[Any]:
     return [leaf for _, leaf in leaves(value) if is_real(leaf)]
 
 
+@lru_cache(maxsize=16)  # a program is run some twenty times
+def _code(source: str, filename: str) -> CodeType:
+    with quietly():  # a program that is being shrunk may index a number
+        return compile(source, filename, "exec")
+
+
 def compiled(source: str, filename: str, scope: dict[str, Any] | None = None) -> Callable[..., Any]:
     names = dict(SCOPE if scope is None else scope)
     # Errors of chainrule show the user's line, which they look up like a traceback does.
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    with quietly():  # a program that is being shrunk may index a number
-        code = compile(source, filename, "exec")
-    exec(code, names)
+    exec(_code(source, filename), names)
     program: Callable[..., Any] = names["program"]
     return program

@@ -1,6 +1,6 @@
 """Right hand-written passes are called right, and mistakes in them are found and named.
 
-All mutants, instead of a fifth of them: ``pytest tests/test_check_corpus.py --mutants 1``.
+All mutants, instead of a tenth of them: ``pytest tests/test_check_corpus.py --mutants 1``.
 A thousand draws of each right pass, instead of a few: ``--draws 1000``.
 """
 
@@ -46,5 +46,11 @@ def test_mistakes_are_found_and_named(pytestconfig):
     grades = grade(step, pytestconfig.stash[SEED])
     assert grades.total >= 1800 // step
     assert not grades.missed, "\n".join(grades.missed)
-    assert grades.line >= 0.95 * grades.total, f"{grades}\n" + "\n".join(grades.off)
-    assert grades.named >= 0.9 * grades.total, f"{grades}\n" + "\n".join(grades.off)
+    off = f"{grades}\n" + "\n".join(grades.off)
+    assert grades.line >= _least(0.95, grades.total, step) * grades.total, off
+    assert grades.named >= _least(0.9, grades.total, step) * grades.total, off
+
+
+def _least(share, count, step):
+    """A share that is asked of all; less three standard errors where some are drawn."""
+    return share if step == 1 else share - 3 * (share * (1 - share) / count) ** 0.5
