@@ -68,6 +68,18 @@ def test_formula_on_lists(run):
     assert "dx" not in out
 
 
+def test_formula_with_labels_in_an_index(run):
+    formula = "loss = -mean(log(P[rows, labels]))"
+    given = ["--at", "P=[[0.5, 0.5], [0.25, 0.75]]", "--at", "rows=[0, 1]", "--at", "labels=[1, 0]"]
+    out = run("explain", formula, *given)
+    assert "dP = dt1 at [rows, labels], 0 elsewhere" in out
+    assert "drows" not in out
+    wrong = run("explain", "x[k]", "--at", "x=[1, 2]", "--at", "k=0.5", status=2)
+    assert "whole numbers belong" in wrong
+    assert "in the value of 'k'" in wrong
+    assert "--at k=0" in run("explain", "x[k]**2", status=2)
+
+
 def test_function_of_a_file(run, file):
     out = run("explain", f"{file}:loss")
     assert "network.py:4" in out

@@ -1046,7 +1046,38 @@ def test_integers_are_kept_on_request():
     assert parse_value("[4/2]", integers=True).dtype == np.float64
     assert type(parse_value("2", integers=True)) is int
     assert type(parse_value("2.0", integers=True)) is float
-    assert parse_assignment("i=[1]", integers=True)[1].dtype == np.int64
+
+
+def test_what_stands_in_an_index_is_told_and_read_as_whole_numbers():
+    formula = parse("y = P[rows, labels] + x[1:n] + k*x[k]; z = y[m]", {})
+    assert formula.indices == ("rows", "labels", "n", "k", "m")
+    assert set(formula.names) - set(formula.indices) == {"P", "x"}
+    # What the formula works out itself needs no value.
+    assert parse("m = x > 0; y = x[m]", {}).indices == ()
+    for text, kind in (("2", int), ("[0, 2]", np.ndarray)):
+        assert type(parse_value(text, whole=True)) is kind
+    assert parse_assignment("i=[1]", indices=["i"])[1].dtype == np.int64
+    assert parse_assignment("x=[1]", indices=["i"])[1].dtype == np.float64
+    for text in ("1.5", "2.0", "[0, 2.0]", "4/2"):
+        with pytest.raises(FormulaError, match="whole numbers belong"):
+            parse_value(text, whole=True)
+
+
+def test_functions_of_numpys_modules():
+    functions = {"norm": np.linalg.norm, "fft": np.fft.fft, "trace": np.trace}
+    assert parse("np.linalg.norm(x)", functions)(np.array([3.0, 4.0])) == 5.0
+    np.testing.assert_array_equal(parse("numpy.fft.fft(x)", functions)(X), np.fft.fft(X))
+    for text, instead in (
+        ("np.linalg.nrm(x)", "did you mean norm?"),
+        ("np.linalg.trace(x)", "did you mean trace?"),  # another function
+        ("np.linalg.fft(x)", "did you mean fft?"),
+        ("np.nowhere.norm(x)", "did you mean norm?"),
+        ("np.linalg.os.system(x)", "write a known function"),
+        ("np.linalg.__name__(x)", "starts with a letter"),
+    ):
+        with pytest.raises(FormulaError) as caught:
+            parse(text, functions)
+        assert instead in str(caught.value), text
 
 
 @pytest.mark.parametrize(
@@ -1149,4 +1180,4 @@ def test_the_public_names():
         "parse_value",
     ]
     assert list(inspect.signature(parse).parameters) == ["text", "functions", "variables"]
-    assert list(inspect.signature(parse_value).parameters) == ["text", "integers"]
+    assert list(inspect.signature(parse_value).parameters) == ["text", "integers", "whole"]

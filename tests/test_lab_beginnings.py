@@ -175,8 +175,8 @@ def test_numbers_are_such_that_the_formula_is_finite():
 
 #: They work with no values, or with none that are tried.
 HOPELESS = [
-    "y = sum(x, axis=7)", "y = P[rows, labels]",
-    "y = unique(x)", "y = svd(X)", "y = A[0, 1, 2, 3]", "y = [1, 2] @ [1, 2, 3] + x",
+    "y = sum(x, axis=7)", "y = unique(x)", "y = svd(X)", "y = A[0, 1, 2, 3]",
+    "y = [1, 2] @ [1, 2, 3] + x",
     " @ ".join("abcdfghijklmnop"), f"y = {' + '.join('ABCDFGHIJKLMNOP')} + svd(Q)",
 ]  # fmt: skip
 
@@ -229,6 +229,30 @@ def test_every_function_may_be_asked_for(name):
     for arguments in ("x", "a, b", "X, axis=1", "X @ W"):
         found = begun(parse(f"y = {name}({arguments})", FUNCTIONS), {}, {})
         assert found is None or found.values.keys() <= set("abxXW")
+
+
+def test_what_stands_in_an_index_begins_as_a_whole_number():
+    formula = "loss = -mean(log(P[rows, labels]))"
+    found = texts(formula)
+    assert found["rows"] == found["labels"] == "0"
+    assert solution(formula).grads.keys() == {"P"}
+    typed = {"rows": "[0, 1, 2]", "labels": "[2, 0, 3]"}
+    assert shapes(formula, typed=typed)["P"] == (3, 4)
+    assert shapes("y = x[k]", typed={"k": "5"})["x"] == (6,)
+    assert solution(formula, typed=typed).value.shape == ()
+    # Numbers that have begun otherwise, before the name stood in an index.
+    assert texts("y = x[k] * x[1]", begun={"k": "2.5", "x": "3"})["k"] == "0"
+    assert texts("y = x[k] * x[1]", begun={"k": "1", "x": "[3, 4]"})["k"] == "1"
+
+
+def test_what_stands_in_an_index_is_a_whole_number():
+    state = {"formula": "y = x[k]", "values": {"x": "[1, 2]", "k": "0.5"}}
+    with pytest.raises(Faulty, match="whole numbers belong"):
+        explained(state)
+    with pytest.raises(Faulty, match="no gradient"):
+        explained(state | {"wrt": ["k"], "values": {"x": "[1, 2]", "k": "1"}})
+    pasted = "x = np.array([1, 2])\nk = 1\ny = x[k]**2"
+    assert explained({"formula": pasted}).solution.grads["x"].tolist() == [0.0, 4.0]
 
 
 def test_forms_that_are_none():

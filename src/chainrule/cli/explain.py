@@ -164,7 +164,7 @@ def _question(options: argparse.Namespace) -> str | None:
 
 
 def _solution(options: argparse.Namespace, target: Target) -> Solution:
-    given = values.read(options.at, target.values)
+    given = values.read(options.at, target.values, target.indices)
     positional, by_name = target.call(_completed(options, target, given))
     wrt = target.wrt
     if options.wrt is not None:
@@ -270,7 +270,9 @@ def _example(
         trials = iter([tuple(written.get(name, ()) for name in missing)])
     for trial in trials:
         made = {
-            name: np.arange(start, start + np.prod(shape, dtype=int), dtype=float).reshape(shape)
+            name: np.zeros(shape, int)
+            if name in target.indices
+            else np.arange(start, start + np.prod(shape, dtype=int), dtype=float).reshape(shape)
             for start, (name, shape) in enumerate(zip(missing, trial, strict=True), 2)
         }
         words = [

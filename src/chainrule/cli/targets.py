@@ -55,6 +55,11 @@ class Target:
     upstream: Any = None
     formula: Formula | None = None
 
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The variables of a formula that stand in an index."""
+        return () if self.formula is None else self.formula.indices
+
     def call(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return the values as positional arguments and arguments by name."""
         by_name = {name: values[name] for name in self.by_name}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ def name_in(text: str) -> str:
     return text.partition("=")[0].strip()
 
 
-def read(texts: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def read(
+    texts: Sequence[str], defaults: Mapping[str, Any], indices: Collection[str] = ()
+) -> dict[str, Any]:
     """Read the values given on the command line.
 
     Parameters
@@ -30,6 +32,8 @@ def read(texts: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
         Each ``name=VALUE``.
     defaults : mapping
         Argument name -> default, for the arguments that have one.
+    indices : collection of str
+        Arguments that stand in an index, and are whole numbers.
 
     Raises
     ------
@@ -45,7 +49,7 @@ def read(texts: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(default, (str, bool)) and "=" in text:
             given[name] = _word(name, text.partition("=")[2].strip(), default)
         else:
-            name, value = parse_assignment(text)
+            name, value = parse_assignment(text, indices=indices)
             given[name] = like(default, value)
     return given
 

@@ -7,6 +7,8 @@ import difflib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import numpy as np
+
 from chainrule.errors import FormulaError
 from chainrule.formula import tree
 from chainrule.formula.limits import MAX_AXES, MAX_INTEGER
@@ -47,6 +49,14 @@ def callee(
                     f"write {name}(a, b) for the {name} of two, {name}(x, axis=0) along an axis",
                 )
             return name
+        case ast.Attribute(
+            value=ast.Attribute(value=ast.Name(id=prefix), attr=module), attr=name
+        ) if prefix in PREFIXES:
+            # np.linalg.norm is norm, and np.linalg.trace is no np.trace.
+            meant = getattr(getattr(np, module, None), name, None)
+            if meant is not None and functions.get(name) is meant:
+                return name
+            raise _unknown(source, attribute(source, function), name, functions, ())
         case ast.Attribute(attr=name):
             instead = f"write {name}(x)" if name in functions else "write a known function: exp(x)"
             at = attribute(source, function)

@@ -89,6 +89,8 @@ class Formula:
     constants : tuple of str
         Those of ``pi``, ``π`` and ``e`` that the formula uses and does not assign first.
         A value may be given for them; none is needed.
+    indices : tuple of str
+        Those of `names` that stand in an index: their values are whole numbers.
     statements : tuple of Statement
         The parsed statements.
 
@@ -108,6 +110,7 @@ class Formula:
     assigned: tuple[str, ...]
     output: str | None
     constants: tuple[str, ...] = ()
+    indices: tuple[str, ...] = ()
     statements: tuple[tree.Statement, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:

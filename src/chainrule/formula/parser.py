@@ -21,7 +21,8 @@ def parse(
 
     Statements ``name = expression`` stand on lines of their own or are separated by ``;``. The
     last may be a bare expression. Expressions are numbers, names, ``+ - * / ** @``, one
-    comparison, calls of known functions (``np.`` before them is allowed), lists of numbers,
+    comparison, calls of known functions (as in ``exp(x)``, ``np.exp(x)`` and
+    ``np.linalg.norm(x)``), lists of numbers,
     ``.T`` and indexing.
 
     Parameters
@@ -74,5 +75,6 @@ def parse(
         assigned=tuple(translator.assigned),
         output=translated[-1].name,
         constants=tuple(translator.constants),
+        indices=tuple(translator.indices),
         statements=translated,
     )

@@ -70,6 +70,7 @@ class Translator:
         self.names: dict[str, None] = {}
         self.assigned: dict[str, None] = {}
         self.constants: dict[str, None] = {}
+        self.indices: dict[str, None] = {}
         self.count = 0
 
     def _refusal(
@@ -314,7 +315,10 @@ class Translator:
     def _bound(self, node: ast.expr) -> tree.Number | tree.Name:
         self._tally(node)
         if isinstance(node, ast.Name):
-            return self._name(node)
+            name = self._name(node)
+            if name.name in self.names:
+                self.indices[name.name] = None
+            return name
         match node:
             case (
                 ast.Constant(value=int(value))

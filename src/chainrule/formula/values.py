@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,9 @@ class _ValueTranslator(Translator):
         )
 
 
-def parse_value(text: str, *, integers: bool = False) -> float | np.ndarray[Any, np.dtype[Any]]:
+def parse_value(
+    text: str, *, integers: bool = False, whole: bool = False
+) -> float | np.ndarray[Any, np.dtype[Any]]:
     """Read a number or an array from text, without ever running it as Python.
 
     Parameters
@@ -51,19 +54,21 @@ def parse_value(text: str, *, integers: bool = False) -> float | np.ndarray[Any,
         A number, a list of numbers, or lists of one shape within lists. Each number may be
         arithmetic on numbers, ``pi`` and ``e``, as in ``1/3``.
     integers : bool, optional
-        Keep whole numbers whole, where all entries are: for labels and indices.
+        Keep whole numbers whole, where all entries are: for labels.
+    whole : bool, optional
+        Keep whole numbers whole, and take no others: for what stands in an index.
 
     Returns
     -------
     float or ndarray
-        A Python float for a number, an array of float64 for a list. With `integers`, an int and
-        an array of int64 where all entries are whole numbers.
+        A Python float for a number, an array of float64 for a list. With `integers` or `whole`, an
+        int and an array of int64 where all entries are whole numbers.
 
     Raises
     ------
     FormulaError
-        The text is no number and no list of numbers, or not finite. The message points at the
-        column and says what to write.
+        The text is no number and no list of numbers, or not finite, or not whole. The
+        message points at the column and says what to write.
 
     Examples
     --------
@@ -89,21 +94,32 @@ def parse_value(text: str, *, integers: bool = False) -> float | np.ndarray[Any,
                 at, "this is more than one value", "write a number or a list: 2 or [1, -2]"
             )
     if isinstance(node, tree.Array):
-        return entries(node, integers=integers)
+        listed = entries(node, integers=integers or whole)
+        if whole and listed.dtype.kind != "i":
+            raise _not_whole(source, node)
+        return listed
     if node.constant is None:
         raise source.refusal(
             node.at,
             "this is neither a number nor a list of numbers",
             "write the result itself, as in 2 or [1, -2]",
         )
-    whole = integers and type(node.constant) is int
-    value = node.constant if whole else float(node.constant)
+    is_whole = type(node.constant) is int
+    if whole and not is_whole:
+        raise _not_whole(source, node)
+    value = node.constant if is_whole and (integers or whole) else float(node.constant)
     assert math.isfinite(value), "the translator lets finite numbers through alone"
     return value
 
 
+def _not_whole(source: Source, node: tree.Node) -> FormulaError:
+    return source.refusal(
+        node.at, "this stands in an index, where whole numbers belong", "write 0, or [0, 2, 1]"
+    )
+
+
 def parse_assignment(
-    text: str, *, integers: bool = False
+    text: str, *, indices: Collection[str] = ()
 ) -> tuple[str, float | np.ndarray[Any, np.dtype[Any]]]:
     """Read ``name=VALUE``.
 
@@ -111,8 +127,8 @@ def parse_assignment(
     ----------
     text : str
         A name, ``=``, and a value as `parse_value` reads it.
-    integers : bool, optional
-        As for `parse_value`.
+    indices : collection of str, optional
+        Names of what stands in an index: their values are whole numbers, and no others are taken.
 
     Returns
     -------
@@ -156,7 +172,7 @@ def parse_assignment(
         at = source.text.rindex("=")
         raise source.refusal(at, "there is one = too many", f"write {name}=VALUE")
     try:
-        return name, parse_value(right, integers=integers)
+        return name, parse_value(right, whole=name in indices)
     except FormulaError as error:
         error.add_note(f"in the value of '{name}'")
         raise

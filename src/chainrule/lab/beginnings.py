@@ -8,6 +8,7 @@ here by name.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -82,12 +83,15 @@ def begun(
     >>> begun(parse("z = w*x + b", FUNCTIONS), {}, {}).values
     {'w': 2.0, 'x': 3.0, 'b': 1.0}
     """
+    begun_before = {n: present[n] for n in formula.indices if _is_whole(present.get(n))}
+    given = {**dict.fromkeys(formula.indices, 0), **begun_before, **given}
+    places = {name: given[name] for name in formula.indices}
     free = tuple(name for name in formula.names if name not in given)
     before = {name: np.shape(value) for name, value in present.items() if name not in given}
-    fixed = {name: np.shape(given[name]) for name in formula.names if name in given}
+    fixed = {n: np.shape(given[n]) for n in formula.names if n in given and n not in places}
     with tracing(lambda level: Recorder(level, values=False)) as recorder:
         try:
-            found = _Search(formula, fixed, free, labels, recorder).found(before)
+            found = _Search(formula, fixed, places, free, labels, recorder).found(before)
         except _GivenUp:
             return None
     if found is None:
@@ -98,7 +102,7 @@ def begun(
         formula, given, present, {name: shapes[name] for name in free}, labels, hold=not large
     )
     output = traced.output
-    return Begun(values, fillings(len(formula.names), output)[0] if output else None)
+    return Begun(values | places, fillings(len(formula.names), output)[0] if output else None)
 
 
 # -- search ------------------------------------------------------------------------------------
@@ -140,6 +144,8 @@ class _Search:
     formula : Formula
     fixed : mapping
         Name -> shape.
+    places : mapping
+        Name -> whole numbers, of what stands in an index.
     free : sequence of str
     labels : sequence of str
     recorder : Recorder
@@ -150,11 +156,13 @@ class _Search:
         self,
         formula: Formula,
         fixed: Mapping[str, Shape],
+        places: Mapping[str, Any],
         free: Sequence[str],
         labels: Sequence[str],
         recorder: Recorder,
     ) -> None:
         self.formula, self.fixed, self.free, self.labels = formula, fixed, free, labels
+        self.places = places
         self.recorder = recorder
         self.meter = Meter(soon())
         self.left = limits.MAX_SEARCH
@@ -245,15 +253,16 @@ class _Search:
             measured = len(recorder.nodes)
             passed, last = passed + 1, operands
             self.meter.admit(function, operands)
+            if function is operator.getitem:
+                _reach(*operands)
             if not any(isinstance(o, Traced) for o in operands) or any(
                 isinstance(o, np.ndarray) for o in operands
             ):
                 self.meter.measure(function, operands, keywords)  # this one may be computed
 
         try:
-            result = self.formula.evaluate(
-                {name: self.input(name, shape) for name, shape in shapes.items()}, before=before
-            )
+            inputs = {name: self.input(name, shape) for name, shape in shapes.items()}
+            result = self.formula.evaluate({**inputs, **self.places}, before=before)
             output = shape_of(result) if _is_value(result) else None
         except UNKNOWN:
             output = None
@@ -263,7 +272,8 @@ class _Search:
             return _Trace(passed + 1, output, nodes)
         operands = [*_flat(last)]
         arrays = [recorder.node(o) for o in operands if isinstance(o, Traced | np.ndarray)]
-        places = [o + 1 if o >= 0 else -o for o in operands if type(o) is int]
+        whole = [int(o) for one in operands if _is_whole(one) for o in np.ravel(one)]
+        places = [o + 1 if o >= 0 else -o for o in whole]
         lengths = frozenset(n for a in arrays for n in a.shape)
         lengths = lengths.union(n for n in places if n > max(_LENGTHS))
         return _Trace(passed, None, nodes, self.leading(arrays), lengths)
@@ -314,6 +324,23 @@ def _arrays(name: str, lengths: frozenset[int]) -> Iterator[Shape]:
     for shape in [*matrices, *lists] if _is_capital(name) else [*lists, *matrices]:
         if 0 < np.prod(shape) <= limits.MAX_BEGUN:
             yield shape
+
+
+def _reach(array: Any, index: Any) -> None:
+    """Raise what NumPy does where an index is out of bounds: shapes alone do not tell.
+
+    The least and the greatest of some places stand for all of them, so that nothing is made.
+    """
+    if any(isinstance(entry, Traced) for entry in _flat([index])):
+        return
+    entries = index if isinstance(index, tuple) else (index,)
+    for end in (np.min, np.max):
+        at = tuple(int(end(e)) if _is_whole(e) and np.size(e) else e for e in entries)
+        np.broadcast_to(0.0, shape_of(array))[at]
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int or (isinstance(value, np.ndarray) and value.dtype.kind == "i")
 
 
 def _is_capital(name: str) -> bool:

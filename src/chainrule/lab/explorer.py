@@ -15,7 +15,6 @@ from chainrule.errors import ChainruleError, FormulaError
 from chainrule.examples import EXAMPLES
 from chainrule.explaining.explanation import Explanation
 from chainrule.explaining.notations import rewritten
-from chainrule.formula import parse_value
 from chainrule.lab.beginnings import begun
 from chainrule.lab.fillings import fillings
 from chainrule.lab.points import Point, points_of
@@ -212,7 +211,7 @@ def form_begun(
     """
     form = form_of(target)
     assert target.formula is not None
-    before, given = _read(present), {**target.defaults, **_read(typed)}
+    before, given = _read(target, present), {**target.defaults, **_read(target, typed)}
     found = None
     if all(name in given for name in typed if name in target.names):
         labels = [name for name in target.names if name not in target.wrt]
@@ -224,16 +223,16 @@ def form_begun(
     if found is None:
         return form | {"upstream": str(upstream or "")}
     if found.upstream is not None and found.upstream.size <= TEXT:
-        value = _read({"": upstream}).get("", 0.0)
+        value = _read(target, {"": upstream}).get("", 0.0)
         same = np.shape(value) == found.upstream.shape
         form["upstream"] = value_source(value if same else found.upstream)
     return form
 
 
-def _read(texts: Mapping[str, Any]) -> dict[str, Any]:
+def _read(target: Target, texts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of those texts that can be read."""
     found: dict[str, Any] = {}
     for name, text in texts.items():
         with suppress(FormulaError):
-            found[name] = parse_value(text if isinstance(text, str) else "")
+            found[name] = target.read(name, text if isinstance(text, str) else "")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from chainrule.errors import ArgumentError, ChainruleError, FormulaError
 from chainrule.graphing import record
 from chainrule.lab import limits
 from chainrule.op import shape_of
+from chainrule.trace import Traced
 
 #: What a trace of shapes alone may raise where a shape depends on values, as of `unique`.
 UNKNOWN = (
@@ -103,6 +105,10 @@ def sizes_of(
     >>> sizes_of(operator.add, (np.ones((30, 1)), np.ones((1, 50))), {})
     [1500]
     """
+    if function is operator.getitem:
+        # What an index picks depends on its numbers, which no gradient goes through.
+        index = _known(operands[1])
+        return sizes_of(lambda array: array[index], operands[:1], keywords)
     arrays = {i: o for i, o in enumerate(operands) if shape_of(o) != ()}
     if not arrays:
         return [1]
@@ -125,6 +131,17 @@ def sizes_of(
 def _plain(operand: Any) -> Any:
     """Return a number that stands for one that is traced elsewhere."""
     return operand if isinstance(operand, (int, float, bool, slice, tuple)) else 1.0
+
+
+def _known(index: Any) -> Any:
+    """Return an index with the numbers of what is traced in it."""
+    if isinstance(index, tuple):
+        return tuple(map(_known, index))
+    if isinstance(index, slice):
+        return slice(*map(_known, (index.start, index.stop, index.step)))
+    if not isinstance(index, Traced):
+        return index
+    return np.asarray(index) if index.shape else operator.index(index)
 
 
 def _count(function: Callable[..., Any], operands: tuple[Any, ...]) -> int:

@@ -127,6 +127,16 @@ class Target:
     lines: tuple[tuple[int, str], ...] = ()
     formula: Formula | None = None
 
+    def read(self, name: str, text: Any) -> Any:
+        """Read a value of an argument; what stands in an index of a formula is a whole number.
+
+        Raises
+        ------
+        FormulaError
+        """
+        whole = self.formula is not None and name in self.formula.indices
+        return parse_value(str(text), whole=whole)
+
 
 def target_of(state: Mapping[str, Any]) -> Target:
     """Return what a state asks to be explained.
@@ -188,7 +198,7 @@ def _formula(text: str, given: tuple[str, ...]) -> Target:
     except FormulaError as error:
         raise Faulty(fault_of(error, "formula")) from None
     names = (*parsed.names, *(name for name in parsed.constants if name in given))
-    if not names:
+    if set(names) <= set(parsed.indices):
         raise Faulty(Fault("formula", "The formula has no variable, so it has no gradient.", 1, 1))
     taken = {*names, *parsed.assigned}
     output = parsed.output or ("y" if "y" not in taken else "output")
@@ -208,9 +218,10 @@ def _formula(text: str, given: tuple[str, ...]) -> Target:
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     with_signature(formula, [inspect.Parameter(name, kind) for name in names])
-    wrt = tuple(name for name in names if name not in _LABELS) or names
+    able = tuple(name for name in names if name not in parsed.indices)
+    wrt = tuple(name for name in able if name not in _LABELS) or able
     lines = tuple(enumerate(lines_of(text), 1))
-    return Target(formula, names, names, wrt, defaults, formula=parsed, lines=lines)
+    return Target(formula, names, able, wrt, defaults, formula=parsed, lines=lines)
 
 
 # -- values --------------------------------------------------------------------------------
@@ -255,13 +266,13 @@ def call_of(state: Mapping[str, Any]) -> Call:
                 faults.append(Fault(f"value:{name}", f"Give {name} a value, such as 2 or [1, -2]."))
             continue
         try:
-            values[name] = like(target.defaults.get(name), _value(text))
+            values[name] = like(target.defaults.get(name), target.read(name, text))
         except FormulaError as error:
             faults.append(fault_of(error, f"value:{name}"))
     upstream = target.upstream
     try:
         if str(state.get("upstream") or "").strip():
-            upstream = np.asarray(_value(state["upstream"]), float)[()]
+            upstream = np.asarray(parse_value(str(state["upstream"])), float)[()]
     except FormulaError as error:
         faults.append(fault_of(error, "upstream"))
     wrt = target.wrt
@@ -272,10 +283,6 @@ def call_of(state: Mapping[str, Any]) -> Call:
     if faults:
         raise Faulty(*faults)
     return Call(target, values, wrt, upstream)
-
-
-def _value(text: Any) -> Any:
-    return parse_value(text if isinstance(text, str) else str(text), integers=False)
 
 
 def _wrt(asked: Any, target: Target) -> tuple[str, ...]:

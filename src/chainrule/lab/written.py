@@ -12,6 +12,7 @@ import linecache
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -81,18 +82,24 @@ def opened(formula: Formula) -> tuple[Formula, dict[str, Any]]:
     """
     counts, text = Counter(s.name for s in formula.statements), formula.text
     values: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
     for statement, following in zip(formula.statements, formula.statements[1:], strict=False):
         if statement.name is None or counts[statement.name] > 1:
             continue
         written = formula.text[statement.at : following.at]
+        value = written.partition("=")[2].strip(" \t\n;")
         try:
-            value = parse_value(written.partition("=")[2].strip(" \t\n;"), integers=False)
+            values[statement.name] = parse_value(value)
         except FormulaError:
             continue
-        values[statement.name] = value
+        with suppress(FormulaError):
+            whole[statement.name] = parse_value(value, whole=True)
         blank = re.sub(r"[^\n]", " ", written)
         text = text[: statement.at] + blank + text[following.at :]
-    return (parse(text, FUNCTIONS), values) if values else (formula, values)
+    if not values:
+        return formula, values
+    without = parse(text, FUNCTIONS)
+    return without, {**values, **{n: whole[n] for n in without.indices if n in whole}}
 
 
 # -- lines -------------------------------------------------------------------------------------
