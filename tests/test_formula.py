@@ -1052,6 +1052,8 @@ def test_what_stands_in_an_index_is_told_and_read_as_whole_numbers():
     formula = parse("y = P[rows, labels] + x[1:n] + k*x[k]; z = y[m]", {})
     assert formula.indices == ("rows", "labels", "n", "k", "m")
     assert set(formula.names) - set(formula.indices) == {"P", "x"}
+    picked = parse("rows = [0, 1]; m = P > 2; y = sum(P[rows, 1]) + sum(P[m])", {"sum": np.sum})
+    assert picked(np.array([[1.0, 2.0], [3.0, 4.0]])) == 2 + 4 + 3 + 4
     # What the formula works out itself needs no value.
     assert parse("m = x > 0; y = x[m]", {}).indices == ()
     for text, kind in (("2", int), ("[0, 2]", np.ndarray)):

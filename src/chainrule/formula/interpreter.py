@@ -346,7 +346,11 @@ class _Run:
                 return slice(*map(self.entry, (entry.lower, entry.upper, entry.step)))
             case None:
                 return None
-        return self.value(entry)
+        value = self.value(entry)
+        # A list that is written in a formula holds floats, and here whole numbers are meant.
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.any(value % 1):
+            return value.astype(np.int64)
+        return value
 
     def nested(self, node: tree.Node) -> Any:
         if isinstance(node, tree.Array):

@@ -326,7 +326,9 @@ class Translator:
             ) if type(value) is int:
                 return tree.Number(self.source.start(node), calls.whole(self.source, node))
         raise self._refusal(
-            node, "this cannot stand in an index", "write whole numbers, names or :, as in x[0, 1:]"
+            node,
+            "this cannot stand in an index",
+            "write whole numbers, names or :, as in x[0, 1:]; name others first: m = x > 0; x[m]",
         )
 
     def _array(self, node: ast.List, depth: int, axes: int) -> tree.Array:
