@@ -22,6 +22,16 @@ def known(value: Any) -> Any:
     return None if isinstance(value, Abstract) else value
 
 
+def counts(value: Any) -> Any:
+    """Return counts as Python's whole numbers, those that the user's function was given too.
+
+    For what NumPy rounds without a word, as in ``np.roll(x, 1.5)``.
+    """
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(counts, value))
+    return int(value) if is_traced(value) and not value.shape else value
+
+
 def as_array(a: Any) -> Any:
     """Return lists and Python's numbers as arrays, and all else as it is."""
     return a if hasattr(a, "dtype") else np.asarray(a)

@@ -23,7 +23,7 @@ from chainrule.op import (
 from chainrule.rules.axes import all_axes, along, inverse, normal_axis, normal_list
 from chainrule.rules.calls import by_position
 from chainrule.rules.infer import array_like
-from chainrule.rules.operands import refuse_device
+from chainrule.rules.operands import counts, refuse_device
 
 _MOVED = "moving elements does not change them: each gradient moves back to where it came from"
 
@@ -170,6 +170,7 @@ def moving(
 
 
 def _bind_roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    shift, axis = counts(shift), counts(axis)
     if axis is None:
         shifts = sum(int(n) for n in np.ravel(shift))
         return (a,), {"shift": shifts, "axis": None}

@@ -20,7 +20,8 @@ from chainrule.trace.operands import refuse_subclass
 from chainrule.trace.recorder import Branch, Recorder
 from chainrule.trace.source import location, warn
 from chainrule.trace.tape import Tape, WholeTape
-from chainrule.trace.traced import Traced, WholeFloat, apply
+from chainrule.trace.traced import Traced, apply
+from chainrule.trace.whole import WholeFloat
 
 
 class _Depth(threading.local):

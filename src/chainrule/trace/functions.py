@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import MutationError, UnsupportedError
+from chainrule.errors import ConversionError, MutationError, UnsupportedError
 from chainrule.op import Abstract, Op, UnsupportedArgumentError
 from chainrule.rules import BY_FUNCTION, BY_METHOD, COMPOSED, TABLE, special
 from chainrule.rules.operands import is_traced
 from chainrule.rules.refused import reason
 from chainrule.trace.base import composed
+from chainrule.trace.counts import with_counts
 from chainrule.trace.indexing import linked, split_key
 from chainrule.trace.methods import innermost
 from chainrule.trace.operands import from_list, is_known
@@ -171,6 +172,16 @@ def in_order(row: Op, arguments: Sequence[Any]) -> Sequence[Any]:
 
 def call_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Apply a NumPy function of which at least one argument is traced."""
+    try:
+        return _called(function, args, kwargs)
+    except (ConversionError, TypeError, IndexError, RecursionError):
+        counted = with_counts(function, args, kwargs)
+        if counted is None:
+            raise
+    return _called(function, *counted)
+
+
+def _called(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     if kwargs:
         out = kwargs.get("out")
         if out is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,10 @@ def split_key(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     fixed: list[Any] = []
     positions: list[Any] = []
     for k in key if isinstance(key, tuple) else (key,):
-        if isinstance(k, (slice, range)) or k is None or k is Ellipsis:
+        if isinstance(k, slice) and any(map(is_traced, (k.start, k.stop, k.step))):
+            ends = (k.start, k.stop, k.step)
+            fixed.append(slice(*(operator.index(e) if is_traced(e) else e for e in ends)))
+        elif isinstance(k, (slice, range)) or k is None or k is Ellipsis:
             fixed.append(k)
         elif isinstance(k, (np.ndarray, list)) or (
             is_traced(k) and (k.shape or k.dtype.kind in "iu")

@@ -61,7 +61,7 @@ def made_plain() -> ConversionError:
         where=location(),
         instead="np.stack([a, b, ...]) for np.array([a, b, ...]), np.block for nested lists; "
         "np.asarray(x) and np.array(x) can be left out; np.zeros_like(x, shape=...) of a traced x "
-        "for an array to write into",
+        "for an array to write into; int(n) for a count, as in np.arange(int(n))",
     )
 
 

@@ -19,6 +19,7 @@ from chainrule.trace.failure import explained
 from chainrule.trace.source import assigned_name, location, user_frame
 from chainrule.trace.traced import Traced
 from chainrule.trace.views import OUTDATED
+from chainrule.trace.whole import WholeFloat, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,8 @@ class Recorder(Trace):
             if self.values:
                 value = op.forward(*(i.value for i in inputs), **params)
                 abstract = Abstract.of(value)
+                if not abstract.shape and any(i.value.__class__ is WholeFloat for i in inputs):
+                    value = whole(op, [i.value for i in inputs], params, value)
             else:
                 abstract = self._inferred(op, inputs, params)
         except Exception as error:

@@ -17,10 +17,13 @@ from chainrule.errors import BranchError, ConversionError
 from chainrule.graph import NO_PARAMS
 from chainrule.op import Abstract, Op
 from chainrule.rules import TABLE
+from chainrule.rules.operands import known
 from chainrule.trace import functions, indexing, methods, operands
 from chainrule.trace.base import Trace
+from chainrule.trace.counts import fixed
 from chainrule.trace.source import location
 from chainrule.trace.views import Link, outdate, refused
+from chainrule.trace.whole import WholeFloat
 
 
 def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
@@ -29,6 +32,10 @@ def apply(op: Op, operands: Sequence[Any], params: Any = NO_PARAMS) -> Any:
     for operand in operands:
         if operand.__class__ is Traced and (trace is None or operand._trace.level > trace.level):
             trace = operand._trace
+    for value in params.values():
+        if value.__class__ is Traced:
+            params = fixed(op, params)
+            break
     return op(*operands, **params) if trace is None else trace.record(op, operands, params)
 
 
@@ -279,9 +286,9 @@ class Traced:
 
     def __int__(self) -> int:
         concrete = self._concrete()
-        if concrete is None:
-            raise operands.lossy("int()", "the value itself")
-        return int(concrete)
+        if concrete is None and not isinstance(known(self), WholeFloat):
+            raise operands.lossy("int()", "the value itself, or a // b for a whole number")
+        return int(known(self))
 
     def __complex__(self) -> complex:
         raise operands.lossy("complex()", "the value itself, or x + 1j * y")
@@ -290,7 +297,7 @@ class Traced:
         return np.round(self, digits or 0)
 
     def __index__(self) -> int:
-        value = self.value
+        value = known(self)
         if isinstance(value, WholeFloat):
             return int(value)
         concrete = self._concrete()
@@ -388,12 +395,6 @@ class Traced:
                 link.base.link.views.append(self)
                 self._trace = result._trace
         self.index, self.value = result.index, result.value
-
-
-class WholeFloat(float):
-    """A float that was written as a Python int, and still serves as an index."""
-
-    __slots__ = ()
 
 
 _FAMILIAR.add(Traced)

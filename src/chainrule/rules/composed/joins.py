@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.rules.axes import along, one_axis
 from chainrule.rules.composed.arrangement import at_least_1d, at_least_2d, at_least_3d
 from chainrule.rules.composed.selecting import picked
-from chainrule.rules.operands import as_array, cast, flat_or_along
+from chainrule.rules.operands import as_array, cast, counts, flat_or_along
 
 
 def _vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
@@ -66,7 +66,7 @@ def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]
     if np.ndim(indices_or_sections):
         bounds = [0, *(int(i) for i in indices_or_sections), size]
         return [ary[along(axis, slice(lo, hi))] for lo, hi in pairwise(bounds)]
-    parts = np.array_split(np.arange(size), indices_or_sections)
+    parts = np.array_split(np.arange(size), counts(indices_or_sections))
     ends = np.cumsum([0, *(len(p) for p in parts)]).tolist()
     return [ary[along(axis, slice(lo, hi))] for lo, hi in pairwise(ends)]
 

@@ -11,7 +11,15 @@ from chainrule.errors import BranchError
 from chainrule.op import UnsupportedArgumentError
 from chainrule.rules.axes import along, one_axis
 from chainrule.rules.index import GETITEM, SCATTER, Slot
-from chainrule.rules.operands import as_array, flat, flat_or_along, is_traced, known, refuse_out
+from chainrule.rules.operands import (
+    as_array,
+    counts,
+    flat,
+    flat_or_along,
+    is_traced,
+    known,
+    refuse_out,
+)
 from chainrule.rules.order import along_key
 
 
@@ -30,9 +38,10 @@ def picked(a: Any, places: Any, axis: int) -> Any:
 def _places(indices: Any) -> Any:
     """Return indices as integers: np.take casts what indexing would refuse, or read as a mask."""
     if isinstance(indices, (list, tuple)):
-        indices = np.asarray(indices)
+        indices = np.asarray(counts(indices))
         return indices if indices.dtype.kind in "iu" else indices.astype(np.intp)
-    indices = as_array(indices)
+    whole = is_traced(indices) and indices.dtype.kind == "f" and not indices.shape
+    indices = as_array(counts(indices) if whole else indices)
     return indices.astype(np.intp) if indices.dtype.kind == "b" else indices
 
 
