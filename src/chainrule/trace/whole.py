@@ -24,14 +24,14 @@ def whole(op: Op, operands: Sequence[Any], params: Mapping[str, Any], result: An
     Examples
     --------
     >>> from chainrule.rules import TABLE
+    >>> def is_whole(name, *numbers):
+    ...     result = TABLE[name].forward(*numbers)
+    ...     return isinstance(whole(TABLE[name], numbers, {}, result), WholeFloat)
     >>> stride = WholeFloat(2)
-    >>> for name, other in (("multiply", 3), ("floor_divide", 2), ("divide", 2), ("add", 0.5)):
-    ...     op = TABLE[name]
-    ...     print(name, type(whole(op, (stride, other), {}, op.forward(stride, other))).__name__)
-    multiply WholeFloat
-    floor_divide WholeFloat
-    divide float64
-    add float64
+    >>> is_whole("multiply", stride, 3), is_whole("floor_divide", 7, stride)
+    (True, True)
+    >>> is_whole("divide", stride, 2), is_whole("add", stride, 0.5)
+    (False, False)
     """
     if not isinstance(result, float) or not all(type(o) in (WholeFloat, int) for o in operands):
         return result
