@@ -26,7 +26,7 @@ def pytest_addoption(parser):
     group.addoption("--draws", type=int, default=10, help="draws of each right pass (default: 10)")
     group.addoption("--mutants", type=int, default=10, help="every so manieth mutant (default: 10)")
     parser.getgroup("training").addoption(
-        "--kills", type=int, default=16, help="runs of training that are killed (default: 16)"
+        "--kills", type=int, default=10, help="runs of training that are killed (default: 10)"
     )
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden anew instead of comparing"

@@ -24,8 +24,6 @@ CHECKS = """
     ("estimator", "least"),
     [
         ("MLPClassifier()", 65),
-        ("MLPRegressor()", 55),
-        ("MLPClassifier(solver='sgd', learning_rate_init=0.1)", 65),
         ("MLPRegressor(loss='squared_error', solver='sgd', activation='tanh')", 55),
     ],
 )
