@@ -98,6 +98,19 @@ def read_after_its_array_was_written(x):
     return head.sum()
 
 
+def read_after_its_complex_array_was_written(x):
+    z = x * 1j
+    part = z.imag
+    z[0] = 5.0
+    return np.sum(part)
+
+
+def written_through_a_real_part(x):
+    z = x + 0j
+    np.real(z)[0] = 3.0
+    return np.sum(np.abs(z))
+
+
 def log_of_negative(x):
     y = x - 2
     return np.sum(np.log(y))
@@ -151,6 +164,8 @@ CASES = [
     (through_math, (np.ones(2),), errors.ConversionError, ["np.exp, not math.exp"]),
     (written_through_a_reshaped_view, (np.ones(2),), errors.MutationError, ["copy"]),
     (read_after_its_array_was_written, (np.ones(2),), errors.MutationError, ["copy"]),
+    (read_after_its_complex_array_was_written, (np.ones(2),), errors.MutationError, ["copy"]),
+    (written_through_a_real_part, (np.ones(2),), errors.MutationError, ["copy"]),
     (log_of_negative, (np.ones(2),), errors.NonFiniteError, ["log gave a NaN", "np.clip"]),
     (python_division, (0.0,), errors.NonFiniteError, ["division by zero"]),
     (root_of_negative, (1.0,), errors.NonFiniteError, ["power gave a NaN"]),

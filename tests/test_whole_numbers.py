@@ -115,6 +115,18 @@ def test_no_gradient_is_lost_without_a_word(name):
         cr.explain(f, X, 2, upstream=np.ones(shape) if shape else None)
 
 
+def test_what_numpy_is_asked_with_is_a_copy():
+    kept = np.zeros(4)
+
+    def f(x, k):
+        np.place(kept, [True, True, False, False], [x[0, 0], k])
+        return np.sum(x)
+
+    with pytest.raises(ConversionError):
+        cr.explain(f, X, 2)
+    assert not kept.any()
+
+
 def test_what_is_no_whole_number_is_no_count():
     with pytest.raises(ConversionError):
         cr.explain(lambda x, k: x[0, k / 2], X, 2)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.rules import TABLE
 
 X = np.array([1.0, 2.0, 3.0])
 
@@ -112,6 +113,14 @@ def element_by_ellipsis(x):
     return np.sum(z) + np.sum(y)
 
 
+def real_part_read_later(x):
+    """The row itself gives an array of its own, and the code that is emitted for it a view."""
+    y = 2 * x
+    part = TABLE["real"](y)
+    y[np.array([True, False, True])] = 1.0
+    return np.sum(part) * np.sum(y)
+
+
 def swapped(x):
     y = x.copy()
     y[0], y[1] = y[1], y[0]
@@ -141,6 +150,7 @@ PROGRAMS = [
     (view_read_later, (X,)),
     (expression_read_later, (X,)),
     (element_by_ellipsis, (X,)),
+    (real_part_read_later, (X,)),
     (swapped, (X,)),
     (triangular, (np.tri(3) + np.eye(3), X)),
 ]

@@ -15,6 +15,7 @@ import numpy as np
 from chainrule.emit.program import Program
 from chainrule.graph import Node
 from chainrule.rules import TABLE
+from chainrule.rules.complex import PARTS
 from chainrule.rules.index import filled, is_basic
 
 #: Operands that are asked for their shape alone, whatever they have come to hold.
@@ -28,8 +29,6 @@ _SHAPE_ALONE = frozenset(
 _ALLOCATING = frozenset(
     TABLE[name] for name in ("copy", "zeros_like", "ones_like", "setitem", "scatter", "matmul")
 )
-#: Elementwise operations whose result may share memory with their operand.
-_SHARING = frozenset(TABLE[name] for name in ("real", "imag"))
 #: Arrays up to this size are asked which of their elements are written.
 _LARGEST = 100_000
 
@@ -87,7 +86,7 @@ class Writes:
         element = (
             node.op is TABLE["getitem"] and node.shape == () and Ellipsis not in node.params["key"]
         )
-        if inline or (node.op.view and not element):
+        if inline or node.op in PARTS or (node.op.view and not element):
             reads = reads.union(*(self._reads.get(i, ()) for i in node.inputs))
         self._reads[node] = reads
         for read in reads - {node}:
@@ -106,7 +105,7 @@ class Writes:
 
 def is_fresh(node: Node) -> bool:
     """Whether a result has memory of its own."""
-    return node.op in _ALLOCATING or (node.op.elementwise and node.op not in _SHARING)
+    return node.op in _ALLOCATING or (node.op.elementwise and node.op not in PARTS)
 
 
 def apart(parts: Sequence[Node]) -> list[bool]:

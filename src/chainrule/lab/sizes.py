@@ -107,7 +107,10 @@ def sizes_of(
     """
     if function is operator.getitem:
         # What an index picks depends on its numbers, which no gradient goes through.
-        index = _known(operands[1])
+        try:
+            index = _known(operands[1])
+        except UNKNOWN:  # where shapes alone are traced, and nothing is computed
+            return [math.prod(shape_of(operands[0]))]
         return sizes_of(lambda array: array[index], operands[:1], keywords)
     arrays = {i: o for i, o in enumerate(operands) if shape_of(o) != ()}
     if not arrays:

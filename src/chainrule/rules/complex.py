@@ -88,3 +88,5 @@ TABLE = (
         "0",
     ),
 )
+#: The parts of complex arrays: NumPy's results share memory with their operand.
+PARTS = frozenset(row for row in TABLE if row.name in ("real", "imag"))

@@ -44,7 +44,7 @@ def with_counts(
     def plain(more: Any) -> Callable[[Any], Any]:
         def visit(leaf: Any) -> Any:
             if not is_traced(leaf):
-                return leaf
+                return leaf.copy() if isinstance(leaf, np.ndarray) else leaf  # np.put writes to it
             number = np.copy(plain_number(known(leaf)))[()]
             return number + 0.5 if leaf is more else number
 

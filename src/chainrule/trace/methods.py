@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.errors import ChainruleError, DtypeError, UnsupportedAttributeError, UnsupportedError
 from chainrule.rules import TABLE
 from chainrule.rules.operands import is_traced
+from chainrule.trace.indexing import linked
 from chainrule.trace.source import location
 
 
@@ -52,6 +53,12 @@ def _in_place(function: Any) -> Callable[..., Any]:
         array[...] = function(array, *args, **kwargs)
 
     return method
+
+
+def part(array: Any, name: str) -> Any:
+    """Return the real or the imaginary part: of a complex array a view, as NumPy's is."""
+    result = TABLE[name](array)
+    return linked(result, array) if array.dtype.kind == "c" else result
 
 
 def innermost(array: Any) -> Any:

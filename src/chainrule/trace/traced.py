@@ -348,12 +348,12 @@ class Traced:
     @property
     def real(self) -> Any:
         """The real part."""
-        return TABLE["real"](self) if self.dtype.kind == "c" else self
+        return methods.part(self, "real") if self.dtype.kind == "c" else self
 
     @property
     def imag(self) -> Any:
         """The imaginary part."""
-        return TABLE["imag"](self)
+        return methods.part(self, "imag")
 
     def __getattr__(self, name: str) -> Any:
         method = methods.METHODS.get(name)
@@ -390,7 +390,7 @@ class Traced:
             outdate(link)
             if link.base is not None:
                 if link.key is None:
-                    raise refused("A reshaped or transposed view cannot be written to.")
+                    raise refused("A reshaped or transposed view, or a real part, is written to.")
                 link.base.become(indexing.setitem(link.base, link.key, result))
                 link.base.link.views.append(self)
                 self._trace = result._trace
