@@ -188,13 +188,13 @@ def test_a_socket_that_the_server_drops_comes_back_to_its_run(page, lab, monkeyp
     assert step > 5  # what was last seen stays
     page.fill("#pg-rate", "0.05")  # what is set meanwhile is not lost
     page.wait_for_timeout(500)
-    page.fill("#pg-rate", "0.03")
+    page.fill("#pg-rate", "0.04")
     page.wait_for_timeout(500)
     monkeypatch.undo()
     lost.wait_for(state="hidden")
     page.watched.errors.clear()  # that sockets were refused
     assert page.evaluate("sessionStorage.getItem('chainrule-playground-run')") == name
-    until(page, told_of("rate", 0.03))
+    until(page, told_of("rate", 0.04))
     page.click("[data-do=train]")
     page.wait_for_selector(".pg[data-state=running]")
 
