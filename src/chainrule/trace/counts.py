@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from chainrule.errors import ConversionError
 from chainrule.op import Op
 from chainrule.rules.operands import is_traced, known
+from chainrule.structure import leaves, map_leaves
 from chainrule.trace.source import location
 from chainrule.trace.whole import WholeFloat
 
@@ -35,27 +36,24 @@ def with_counts(
     args, kwargs
         Traced values among them.
     """
-    given = [*args, *kwargs.values()]
-    traced = [v for v in _flat(given) if is_traced(v)]
-    whole = [v for v in traced if isinstance(known(v), WholeFloat)]
-    if not 0 < len(whole) < len(traced) or any(known(v) is None for v in traced):
+    given = list(args), dict(kwargs)
+    traced = [leaf for _, leaf in leaves(given) if is_traced(leaf)]
+    whole = [leaf for leaf in traced if isinstance(known(leaf), WholeFloat)]
+    if not 0 < len(whole) < len(traced) or any(known(leaf) is None for leaf in traced):
         return None
 
-    def plain(more: Any) -> Callable[[Any], Any]:
-        def visit(leaf: Any) -> Any:
+    def refused(count: Any) -> bool:
+        def plain(leaf: Any, path: str) -> Any:
             if not is_traced(leaf):
                 return leaf.copy() if isinstance(leaf, np.ndarray) else leaf  # np.put writes to it
             number = np.copy(plain_number(known(leaf)))[()]
-            return number + 0.5 if leaf is more else number
+            return number + 0.5 if leaf is count else number
 
-        return visit
-
-    def refused(leaf: Any) -> bool:
-        made = [_mapped(plain(leaf), v) for v in given]
+        some, named = map_leaves(plain, given, "")
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             try:
-                function(*made[: len(args)], **dict(zip(kwargs, made[len(args) :], strict=True)))
+                function(*some, **named)
             except Exception:  # whatever NumPy raises of it
                 return True
         return False
@@ -63,8 +61,10 @@ def with_counts(
     counts = {id(leaf) for leaf in whole if refused(leaf)}
     if not counts:
         return None
-    made = [_mapped(lambda v: int(known(v)) if id(v) in counts else v, v) for v in given]
-    return made[: len(args)], dict(zip(kwargs, made[len(args) :], strict=True))
+    found: tuple[list[Any], dict[str, Any]] = map_leaves(
+        lambda leaf, path: int(known(leaf)) if id(leaf) in counts else leaf, given, ""
+    )
+    return found
 
 
 def fixed(op: Op, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,17 +92,3 @@ def fixed(op: Op, params: Mapping[str, Any]) -> dict[str, Any]:
 def plain_number(number: Any) -> Any:
     """Return a whole number that serves as a float as Python's int, and others as they are."""
     return int(number) if isinstance(number, WholeFloat) else number
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _flat(item)
-    else:
-        yield value
-
-
-def _mapped(f: Callable[[Any], Any], value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return type(value)(_mapped(f, item) for item in value)
-    return f(value)
